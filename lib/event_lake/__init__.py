@@ -1,0 +1,3 @@
+"""Event Lake: Kinesis events into Delta Lake, exactly once, with nothing lost silently."""
+
+__version__ = "0.1.0"

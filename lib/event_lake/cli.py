@@ -1,0 +1,57 @@
+"""What all jobs share on the command line: flags, one-line errors, exit codes."""
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from event_lake import __version__
+from event_lake.config import Settings
+from event_lake.config_files import load_settings
+from event_lake.errors import EventLakeError, UserError, error_in_traceback
+
+
+class JobParser(argparse.ArgumentParser):
+    """An argument parser with `--config`, `--set` and `--version`, whose complaints are one line."""
+
+    def __init__(self, description: str | None) -> None:
+        super().__init__(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+        self.add_argument("--config", required=True, metavar="FILE", help="settings, like conf/local.toml")
+        self.add_argument(
+            "--set",
+            action="append",
+            default=[],
+            metavar="SECTION.KEY=VALUE",
+            help="a setting that takes precedence over the file's; may be repeated",
+        )
+        self.add_argument("--version", action="version", version=f"event-lake {__version__}")
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(UserError.exit_code, f"{self.prog}: {message} (--help shows the flags)\n")
+
+
+def run_job(
+    parser: JobParser,
+    argv: Sequence[str] | None,
+    job: Callable[[argparse.Namespace, Settings], int],
+) -> int:
+    """Run `job` with the parsed flags and their settings; an error with an explanation becomes one line on
+    stderr and its exit code, wherever in Spark it was raised."""
+    args = parser.parse_args(argv)
+    logging.basicConfig(format="%(asctime)s %(message)s")
+    logging.getLogger("event_lake").setLevel(logging.INFO)
+    try:
+        return job(args, load_settings(args.config, args.set))
+    except EventLakeError as error:
+        known = error
+    except Exception as error:
+        found = error_in_traceback(str(error))
+        if found is None:
+            raise
+        known = found
+    except KeyboardInterrupt:
+        print(f"{parser.prog}: stopped", file=sys.stderr)
+        return 130
+    print(f"{parser.prog}: {type(known).__name__}: {known}", file=sys.stderr)
+    return known.exit_code

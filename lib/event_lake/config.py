@@ -1,0 +1,125 @@
+"""Every setting of Event Lake: frozen, typed, checked when made.
+
+`conf/reference.toml` explains each key; a test holds it to the defaults here.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+from event_lake.errors import ConfigError
+
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_LOOKS_SECRET = re.compile(r"secret|password|passwd|token|credential|access[._-]?key", re.IGNORECASE)
+
+
+def refuse(key: str, value: object, problem: str) -> ConfigError:
+    """The one-line error for a value that can't be used: key, value, problem with its remedy."""
+    return ConfigError(f"{key} = {value!r}: {problem}")
+
+
+def parse_instant(text: str) -> datetime:
+    """The instant of an ISO 8601 date-time with a time zone, in UTC. Raises ValueError otherwise."""
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError(f"no time zone in {text!r}")
+    return instant.astimezone(UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where records come from."""
+
+    stream: str
+    region: str | None = None
+    endpoint_url: str | None = None
+    start_from: str = "earliest"
+    max_batch_seconds: int = 600
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-zA-Z0-9_.-]{1,128}", self.stream):
+            raise refuse(
+                "source.stream",
+                self.stream,
+                "not a stream's name; it has 1 to 128 of letters, digits, '_', '.' and '-'",
+            )
+        if self.max_batch_seconds < 1:
+            raise refuse("source.max_batch_seconds", self.max_batch_seconds, "must be 1 or more seconds")
+        if self.endpoint_url is not None:
+            self._check_endpoint(self.endpoint_url)
+        if self.start_from not in ("earliest", "latest"):
+            try:
+                parse_instant(self.start_from)
+            except ValueError:
+                raise refuse(
+                    "source.start_from",
+                    self.start_from,
+                    'no starting point; write "earliest", "latest" or a time like "2026-11-21T09:00:00Z"',
+                ) from None
+
+    @staticmethod
+    def _check_endpoint(url: str) -> None:
+        parts = urlsplit(url)
+        safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+        if not safe or not parts.hostname:
+            raise refuse(
+                "source.endpoint_url",
+                url,
+                "events would travel unencrypted; use https, or http to an emulator on localhost",
+            )
+        if parts.username or parts.password:
+            raise ConfigError("source.endpoint_url holds a user or password: use the SDK's own credentials chain")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lake:
+    """Where the tables lie."""
+
+    root: str
+
+    def __post_init__(self) -> None:
+        if not self.root or self.root.rstrip("/") != self.root:
+            raise refuse(
+                "lake.root", self.root, 'no folder; write it like "lake" or "s3://bucket/lake", no "/" at its end'
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Raw:
+    """How records become raw events."""
+
+    trigger_interval: timedelta = timedelta(minutes=1)
+    dedup_window: timedelta = timedelta(hours=1)
+    max_future: timedelta = timedelta(minutes=5)
+    max_age: timedelta = timedelta(days=30)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Staging:
+    """How raw events become staging events."""
+
+    max_batch_bytes: int = 256 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        if self.max_batch_bytes < 1:
+            raise refuse("staging.max_batch_bytes", self.max_batch_bytes, "must be 1 or more bytes")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All of it. `spark` holds Spark's own settings, handed on as they are."""
+
+    source: Source
+    lake: Lake
+    raw: Raw = field(default_factory=Raw)
+    staging: Staging = field(default_factory=Staging)
+    spark: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for key in self.spark:
+            if not key.startswith("spark."):
+                raise ConfigError(f'spark."{key}": not a Spark setting; its name starts with "spark."')
+            if _LOOKS_SECRET.search(key):
+                raise ConfigError(f'spark."{key}" looks like a credential: use the SDK\'s own credentials chain')

@@ -1,0 +1,38 @@
+"""Event Lake's package; `lib/` is its source root."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+VERSION = re.search(r'__version__ = "(.+)"', Path("lib/event_lake/__init__.py").read_text("utf-8"))
+assert VERSION, "lib/event_lake/__init__.py holds the version"
+
+# A cluster brings its own Spark and Delta; `local` is what makes a laptop a cluster.
+LOCAL = ["pyspark==4.2.0", "delta-spark==4.4.0", "rich==15.0.0"]
+DEV = [
+    "boto3-stubs[kinesis]==1.43.126",
+    "chispa==0.12.0",
+    "deltalake==1.6.6",
+    "hypothesis==6.170.15",
+    "import-linter==2.16",
+    "moto[server]==5.2.5",
+    "mypy==2.4.1",
+    "psutil==7.2.2",
+    "pytest==9.2.0",
+    "ruff==0.17.5",
+    "setuptools==84.2.1",
+    "types-psutil==7.2.2.20261111",
+]
+
+setup(
+    name="event-lake",
+    version=VERSION[1],
+    description="Kinesis events into Delta Lake, exactly once, with nothing lost silently",
+    python_requires=">=3.11",
+    package_dir={"": "lib"},
+    packages=find_packages("lib"),
+    package_data={"event_lake": ["py.typed"]},
+    install_requires=["boto3>=1.44,<2", "pyarrow>=18"],
+    extras_require={"local": LOCAL, "dev": DEV},
+)
