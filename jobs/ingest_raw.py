@@ -1,0 +1,30 @@
+"""Read a Kinesis data stream into the raw layer: events, quarantine, ledger.
+
+Runs until it is stopped, or with --until-caught-up until it has read what the stream held at the start.
+"""
+
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+
+from event_lake.cli import JobParser, run_job
+from event_lake.config import Settings
+from event_lake.pipelines.ingest_raw import check_stream, ingest_raw
+from event_lake.session import spark_session
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = JobParser(__doc__)
+    parser.add_argument("--until-caught-up", action="store_true", help="stop at what the stream holds now")
+    return run_job(parser, argv, _ingest)
+
+
+def _ingest(args: Namespace, settings: Settings) -> int:
+    check_stream(settings.source)
+    with spark_session("ingest_raw", settings.spark) as spark:
+        print(ingest_raw(spark, settings, until_caught_up=args.until_caught_up))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

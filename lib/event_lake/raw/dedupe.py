@@ -1,0 +1,25 @@
+"""Dropping the copies that producers send again."""
+
+from datetime import timedelta
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+
+def deduplicated(judged_rows: DataFrame, window: timedelta) -> DataFrame:
+    """`judged_rows` with `ingested_at`, and only the first of the events with one `event_uuid` in `window`.
+
+    The window runs on the ingest clock. A copy within it is dropped, one after twice of it is kept. Records that
+    are no events, and receipts, have a key of their own and pass.
+    """
+    position = F.concat_ws(" ", "shard_id", "sequence_number", "sub_sequence_number")
+    key = (
+        F.when(F.col("is_event"), F.concat(F.lit("event "), "event_uuid"))
+        .when(F.col("receipt").isNull(), F.concat(F.lit("record "), position))
+        .otherwise(F.concat(F.lit("receipt "), position))
+    )
+    # Spark pins current_timestamp() in the offset log, so that a replayed batch sees the same clock; and unlike
+    # created_at no producer can move it.
+    clocked = judged_rows.withColumns({"ingested_at": F.current_timestamp(), "dedup_key": key})
+    delay = f"{int(window.total_seconds())} seconds"
+    return clocked.withWatermark("ingested_at", delay).dropDuplicatesWithinWatermark(["dedup_key"]).drop("dedup_key")
