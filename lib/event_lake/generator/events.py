@@ -1,0 +1,107 @@
+"""One event of the sequence: a pure function of its timeline and its number."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from random import Random
+
+from event_lake.generator.catalog import drawn_event_type, drawn_fields
+
+_HOUR_MS = 3_600_000
+_USERS = 50_000
+_LATE_SHARE = 0.002
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timeline:
+    """When events are created: number i at `start_ms` (Unix milliseconds) + i / `rate` (events per second).
+
+    Timelines that differ in anything have no event_uuid in common: running the generator again adds events.
+    """
+
+    seed: int
+    start_ms: int
+    rate: float
+
+    def seconds(self, number: int) -> float:
+        """How long after event 0 the event is created."""
+        return number / self.rate
+
+    def place_ms(self, number: int) -> int:
+        """When the event is created, in Unix milliseconds."""
+        return self.start_ms + int(self.seconds(number) * 1000)
+
+    def rng(self, number: int) -> Random:
+        """The source of all chance in this event."""
+        return Random(self._key + number)
+
+    @cached_property
+    def _key(self) -> int:
+        text = f"{self.seed} {self.start_ms} {float(self.rate)!r}"
+        return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
+
+
+Spelling = Callable[[int], str]
+"""From Unix milliseconds to the JSON text of a `created_at`."""
+
+
+def _seconds(ms: int) -> str:
+    return str(ms // 1000)
+
+
+def _fractional_seconds(ms: int) -> str:
+    return f"{ms // 1000}.{ms % 1000:03d}"
+
+
+def _quoted(spelling: Spelling) -> Spelling:
+    return lambda ms: f'"{spelling(ms)}"'
+
+
+_PLAIN: tuple[Spelling, ...] = (_seconds, _fractional_seconds, str)
+SPELLINGS: tuple[Spelling, ...] = (*_PLAIN, *map(_quoted, _PLAIN))
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A valid event before it is written. `fields` is the JSON text of all that isn't required."""
+
+    event_uuid: str
+    event_name: str
+    created_ms: int
+    spelling: Spelling
+    is_late: bool
+    user_id: str
+    fields: str
+
+    def text(self) -> str:
+        """The payload."""
+        return (
+            f'{{"event_uuid":"{self.event_uuid}","event_name":"{self.event_name}",'
+            f'"created_at":{self.spelling(self.created_ms)},{self.fields}}}'
+        )
+
+
+def drafted(rng: Random, place_ms: int) -> Draft:
+    """The event that `rng` decides on, created at `place_ms`, or 1 to 48 hours before it if it comes late."""
+    late_ms = int(rng.uniform(1, 48) * _HOUR_MS) if rng.random() < _LATE_SHARE else 0
+    event_type = drawn_event_type(rng)
+    names = event_type.event_names
+    # The cube makes a few users busy: 1 of 50,000 has 2.7 % of all events.
+    user_id = f"u-{int(rng.random() ** 3 * _USERS):06d}"
+    return Draft(
+        event_uuid=drawn_uuid(rng),
+        event_name=names[int(rng.random() * len(names))],
+        created_ms=place_ms - late_ms,
+        spelling=SPELLINGS[int(rng.random() * len(SPELLINGS))],
+        is_late=late_ms > 0,
+        user_id=user_id,
+        fields=f'"user_id":"{user_id}",{drawn_fields(event_type, rng)}',
+    )
+
+
+def drawn_uuid(rng: Random) -> str:
+    """A version 4 UUID; `uuid.UUID` would take five times as long."""
+    digits = f"{rng.getrandbits(128):032x}"
+    variant = "89ab"[int(digits[16], 16) % 4]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"

@@ -1,0 +1,74 @@
+"""The records of a run in the order they are put: events, bad ones in place of some, copies of some."""
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from random import Random
+
+from event_lake.generator.events import Timeline, drafted
+from event_lake.generator.faults import FAULTS, fault_at
+
+EVENT, LATE, RETRY = "event", "late", "retry"
+
+_COPIED_SHARE = 0.02
+_AT_ONCE_SHARE = 0.5
+_AT_ONCE_EVENTS = 3
+_DELAY_SECONDS = (60, 180)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is put: `kind` is EVENT, LATE, RETRY or a kind of fault; `seconds` is when, from event 0 on."""
+
+    kind: str
+    partition_key: str
+    data: bytes
+    seconds: float
+
+    @property
+    def size(self) -> int:
+        """What Kinesis counts: bytes of data and of the partition key."""
+        return len(self.data) + len(self.partition_key.encode())
+
+
+def records(timeline: Timeline, *, first: int, count: int) -> Iterator[Record]:
+    """The records of events number `first` to `first + count - 1`, and the copies of some of them.
+
+    An event's bytes depend on its timeline and number only. 2 % of the good ones come again, exactly: half of
+    the copies within 3 events, half 1 to 3 minutes later; those still due at the end are the last records.
+    """
+    waiting: list[tuple[int, int, Record]] = []  # (the number it comes before, its own, the record)
+    for number in range(first, first + count):
+        seconds = timeline.seconds(number)
+        while waiting and waiting[0][0] <= number:
+            yield _copy(heapq.heappop(waiting)[2], seconds)
+        rng = timeline.rng(number)
+        record = _record(timeline, number, rng)
+        yield record
+        # A producer that sends rubbish isn't asked to send it again.
+        if record.kind in (EVENT, LATE) and rng.random() < _COPIED_SHARE:
+            heapq.heappush(waiting, (number + _distance(timeline, rng), number, record))
+    last = timeline.seconds(first + count - 1)
+    while waiting:
+        yield _copy(heapq.heappop(waiting)[2], last)
+
+
+def _record(timeline: Timeline, number: int, rng: Random) -> Record:
+    draft = drafted(rng, timeline.place_ms(number))
+    fault = fault_at(number)
+    if fault is None:
+        kind, data = LATE if draft.is_late else EVENT, draft.text().encode()
+    else:
+        kind, data = fault, FAULTS[fault](draft, rng)
+    return Record(kind, draft.user_id, data, timeline.seconds(number))
+
+
+def _distance(timeline: Timeline, rng: Random) -> int:
+    """How many events later a copy comes."""
+    if rng.random() < _AT_ONCE_SHARE:
+        return 1 + int(rng.random() * _AT_ONCE_EVENTS)
+    return 1 + int(rng.uniform(*_DELAY_SECONDS) * timeline.rate)
+
+
+def _copy(record: Record, seconds: float) -> Record:
+    return replace(record, kind=RETRY, seconds=seconds)
