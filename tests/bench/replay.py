@@ -1,0 +1,249 @@
+"""A Kinesis stream made beforehand, served so cheaply that a benchmark measures its reader.
+
+    with serve(lambda: Replay([events(0), events(1)], start, records_per_second=1_000)) as endpoint_url:
+        KinesisClient("any-name", "eu-west-1", endpoint_url)
+
+Each record's JSON is made once: a page of 10,000 records is one slice of a buffer, which the kernel copies.
+
+Like Kinesis: protocol, sequence numbers, bounds of a page, records that arrive as time passes, refusals.
+Not promised: throttling, reshards, expiry, hash keys, signatures; every stream name is this stream.
+"""
+
+import json
+import multiprocessing
+import signal
+import time
+from array import array
+from binascii import b2a_base64
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from math import ceil, floor
+from multiprocessing.connection import Connection
+from threading import Thread
+from typing import Any, TypeAlias
+from urllib.request import urlopen
+
+Body: TypeAlias = Sequence[bytes | memoryview]
+
+_MAX_RECORDS = 10_000
+_MAX_DATA = 10 * 1024 * 1024
+_RECORD = b'{"SequenceNumber":"%d","ApproximateArrivalTimestamp":%d.%03d,"Data":"%b","PartitionKey":"%d"},'
+_TARGET_PREFIX = "Kinesis_20131202."
+
+# As AWS makes them: 56 digits, the low ones name the shard, and records of one shard lie far apart.
+_FIRST_NUMBER = 49_590_338_271_490_256_608_559_692_538_361_571_095_921_575_989_136_588_802
+_NUMBER_STEP = 1 << 69
+
+
+class RefusedError(Exception):
+    """An answer with status 400; `code` is Kinesis' own name for the error."""
+
+    def __init__(self, message: str, code: str = "InvalidArgumentException") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Replay:
+    """The answers of a stream whose shards hold `shards`' payloads.
+
+    Record k of each shard arrives at `first_arrival` + k / `records_per_second`, rounded down to a ms; it
+    can't be read before. Takes 4/3 of the payloads' size and some 180 bytes a record.
+    """
+
+    def __init__(
+        self, shards: Sequence[Iterable[bytes]], first_arrival: datetime, records_per_second: float
+    ) -> None:
+        arrivals = _Arrivals(first_arrival, records_per_second)
+        made = [_Shard(index, payloads, arrivals) for index, payloads in enumerate(shards)]
+        self._shards = {shard.shard_id: shard for shard in made}
+
+    def answer(self, action: str, request: Mapping[str, Any], now_ms: int) -> Body:
+        """The JSON that Kinesis gives at `now_ms` (since 1970), in pieces. Raises RefusedError."""
+        match action:
+            case "ListShards":
+                return [_json({"Shards": [shard.description for shard in self._shards.values()]})]
+            case "GetShardIterator":
+                shard_id = _required(request, "ShardId")
+                if shard_id not in self._shards:
+                    raise RefusedError(f"{shard_id} does not exist", "ResourceNotFoundException")
+                start = self._shards[shard_id].start(request, now_ms)
+                return [_json({"ShardIterator": f"{shard_id}:{start}"})]
+            case "GetRecords":
+                limit = request.get("Limit", _MAX_RECORDS)
+                if not 1 <= limit <= _MAX_RECORDS:
+                    raise RefusedError(f"Limit {limit} is not from 1 to {_MAX_RECORDS}")
+                shard_id, _, record = _required(request, "ShardIterator").partition(":")
+                if shard_id not in self._shards or not record.isdecimal():
+                    raise RefusedError("no such ShardIterator")
+                return self._shards[shard_id].page(int(record), limit, now_ms)
+        raise RefusedError(f"{action!r} is not replayed", "UnknownOperationException")
+
+
+class _Arrivals:
+    """When record k arrives: in whole milliseconds, rounded down, exactly, so that both ways round agree."""
+
+    def __init__(self, first: datetime, records_per_second: float) -> None:
+        self._first_ms = floor(Decimal(str(first.timestamp())) * 1000)
+        rate = Fraction(records_per_second).limit_denominator(1_000_000)
+        self._records, self._ms = rate.numerator, 1000 * rate.denominator
+
+    def at_ms(self, record: int) -> int:
+        return self._first_ms + record * self._ms // self._records
+
+    def before(self, ms: int) -> int:
+        """How many records arrive before `ms`: the number of the first that doesn't."""
+        return max(0, -((self._first_ms - ms) * self._records // self._ms))
+
+
+class _Shard:
+    """The JSON of a shard's records end to end, each with a comma behind it, and where each one starts."""
+
+    def __init__(self, index: int, payloads: Iterable[bytes], arrivals: _Arrivals) -> None:
+        self.shard_id = f"shardId-{index:012}"
+        self._number_before = _FIRST_NUMBER + 16 * index
+        numbers = {"StartingSequenceNumber": str(self._number_before)}
+        self.description = {"ShardId": self.shard_id, "SequenceNumberRange": numbers}
+        self._arrivals = arrivals
+        self._starts = array("Q", [0])
+        self._data_starts = array("Q", [0])
+        buffer = bytearray()
+        for record, payload in enumerate(payloads):
+            seconds, ms = divmod(arrivals.at_ms(record), 1000)
+            data = b2a_base64(payload, newline=False)
+            buffer += _RECORD % (self._number(record), seconds, ms, data, record)
+            self._starts.append(len(buffer))
+            self._data_starts.append(self._data_starts[-1] + len(payload))
+        self._buffer = memoryview(buffer)
+
+    def start(self, request: Mapping[str, Any], now_ms: int) -> int:
+        """Which record the iterator asked for starts with, or would."""
+        match _required(request, "ShardIteratorType"):
+            case "TRIM_HORIZON":
+                return 0
+            case "LATEST":
+                return self._before(now_ms + 1)
+            case "AT_SEQUENCE_NUMBER":
+                return max(0, self._record(_required(request, "StartingSequenceNumber"), now_ms))
+            case "AFTER_SEQUENCE_NUMBER":
+                return self._record(_required(request, "StartingSequenceNumber"), now_ms) + 1
+            case "AT_TIMESTAMP":
+                ms = Decimal(_required(request, "Timestamp")) * 1000
+                if floor(ms) > now_ms:
+                    raise RefusedError(f"Timestamp {ms} ms is greater than the current {now_ms} ms")
+                return self._before(ceil(ms))
+        raise RefusedError("no such ShardIteratorType")
+
+    def page(self, start: int, limit: int, now_ms: int) -> Body:
+        """Up to `limit` records and 10 MiB of data behind `start`, as far as they have arrived."""
+        arrived = self._before(now_ms + 1)
+        start = min(start, arrived)
+        fitting = bisect_right(self._data_starts, self._data_starts[start] + _MAX_DATA) - 1
+        end = min(start + limit, arrived, max(fitting, start + 1))
+        behind_ms = 0 if end == arrived else now_ms - self._arrivals.at_ms(end - 1)
+        head = b'{"MillisBehindLatest":%d,"NextShardIterator":"%b:%d","Records":['
+        records = self._buffer[self._starts[start] : self._starts[end]]
+        return [head % (behind_ms, self.shard_id.encode(), end), records[:-1], b"]}"]
+
+    def _before(self, ms: int) -> int:
+        return min(self._arrivals.before(ms), len(self._starts) - 1)
+
+    def _number(self, record: int) -> int:
+        return self._number_before + (record + 1) * _NUMBER_STEP
+
+    def _record(self, number: str, now_ms: int) -> int:
+        """The record with this sequence number; -1 for the number that the shard itself starts with."""
+        record = (int(number) - self._number_before) // _NUMBER_STEP - 1 if number.isdecimal() else -2
+        if not -1 <= record < self._before(now_ms + 1) or int(number) != self._number(record):
+            raise RefusedError(f"StartingSequenceNumber {number} is none of {self.shard_id}")
+        return record
+
+
+@contextmanager
+def serve(make: Callable[[], Replay]) -> Iterator[str]:
+    """The endpoint URL of a process that serves `make()`, which runs, and takes its memory, in that process.
+
+    It forks: enter it before Spark. The process ends with the block, or with its parent. Raises EOFError if
+    `make` fails, with its traceback on stderr.
+    """
+    fork = multiprocessing.get_context("fork")
+    receiver, sender = fork.Pipe(duplex=False)
+    process = fork.Process(target=_serve_until_orphaned, args=(make, sender), name="replay", daemon=True)
+    process.start()
+    sender.close()
+    try:
+        yield f"http://127.0.0.1:{receiver.recv()}"
+    finally:
+        process.kill()
+        process.join()
+        receiver.close()
+
+
+def calls(endpoint_url: str) -> dict[str, int]:
+    """How often each action was called so far, refused or not."""
+    with urlopen(f"{endpoint_url}/calls", timeout=10) as answer:
+        return dict(json.load(answer))
+
+
+def _serve_until_orphaned(make: Callable[[], Replay], ready: Connection) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle.
+    server = _Server(make())
+    Thread(target=server.serve_forever, daemon=True).start()
+    ready.send(server.server_port)
+    if parent := multiprocessing.parent_process():
+        parent.join()
+
+
+class _Server(ThreadingHTTPServer):
+    def __init__(self, replay: Replay) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.replay = replay
+        self.calls: list[str] = []
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    # Headers and the head of a page leave together; what is longer than this isn't copied here.
+    wbufsize = 8192
+
+    def do_POST(self) -> None:
+        action = self.headers.get("X-Amz-Target", "").removeprefix(_TARGET_PREFIX)
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.calls.append(action)
+        try:
+            # As Decimal, because 1000 times a float may lie beyond the millisecond that was meant.
+            request = json.loads(body, parse_float=Decimal)
+            self._send(200, self.server.replay.answer(action, request, time.time_ns() // 1_000_000))
+        except RefusedError as refused:
+            self._send(400, [_json({"__type": refused.code, "message": str(refused)})])
+
+    def do_GET(self) -> None:
+        self._send(200 if self.path == "/calls" else 404, [_json(Counter(self.server.calls))])
+
+    def log_message(self, *_: object, **__: object) -> None:
+        """Nothing: a line for each call costs more than most calls."""
+
+    def _send(self, status: int, body: Body) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/x-amz-json-1.1")
+        self.send_header("Content-Length", str(sum(map(len, body))))
+        self.end_headers()
+        for piece in body:
+            self.wfile.write(piece)
+
+
+def _required(request: Mapping[str, Any], name: str) -> Any:
+    if name not in request:
+        raise RefusedError(f"{name} is missing", "ValidationException")
+    return request[name]
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value).encode()
