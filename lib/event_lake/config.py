@@ -80,9 +80,11 @@ class Lake:
     root: str
 
     def __post_init__(self) -> None:
-        if not self.root or self.root.rstrip("/") != self.root:
+        if not self.root or self.root.endswith("/") or "`" in self.root:
             raise refuse(
-                "lake.root", self.root, 'no folder; write it like "lake" or "s3://bucket/lake", no "/" at its end'
+                "lake.root",
+                self.root,
+                'no folder; write it like "lake" or "s3://bucket/lake", without "`" and without "/" at its end',
             )
 
 

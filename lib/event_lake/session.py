@@ -40,7 +40,7 @@ def spark_session(app: str, settings: Mapping[str, str]) -> Iterator[SparkSessio
     # Spark's Python workers would otherwise be the first python3 on the PATH. Executors on other machines
     # have their own: there spark.pyspark.python or the cluster decides.
     if settings.get("spark.master", "").startswith("local"):
-        os.environ["PYSPARK_PYTHON"] = sys.executable
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(app)
     for key, value in {**PREFERRED, **settings, **REQUIRED}.items():
         builder = builder.config(key, value)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
@@ -22,7 +23,7 @@ class Table:
 
     def path(self, root: str) -> str:
         """Where it lies in the lake at `root`."""
-        return f"{root}/{self.name}"
+        return f"{_absolute(root)}/{self.name}"
 
 
 RAW_EVENTS = Table(
@@ -44,7 +45,12 @@ ALL = (RAW_EVENTS, QUARANTINE, LEDGER, STAGING_EVENTS)
 
 def checkpoint_path(root: str, query: str) -> str:
     """Where the checkpoint of the query named `query` lies."""
-    return f"{root}/_checkpoints/{query}"
+    return f"{_absolute(root)}/_checkpoints/{query}"
+
+
+def _absolute(root: str) -> str:
+    # Delta takes a relative path for the name of a table in the catalog.
+    return root if "://" in root else str(Path(root).absolute())
 
 
 def create(spark: SparkSession, root: str, tables: Sequence[Table]) -> None:

@@ -4,7 +4,6 @@ Because the end exists, an executor reads exactly up to it, waits for nothing, a
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -54,8 +53,7 @@ class Planner:
         now = self._reads.now()
         self._refuse_expired(start, now)
         cut = max(start.cut, now - TIP_WINDOW)
-        ends = {shard_id: self._tip_of(shard_id, position, cut) for shard_id, position in start.shards.items()}
-        return self._progress(start, Offset(ends, cut))
+        return Offset({s: self._tip_of(s, position, cut) for s, position in start.shards.items()}, cut)
 
     def next_end(self, start: Offset, target: Offset | None = None) -> Offset:
         """The end of the batch behind `start`: `max_batch` of arrivals, or all there is where that is less.
@@ -63,20 +61,29 @@ class Planner:
         Returns `start` itself where there's nothing new, and never an offset behind `target`. Raises
         DataLossError where records behind `start` may have expired.
         """
-        if self._quiet is not None and self._quiet.shards == start.shards:
-            start = self._quiet
+        begin = self._quiet if self._quiet is not None and self._quiet.shards == start.shards else start
+        end = self._end_behind(begin, target)
+        if end.shards != start.shards:
+            return end
+        # Another cut alone would be an offset of its own, and Spark would run a batch for it.
+        self._quiet = end
+        return start
+
+    def _end_behind(self, start: Offset, target: Offset | None) -> Offset:
         now = self._reads.now()
         self._refuse_expired(start, now)
+        last_cut = target.cut if target else now - TIP_WINDOW
         cut = start.cut + self._max_batch
-        if cut >= (target.cut if target else now - TIP_WINDOW):
-            return target or self.tip(start)
-        ends, following = self._ends_at(start, cut)
-        if following is None:
-            return target or self._progress(start, Offset(ends, max(start.cut, now - TIP_WINDOW)))
-        if ends == start.shards or following - cut > self._max_batch:
-            # Nothing arrived between `cut` and `following`: the batch reaches over the gap.
-            return self.next_end(replace(start, cut=following), target)
-        return Offset({s: _earlier(end, target.shards[s]) if target else end for s, end in ends.items()}, cut)
+        while cut < last_cut:
+            ends, following = self._ends_at(start, cut)
+            if following is None:
+                return target or Offset(ends, last_cut)
+            if ends != start.shards:
+                # Nothing arrived between `cut` and `following`: the next batch begins behind the gap.
+                reached = {s: _earlier(end, target.shards[s]) if target else end for s, end in ends.items()}
+                return Offset(reached, min(following, last_cut))
+            cut = following + self._max_batch
+        return target or self.tip(start)
 
     def _ends_at(self, start: Offset, cut: datetime) -> tuple[Mapping[str, Position], datetime | None]:
         """Per shard the first record that arrived at or after `cut`, else its last; the first such arrival."""
@@ -139,13 +146,6 @@ class Planner:
         if page.sequence_numbers:
             return After(page.sequence_numbers[-1])
         self._idle[shard_id] = (start, _iterator_behind(page), self._reads.now())
-        return start
-
-    def _progress(self, start: Offset, end: Offset) -> Offset:
-        if end.shards != start.shards:
-            return end
-        # Another cut alone would be an offset of its own, and Spark would run a batch for it.
-        self._quiet = end
         return start
 
     def _refuse_expired(self, start: Offset, now: datetime) -> None:

@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from event_lake.errors import ServiceUnavailableError
+from event_lake.errors import DataLossError, ServiceUnavailableError
 from event_lake.kinesis.client import Page
 from event_lake.kinesis.ends import Reads
 from event_lake.kinesis.offsets import After, Position
@@ -27,7 +27,7 @@ def pages_of(part: Range, reads: Reads, sleep: Callable[[float], None]) -> Itera
     """Exactly the records of `part`, in order, as at least one page.
 
     Empty answers with data behind them are followed. Raises ServiceUnavailableError if Kinesis keeps saying that
-    there's nothing more before the end, which the driver has seen.
+    there's nothing more before the end, which the driver has seen, DataLossError if the end has expired since.
     """
     page = reads.get_records(reads.iterator(part.shard_id, part.start))
     empty_at_tip = 0
@@ -38,7 +38,13 @@ def pages_of(part: Range, reads: Reads, sleep: Callable[[float], None]) -> Itera
             if numbers[-1] == part.end.sequence_number:
                 return
         elif numbers:
-            yield page.head(bisect_right(numbers, int(part.end.sequence_number), key=int))
+            head = page.head(bisect_right(numbers, int(part.end.sequence_number), key=int))
+            if part.end.sequence_number not in head.sequence_numbers[-1:]:
+                raise DataLossError(
+                    f"shard {part.shard_id} doesn't hold record {part.end.sequence_number} any more, where a batch"
+                    " ends: records expired before they were read; a new lake.root starts afresh"
+                )
+            yield head
             return
         else:
             empty_at_tip += page.at_tip

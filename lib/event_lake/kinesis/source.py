@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +17,7 @@ from pyspark.sql.datasource import DataSource, DataSourceStreamReader, InputPart
 from pyspark.sql.streaming.datasource import ReadLimit, SupportsTriggerAvailableNow
 from pyspark.sql.types import StructType
 
+import event_lake
 from event_lake.config import Source, parse_instant
 from event_lake.errors import ConfigError, UserError
 from event_lake.kinesis.client import KinesisClient, Page
@@ -54,6 +56,9 @@ _ARROW_SCHEMA = pa.schema(
 
 def register(spark: SparkSession) -> None:
     """Make the format known to this session."""
+    # Spark 4.2 looks for --py-files in another folder than it puts them when it starts the process that plans a
+    # streaming source; PYTHONPATH leads that process to our package, be it a folder or a zip.
+    spark.sparkContext.environment["PYTHONPATH"] = str(Path(event_lake.__file__).parents[1])
     spark.dataSource.register(KinesisDataSource)
 
 

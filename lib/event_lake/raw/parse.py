@@ -16,8 +16,9 @@ _FIELDS = ("event_uuid", "event_name", "created_at")
 # JSON as RFC 8259 has it; Spark's reader is more generous by default.
 _STRICT = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
 _NAME_PART = "[A-Za-z0-9_.-]{1,100}"
-_EVENT_NAME = f"^{_NAME_PART}(:{_NAME_PART})*$"
-_NUMBER_AS_TEXT = r"^-?[0-9]{1,15}([.][0-9]{1,9})?$"
+# `$` would let a line break pass at the end.
+_EVENT_NAME = rf"^{_NAME_PART}(:{_NAME_PART})*\z"
+_NUMBER_AS_TEXT = r"^-?[0-9]{1,15}([.][0-9]{1,9})?\z"
 
 # Seconds up to here are before the year 5138, milliseconds from here on are after March 1973.
 _FIRST_MILLISECONDS = 1e11

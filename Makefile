@@ -1,0 +1,48 @@
+# Two commands do everything: `make demo` and `make test`. Each sets up what it needs the first time.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: help setup demo shell test test-fast lint format package bench bench-compare clean
+
+help: ## Show these targets
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
+
+setup: ## Make .venv with Spark, Delta and all tools
+	@$(PYTHON) infra/setup_local.py
+
+demo: setup ## Run the jobs on an embedded Kinesis (PORT=5000 for a port of your choice)
+	@$(BIN)/python infra/demo.py $(if $(PORT),--port $(PORT))
+
+shell: setup ## Open PySpark with the demo's tables as views
+	@PYTHONSTARTUP=infra/shell.py SPARK_CONF_DIR=$(CURDIR)/infra/spark $(BIN)/pyspark --master 'local[*]'
+
+test: setup package ## Run all tests
+	@$(if $(shell command -v npm),npm ci --silent --prefix tests)
+	@$(BIN)/python -m pytest
+
+test-fast: setup ## Run the tests that need no Spark
+	@$(BIN)/python -m pytest tests/unit
+
+lint: setup ## Check format, rules and types
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+format: setup ## Format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+package: setup ## Build the wheel, and dist/event_lake.zip for spark-submit --py-files
+	@rm -rf dist build
+	@$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	@cp dist/event_lake-*.whl dist/event_lake.zip
+	@rm -rf build
+
+bench: setup ## Measure events/s of each station into .bench/ (ARGS="--only raw" for less)
+	@$(BIN)/python tests/bench/run.py $(ARGS)
+
+bench-compare: setup ## Print the ratios of two measurements: make bench-compare A=.bench/a.json B=.bench/b.json
+	@$(BIN)/python tests/bench/compare.py $(A) $(B)
+
+clean: ## Remove what the demo, the benchmarks and the builds wrote (.venv stays)
+	rm -rf .demo .bench dist build spark-warehouse artifacts .pytest_cache .hypothesis .mypy_cache .ruff_cache

@@ -1,0 +1,20 @@
+"""`make shell`: a Spark session with the tables of a lake as views; the demo's, unless a folder is given."""
+
+import os
+import sys
+
+from event_lake import tables
+from event_lake.config_files import load_settings
+from event_lake.session import spark_session
+
+os.environ["SPARK_CONF_DIR"] = "infra/spark"
+ROOT = sys.argv[1] if len(sys.argv) > 1 else ".demo/lake"
+
+_session = spark_session("shell", load_settings("conf/local.toml").spark)
+spark = _session.__enter__()
+for table in tables.ALL:
+    if tables.exists(spark, ROOT, table):
+        view = table.name.replace("/", "_")
+        spark.read.format("delta").load(table.path(ROOT)).createOrReplaceTempView(view)
+print(f"Views of {ROOT}: {', '.join(view.name for view in spark.catalog.listTables()) or 'none; make demo first'}")
+print('Try: spark.sql("select event_type, count(*) from raw_events group by 1 order by 2 desc").show()')

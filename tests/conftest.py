@@ -1,0 +1,50 @@
+"""What all tests share: one Spark session, and an emulated Kinesis."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from emulators import Stream, moto_endpoint
+from pyspark.sql import SparkSession
+
+from event_lake.config_files import load_settings
+from event_lake.session import spark_session
+
+# Emulators ask for credentials and take any. Set before Spark starts: its Python workers inherit them.
+os.environ |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """The one session of all tests, as conf/local.toml has it, with a smaller heap."""
+    settings = {
+        **load_settings("conf/local.toml").spark,
+        "spark.driver.memory": "2g",
+        "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),
+    }
+    with spark_session("tests", settings) as session:
+        yield session
+
+
+@pytest.fixture(scope="session")
+def kinesis_endpoint() -> Iterator[str]:
+    """The URL of moto's Kinesis."""
+    with moto_endpoint() as url:
+        yield url
+
+
+@pytest.fixture
+def stream(kinesis_endpoint: str, request: pytest.FixtureRequest) -> Stream:
+    """A new stream of 4 shards, named after the test."""
+    client = boto3.client("kinesis", endpoint_url=kinesis_endpoint, region_name="us-east-1")
+    name = request.node.name[:120]
+    client.create_stream(StreamName=name, ShardCount=4)
+    return Stream(name, kinesis_endpoint)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> str:
+    """A lake that doesn't exist yet."""
+    return str(tmp_path / "lake")

@@ -1,0 +1,50 @@
+"""Emulated Kinesis services for tests, started and stopped on loopback."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from moto.server import ThreadedMotoServer
+
+from event_lake.config import Lake, Raw, Settings, Source
+from event_lake.kinesis.client import KinesisClient
+
+
+@dataclass(frozen=True)
+class Stream:
+    """An emulated stream."""
+
+    name: str
+    endpoint: str
+
+    def client(self) -> KinesisClient:
+        """Our client for it."""
+        return KinesisClient(self.name, "us-east-1", self.endpoint)
+
+    def put(self, *records: bytes, key: str = "key") -> None:
+        """Put records of one partition key, so of one shard."""
+        assert self.client().put_records([{"Data": r, "PartitionKey": key} for r in records]) == [None] * len(records)
+
+    def settings(self, root: str, *, max_batch_seconds: int = 3600, raw: Raw | None = None) -> Settings:
+        """What reads it into the lake at `root`."""
+        source = Source(
+            stream=self.name, region="us-east-1", endpoint_url=self.endpoint, max_batch_seconds=max_batch_seconds
+        )
+        return Settings(source=source, lake=Lake(root=root), raw=raw or Raw())
+
+    def overrides(self, root: str) -> Sequence[str]:
+        """The same as flags of a job."""
+        values = {"source.stream": self.name, "source.endpoint_url": self.endpoint, "lake.root": root}
+        return [part for key, value in values.items() for part in ("--set", f"{key}={value}")]
+
+
+@contextmanager
+def moto_endpoint() -> Iterator[str]:
+    """moto's server on a free port: for the everyday path."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()

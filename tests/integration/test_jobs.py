@@ -1,0 +1,80 @@
+"""The jobs from the package, as a cluster runs them: `dist/event_lake.zip` and no source on the path."""
+
+import os
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+from emulators import Stream
+
+SITE_PACKAGES = sysconfig.get_path("purelib")
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> dict[str, str]:
+    """The environment of a cluster: libraries, but not our code (-S leaves out the editable install)."""
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
+    python.chmod(0o755)
+    return {
+        **os.environ,
+        "PYTHONPATH": SITE_PACKAGES,
+        "PYSPARK_PYTHON": str(python),
+        "PYSPARK_DRIVER_PYTHON": str(python),
+        "SPARK_HOME": f"{SITE_PACKAGES}/pyspark",
+    }
+
+
+def test_the_source_is_not_on_the_clusters_path(cluster: dict[str, str]) -> None:
+    tried = [cluster["PYSPARK_PYTHON"], "-c", "import pyspark, event_lake"]
+    failed = subprocess.run(tried, env=cluster, capture_output=True, text=True, cwd="/", check=False)
+    assert "No module named 'event_lake'" in failed.stderr
+
+
+def test_each_job_runs_from_the_package(cluster: dict[str, str], stream: Stream, root: str) -> None:
+    generated = _submitted(cluster, stream, root, "generate_events", "--count", "1000")
+    assert generated.startswith("put 1,0")
+    ingested = _submitted(cluster, stream, root, "ingest_raw", "--until-caught-up")
+    assert " records read = " in ingested
+    assert _submitted(cluster, stream, root, "build_staging") == f"{ingested.split()[4]} events inserted"
+
+
+def _submitted(cluster: dict[str, str], stream: Stream, root: str, job: str, *flags: str) -> str:
+    """The last line that `spark-submit` of the job prints."""
+    jobs = Path("jobs").resolve()
+    submit = [f"{SITE_PACKAGES}/pyspark/bin/spark-submit", "--master", "local[2]", "--py-files", "dist/event_lake.zip"]
+    command = [*submit, str(jobs / f"{job}.py"), "--config", "conf/local.toml", *stream.overrides(root), *flags]
+    done = subprocess.run(command, env=cluster, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("flags", "line"),
+    [
+        (
+            ["--set", "raw.dedup_windw='1 hour'"],
+            "ingest_raw.py: ConfigError: unknown key raw.dedup_windw; did you mean raw.dedup_window?",
+        ),
+        (
+            ["--set", "raw.dedup_window=soon"],
+            "ingest_raw.py: ConfigError: raw.dedup_window = 'soon': not a duration; write it like \"10 minutes\"",
+        ),
+    ],
+)
+def test_a_users_mistake_is_one_line_and_exit_code_2(flags: list[str], line: str) -> None:
+    assert _failed(*flags) == (2, f"{line}\n")
+
+
+def test_a_stream_that_is_not_there_is_one_line_before_spark_starts(kinesis_endpoint: str) -> None:
+    code, line = _failed("--set", f"source.endpoint_url={kinesis_endpoint}", "--set", "source.stream=nowhere")
+    assert (code, line.count("\n")) == (2, 1)
+    assert line.startswith("ingest_raw.py: UserError: stream 'nowhere': ListShards: ResourceNotFoundException")
+
+
+def _failed(*flags: str) -> tuple[int, str]:
+    command = [sys.executable, "jobs/ingest_raw.py", "--config", "conf/local.toml", *flags]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr

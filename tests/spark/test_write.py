@@ -1,0 +1,97 @@
+"""Three tables, each written exactly once, and a ledger that balances."""
+
+from datetime import date
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from spark.builders import ARRIVED, RULES, an_event, records
+
+from event_lake import tables
+from event_lake.raw.ledger import Totals
+from event_lake.raw.parse import events, judged
+from event_lake.raw.write import RawWriter
+
+DATA = (
+    an_event(event_uuid="1", event_name="lesson:started"),
+    an_event(event_uuid="2", event_name="lesson:ended"),
+    an_event(event_uuid="3", event_name="login"),
+    an_event(event_uuid="1", event_name="lesson:started"),
+    b"x",
+)
+RAW_TABLES = (tables.RAW_EVENTS, tables.QUARANTINE, tables.LEDGER)
+
+
+@pytest.fixture
+def writer(spark: SparkSession, root: str) -> RawWriter:
+    tables.create(spark, root, RAW_TABLES)
+    return RawWriter(root, "query-1")
+
+
+def test_every_record_is_in_raw_in_quarantine_or_counted_as_duplicate(spark: SparkSession, writer: RawWriter) -> None:
+    counted = writer.write(_batch(spark), 0)
+    assert counted == Totals(read=5, raw=3, quarantined=1, duplicates=1)
+    assert _rows(spark, writer) == [3, 1, 1]
+
+
+def test_the_ledger_has_a_row_for_each_shard_and_batch(spark: SparkSession, writer: RawWriter) -> None:
+    writer.write(_batch(spark), 0)
+    [row] = spark.read.format("delta").load(tables.LEDGER.path(writer.root)).collect()
+    assert row.asDict() == {
+        "stream": "events",
+        "shard_id": "shardId-0",
+        "batch_id": 0,
+        "first_sequence_number": "100",
+        "last_sequence_number": "104",
+        "read": 5,
+        "raw": 3,
+        "quarantined": 1,
+        "duplicates": 1,
+        "bytes": sum(map(len, DATA)),
+        "lag_ms": 0,
+        "ingested_at": ARRIVED.replace(tzinfo=None),
+        "date": date(2026, 11, 21),
+    }
+
+
+def test_a_replayed_batch_adds_no_row(spark: SparkSession, writer: RawWriter) -> None:
+    writer.write(_batch(spark), 0)
+    assert writer.write(_batch(spark), 0) == Totals(read=5, raw=3, quarantined=1, duplicates=1)
+    assert _rows(spark, writer) == [3, 1, 1]
+
+
+def test_a_crash_after_raw_leaves_a_replay_that_completes_the_rest(spark: SparkSession, writer: RawWriter) -> None:
+    rows = _batch(spark).withColumn("batch_id", F.lit(0).cast("long"))
+    tables.append_once(events(rows), writer.root, tables.RAW_EVENTS, writer=writer.query_id, batch_id=0)
+    writer.write(_batch(spark), 0)
+    assert _rows(spark, writer) == [3, 1, 1]
+
+
+def test_the_same_batch_of_another_query_is_another_batch(spark: SparkSession, writer: RawWriter) -> None:
+    writer.write(_batch(spark), 0)
+    RawWriter(writer.root, "query-2").write(_batch(spark), 0)
+    assert _rows(spark, writer) == [6, 2, 2]
+
+
+def test_a_batch_without_records_writes_nothing(spark: SparkSession, writer: RawWriter) -> None:
+    assert writer.write(_batch(spark).limit(0), 0) == Totals()
+    assert _rows(spark, writer) == [0, 0, 0]
+
+
+def test_a_partition_gets_one_file_however_many_tasks_there_were(spark: SparkSession, writer: RawWriter) -> None:
+    data = [an_event(event_uuid=str(n), event_name=f"type{n % 5}:x") for n in range(200)]
+    writer.write(_deduplicated(records(spark, data).repartition(8)), 0)
+    assert len(spark.read.format("delta").load(tables.RAW_EVENTS.path(writer.root)).inputFiles()) == 5
+
+
+def _batch(spark: SparkSession) -> DataFrame:
+    """Of 5 records read: 3 events of two types, 1 that is none; 1 was dropped as a copy."""
+    return _deduplicated(records(spark, DATA)).where("receipt is not null or sequence_number != '103'")
+
+
+def _deduplicated(frame: DataFrame) -> DataFrame:
+    return judged(frame, RULES).withColumn("ingested_at", F.lit(ARRIVED))
+
+
+def _rows(spark: SparkSession, writer: RawWriter) -> list[int]:
+    return [spark.read.format("delta").load(table.path(writer.root)).count() for table in RAW_TABLES]
