@@ -1,9 +1,15 @@
 """Emulated Kinesis services for tests, started and stopped on loopback."""
 
+import os
+import socket
+import subprocess
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
+import pytest
 from moto.server import ThreadedMotoServer
 
 from event_lake.config import Lake, Raw, Settings, Source
@@ -48,3 +54,32 @@ def moto_endpoint() -> Iterator[str]:
         yield f"http://{host}:{port}"
     finally:
         server.stop()
+
+
+def free_port() -> int:
+    """A port on loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def kinesis_local_endpoint() -> Iterator[str]:
+    """kinesis-local on a free port: true to AWS on the life of shards. Skips the test where it isn't installed."""
+    folder = Path(__file__).parent / "node_modules" / "kinesis-local"
+    if not folder.exists():
+        pytest.skip("kinesis-local isn't installed: with node and npm there, make test installs it")
+    port, tls_port = free_port(), free_port()
+    ports = {"KINESIS_MOCK_PLAIN_PORT": str(port), "KINESIS_MOCK_TLS_PORT": str(tls_port), "LOG_LEVEL": "ERROR"}
+    server = subprocess.Popen(["node", "main.js"], cwd=folder, env=os.environ | ports, stdout=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(100):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        yield url
+    finally:
+        server.kill()
+        server.wait()

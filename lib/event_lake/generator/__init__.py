@@ -1,0 +1,1 @@
+"""A repeatable load of realistic events."""

@@ -1,0 +1,1 @@
+"""Reading a Kinesis data stream exactly."""

@@ -1,0 +1,1 @@
+"""The jobs' work, below their command lines."""

@@ -1,0 +1,1 @@
+"""From records to the raw layer's three tables."""
