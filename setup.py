@@ -15,7 +15,7 @@ DEV = [
     "chispa==0.12.0",
     "deltalake==1.6.6",
     "hypothesis==6.170.15",
-    "import-linter==2.16",
+    "grimp==3.19",
     "moto[server]==5.2.5",
     "mypy==2.4.1",
     "psutil==7.2.2",

@@ -89,7 +89,9 @@ def main() -> int:
         print(f"demo: {error}", file=sys.stderr)
         return 1
     balanced = print_counts(ingesting)
-    console.print(f"\nThe tables lie in {LAKE}/; look at them with [bold]make shell[/]. {time.monotonic() - began:.0f} s in all.")
+    console.print(
+        f"\nThe tables lie in {LAKE}/; look at them with [bold]make shell[/]. {time.monotonic() - began:.0f} s in all."
+    )
     return 0 if balanced else 1
 
 
@@ -113,7 +115,7 @@ def run_jobs(jobs: Jobs) -> float:
 
 @contextmanager
 def emulated_kinesis(port: int) -> Iterator[str]:
-    """moto's server with the demo's stream, on loopback; yields its URL. Raises DemoError for a port in use."""
+    """The server of moto with the demo's stream, on loopback; yields its URL. Raises DemoError for a port in use."""
     with socket.socket() as probe:
         try:
             probe.bind(("127.0.0.1", port))

@@ -32,7 +32,9 @@ builder.config("spark.jars.ivy", {ivy!r}).getOrCreate().stop()
 def main():
     """Check Python and Java, then install what is missing. One line and exit code 1 where that's impossible."""
     if sys.version_info < (3, 11):
-        sys.exit("setup: Python 3.11 or newer is needed, this is %d.%d; try: make PYTHON=python3.11" % sys.version_info[:2])
+        sys.exit(
+            "setup: Python 3.11 or newer is needed, this is %d.%d; try: make PYTHON=python3.11" % sys.version_info[:2]
+        )
     check_java()
     CACHE.mkdir(exist_ok=True)
     wanted = hashlib.sha256((ROOT / "setup.py").read_bytes() + Path(__file__).read_bytes()).hexdigest()
@@ -66,7 +68,10 @@ def fetch_delta():
     """Put Delta's jars where every session of this environment finds them."""
     ivy = CACHE / "ivy"
     code = RESOLVE_JARS.format(packages=DELTA, excludes=DELTA_EXCLUDES, ivy=str(ivy))
-    logged([VENV / "bin" / "python", "-c", code], "can't fetch Delta's jars from Maven Central; is there a network?")
+    logged(
+        [VENV / "bin" / "python", "-c", code],
+        "can't fetch Delta's jars from Maven Central; is there a network?",
+    )
     spark_jars = next(VENV.glob("lib/python*/site-packages/pyspark/jars"))
     for old in spark_jars.glob("io.delta_*.jar"):
         old.unlink()
@@ -77,7 +82,8 @@ def fetch_delta():
 def logged(command, problem):
     """Run `command` with its output in the log; exit with one line if it fails."""
     with LOG.open("ab") as log:
-        done = subprocess.run([str(part) for part in command], cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
+        words = [str(part) for part in command]
+        done = subprocess.run(words, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, check=False)
     if done.returncode:
         sys.exit(f"setup: {problem} (what happened is in {LOG.relative_to(ROOT)})")
 

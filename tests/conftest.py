@@ -6,14 +6,18 @@ from pathlib import Path
 
 import boto3
 import pytest
-from emulators import Stream, moto_endpoint
 from pyspark.sql import SparkSession
 
+from emulators import Stream, moto_endpoint
 from event_lake.config_files import load_settings
 from event_lake.session import spark_session
 
 # Emulators ask for credentials and take any. Set before Spark starts: its Python workers inherit them.
-os.environ |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}
+os.environ |= {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": "us-east-1",
+}
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,10 @@ class Stream:
     def settings(self, root: str, *, max_batch_seconds: int = 3600, raw: Raw | None = None) -> Settings:
         """What reads it into the lake at `root`."""
         source = Source(
-            stream=self.name, region="us-east-1", endpoint_url=self.endpoint, max_batch_seconds=max_batch_seconds
+            stream=self.name,
+            region="us-east-1",
+            endpoint_url=self.endpoint,
+            max_batch_seconds=max_batch_seconds,
         )
         return Settings(source=source, lake=Lake(root=root), raw=raw or Raw())
 
@@ -46,7 +49,7 @@ class Stream:
 
 @contextmanager
 def moto_endpoint() -> Iterator[str]:
-    """moto's server on a free port: for the everyday path."""
+    """Moto's server on a free port: for the everyday path."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
@@ -70,7 +73,11 @@ def kinesis_local_endpoint() -> Iterator[str]:
     if not folder.exists():
         pytest.skip("kinesis-local isn't installed: with node and npm there, make test installs it")
     port, tls_port = free_port(), free_port()
-    ports = {"KINESIS_MOCK_PLAIN_PORT": str(port), "KINESIS_MOCK_TLS_PORT": str(tls_port), "LOG_LEVEL": "ERROR"}
+    ports = {
+        "KINESIS_MOCK_PLAIN_PORT": str(port),
+        "KINESIS_MOCK_TLS_PORT": str(tls_port),
+        "LOG_LEVEL": "ERROR",
+    }
     server = subprocess.Popen(["node", "main.js"], cwd=folder, env=os.environ | ports, stdout=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
     try:

@@ -28,6 +28,7 @@ class JobParser(argparse.ArgumentParser):
         self.add_argument("--version", action="version", version=f"event-lake {__version__}")
 
     def error(self, message: str) -> NoReturn:
+        """Exit as for any mistake of the user's."""
         self.exit(UserError.exit_code, f"{self.prog}: {message} (--help shows the flags)\n")
 
 
@@ -36,8 +37,10 @@ def run_job(
     argv: Sequence[str] | None,
     job: Callable[[argparse.Namespace, Settings], int],
 ) -> int:
-    """Run `job` with the parsed flags and their settings; an error with an explanation becomes one line on
-    stderr and its exit code, wherever in Spark it was raised."""
+    """Run `job` with the parsed flags and their settings; returns the exit code.
+
+    An error that has an explanation becomes one line on stderr and its exit code, wherever in Spark it was raised.
+    """
     args = parser.parse_args(argv)
     logging.basicConfig(format="%(asctime)s %(message)s")
     logging.getLogger("event_lake").setLevel(logging.INFO)

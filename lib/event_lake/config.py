@@ -62,6 +62,8 @@ class Source:
     @staticmethod
     def _check_endpoint(url: str) -> None:
         parts = urlsplit(url)
+        if parts.username or parts.password:
+            raise ConfigError("source.endpoint_url holds a user or password: use the SDK's own credentials chain")
         safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
         if not safe or not parts.hostname:
             raise refuse(
@@ -69,8 +71,6 @@ class Source:
                 url,
                 "events would travel unencrypted; use https, or http to an emulator on localhost",
             )
-        if parts.username or parts.password:
-            raise ConfigError("source.endpoint_url holds a user or password: use the SDK's own credentials chain")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from event_lake.config import Settings, refuse
 from event_lake.errors import ConfigError
 
 _T = TypeVar("_T")
-_DURATION = re.compile(r"([1-9][0-9]*) (second|minute|hour|day)s?")
+_DURATION = re.compile(r"([1-9][0-9]{0,5}) (second|minute|hour|day)s?")
 
 
 def load_settings(path: str, overrides: Sequence[str] = ()) -> Settings:

@@ -36,8 +36,7 @@ class ServiceUnavailableError(EventLakeError):
 
 
 _BY_NAME = {
-    cls.__name__: cls
-    for cls in (EventLakeError, UserError, ConfigError, DataLossError, ServiceUnavailableError)
+    cls.__name__: cls for cls in (EventLakeError, UserError, ConfigError, DataLossError, ServiceUnavailableError)
 }
 _IN_TRACEBACK = re.compile(rf"event_lake\.errors\.({'|'.join(_BY_NAME)}): ([^\n]*)")
 

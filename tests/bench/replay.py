@@ -33,6 +33,7 @@ Body: TypeAlias = Sequence[bytes | memoryview]
 
 _MAX_RECORDS = 10_000
 _MAX_DATA = 10 * 1024 * 1024
+_RETENTION_HOURS = 168
 _RECORD = b'{"SequenceNumber":"%d","ApproximateArrivalTimestamp":%d.%03d,"Data":"%b","PartitionKey":"%d"},'
 _TARGET_PREFIX = "Kinesis_20131202."
 
@@ -56,9 +57,7 @@ class Replay:
     can't be read before. Takes 4/3 of the payloads' size and some 180 bytes a record.
     """
 
-    def __init__(
-        self, shards: Sequence[Iterable[bytes]], first_arrival: datetime, records_per_second: float
-    ) -> None:
+    def __init__(self, shards: Sequence[Iterable[bytes]], first_arrival: datetime, records_per_second: float) -> None:
         arrivals = _Arrivals(first_arrival, records_per_second)
         made = [_Shard(index, payloads, arrivals) for index, payloads in enumerate(shards)]
         self._shards = {shard.shard_id: shard for shard in made}
@@ -68,6 +67,8 @@ class Replay:
         match action:
             case "ListShards":
                 return [_json({"Shards": [shard.description for shard in self._shards.values()]})]
+            case "DescribeStreamSummary":
+                return [_json({"StreamDescriptionSummary": {"RetentionPeriodHours": _RETENTION_HOURS}})]
             case "GetShardIterator":
                 shard_id = _required(request, "ShardId")
                 if shard_id not in self._shards:

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
-from emulators import Stream
 from pyspark.sql import SparkSession
 
+from emulators import Stream
 from event_lake import tables
 from event_lake.generator.events import Timeline
 from event_lake.generator.faults import FAULTS

@@ -7,6 +7,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+
 from emulators import Stream
 
 SITE_PACKAGES = sysconfig.get_path("purelib")
@@ -44,8 +45,21 @@ def test_each_job_runs_from_the_package(cluster: dict[str, str], stream: Stream,
 def _submitted(cluster: dict[str, str], stream: Stream, root: str, job: str, *flags: str) -> str:
     """The last line that `spark-submit` of the job prints."""
     jobs = Path("jobs").resolve()
-    submit = [f"{SITE_PACKAGES}/pyspark/bin/spark-submit", "--master", "local[2]", "--py-files", "dist/event_lake.zip"]
-    command = [*submit, str(jobs / f"{job}.py"), "--config", "conf/local.toml", *stream.overrides(root), *flags]
+    submit = [
+        f"{SITE_PACKAGES}/pyspark/bin/spark-submit",
+        "--master",
+        "local[2]",
+        "--py-files",
+        "dist/event_lake.zip",
+    ]
+    command = [
+        *submit,
+        str(jobs / f"{job}.py"),
+        "--config",
+        "conf/local.toml",
+        *stream.overrides(root),
+        *flags,
+    ]
     done = subprocess.run(command, env=cluster, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()[-1]

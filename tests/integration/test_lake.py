@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
-from emulators import Stream
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from emulators import Stream
 from event_lake import tables
 from event_lake.config import Settings
 from event_lake.generator.events import Timeline
@@ -53,7 +53,8 @@ def test_all_that_was_sent_is_in_the_lake_and_again_after_a_restart(
 def test_latest_means_what_arrives_after_the_first_start(spark: SparkSession, stream: Stream, root: str) -> None:
     configured = stream.settings(root)
     settings = Settings(
-        source=type(configured.source)(**{**vars(configured.source), "start_from": "latest"}), lake=configured.lake
+        source=type(configured.source)(**{**vars(configured.source), "start_from": "latest"}),
+        lake=configured.lake,
     )
     stream.put(b"before")
     # Kinesis' clock is known to a second.

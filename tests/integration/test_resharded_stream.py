@@ -6,9 +6,9 @@ from typing import Any
 
 import boto3
 import pytest
-from emulators import Stream, kinesis_local_endpoint
 from pyspark.sql.streaming.datasource import ReadAllAvailable
 
+from emulators import Stream, kinesis_local_endpoint
 from event_lake.errors import UserError
 from event_lake.kinesis.source import KinesisStreamReader
 from event_lake.pipelines.ingest_raw import check_stream

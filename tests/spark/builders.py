@@ -29,8 +29,7 @@ def records(spark: SparkSession, data: Sequence[bytes], *, shard: str = "shardId
     """A record for each of `data`, numbered from `first`, as the source gives them: with the receipt behind."""
     numbers = [str(first + index) for index in range(len(data))]
     rows: list[tuple[Any, ...]] = [
-        (payload, "key", "events", shard, number, ARRIVED, None)
-        for payload, number in zip(data, numbers, strict=True)
+        (payload, "key", "events", shard, number, ARRIVED, None) for payload, number in zip(data, numbers, strict=True)
     ]
     receipt = (len(data), sum(map(len, data)), numbers[0], numbers[-1], 0)
     rows.append((None, None, "events", shard, numbers[-1], ARRIVED, receipt))

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
-from spark.builders import RULES, an_event, records
 
 from event_lake.raw.dedupe import deduplicated
 from event_lake.raw.parse import judged
 from event_lake.schemas import RECORD
+from spark.builders import RULES, an_event, records
 
 
 class Arrivals:

@@ -7,11 +7,11 @@ import pytest
 from chispa import assert_df_equality
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
-from spark.builders import ARRIVED, RULES, an_event, records
 
 from event_lake.generator.events import Timeline, drafted
 from event_lake.generator.faults import FAULTS, reason_of
 from event_lake.raw.parse import events, judged, quarantined
+from spark.builders import ARRIVED, RULES, an_event, records
 
 SECONDS = int(ARRIVED.timestamp())
 

@@ -4,7 +4,6 @@ import pytest
 from chispa import assert_df_equality
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from spark.builders import ARRIVED, RULES, an_event, records
 
 from event_lake import tables
 from event_lake.config import Lake, Settings, Source
@@ -12,6 +11,7 @@ from event_lake.errors import UserError
 from event_lake.pipelines.build_staging import build_staging
 from event_lake.raw.parse import events, judged
 from event_lake.staging.dedupe import first_arrivals
+from spark.builders import ARRIVED, RULES, an_event, records
 
 
 def test_the_first_arrival_of_an_event_is_kept(spark: SparkSession) -> None:

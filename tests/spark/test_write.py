@@ -5,12 +5,12 @@ from datetime import date
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from spark.builders import ARRIVED, RULES, an_event, records
 
 from event_lake import tables
 from event_lake.raw.ledger import Totals
 from event_lake.raw.parse import events, judged
 from event_lake.raw.write import RawWriter
+from spark.builders import ARRIVED, RULES, an_event, records
 
 DATA = (
     an_event(event_uuid="1", event_name="lesson:started"),

@@ -35,9 +35,7 @@ def judgement(record: Record) -> list[str]:
 
 def of_content(event: dict[str, Any], seconds: float) -> list[str]:
     uuid, name, created = (event.get(key) for key in ("event_uuid", "event_name", "created_at"))
-    reasons = [
-        f"missing_{key}" for key in ("event_uuid", "event_name", "created_at") if event.get(key) is None
-    ]
+    reasons = [f"missing_{key}" for key in ("event_uuid", "event_name", "created_at") if event.get(key) is None]
     if uuid is not None and not isinstance(uuid, str):
         reasons.append("wrong_type_event_uuid")
     if name is not None and not isinstance(name, str):

@@ -51,8 +51,6 @@ def _turned(words: list[str], by: int) -> list[str]:
 
 
 EVENT_TYPES = tuple(
-    _event_type(domain, place, place * len(DOMAINS) + at)
-    for place in range(5)
-    for at, domain in enumerate(DOMAINS)
+    _event_type(domain, place, place * len(DOMAINS) + at) for place in range(5) for at, domain in enumerate(DOMAINS)
 )
 _UP_TO = list(accumulate(1 / rank for rank in range(1, len(EVENT_TYPES) + 1)))

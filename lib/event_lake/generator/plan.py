@@ -106,6 +106,4 @@ def _start(text: str | None) -> datetime | None:
     try:
         return None if text is None else parse_instant(text)
     except ValueError:
-        raise refuse(
-            "--started-at", text, 'not a time with its zone; write it like "2026-11-21T09:00:00Z"'
-        ) from None
+        raise refuse("--started-at", text, 'not a time with its zone; write it like "2026-11-21T09:00:00Z"') from None

@@ -54,9 +54,7 @@ class RecordPutter:
             if attempt:
                 self.put_again += len(left)
                 self._sleep(self._delay(attempt))
-            codes = self._client.put_records(
-                [{"Data": r.data, "PartitionKey": r.partition_key} for r in left]
-            )
+            codes = self._client.put_records([{"Data": r.data, "PartitionKey": r.partition_key} for r in left])
             refused = Counter(code for code in codes if code)
             if not refused:
                 return

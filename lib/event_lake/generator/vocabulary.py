@@ -29,7 +29,7 @@ COMMON: dict[str, Value] = {
 
 FIELDS: dict[str, Value] = {
     "amount": decimal(0.5, 480, 2),
-    "answers": array_of(one_of("A", "B", "C", True, 42, None), 4),
+    "answers": array_of(one_of("A", "B", "C", True, 42, None), 4),  # noqa: FBT003 a JSON value
     "attempts": whole(1, 9),
     "bitrate_kbps": whole(180, 8000),
     "browser": or_null(one_of("Firefox 151", "Chrome 149", "Safari 20"), 0.3),

@@ -102,11 +102,7 @@ class KinesisClient:
                 Shard(
                     shard_id=entry["ShardId"],
                     closed="EndingSequenceNumber" in entry["SequenceNumberRange"],
-                    parents=tuple(
-                        entry[key]
-                        for key in ("ParentShardId", "AdjacentParentShardId")
-                        if entry.get(key)
-                    ),
+                    parents=tuple(entry[key] for key in ("ParentShardId", "AdjacentParentShardId") if entry.get(key)),
                 )
                 for entry in answer["Shards"]
             ]
@@ -183,7 +179,12 @@ def _translated(stream: str, action: str) -> Iterator[None]:
         yield
     except aws.ClientError as error:
         raise _explained(stream, action, error) from error
-    except (aws.NoCredentialsError, aws.PartialCredentialsError, aws.NoRegionError, aws.ProfileNotFound) as error:
+    except (
+        aws.NoCredentialsError,
+        aws.PartialCredentialsError,
+        aws.NoRegionError,
+        aws.ProfileNotFound,
+    ) as error:
         raise UserError(f"stream {stream!r}: {str(error).rstrip('.')}; configure the AWS SDK's usual chain") from error
     except (aws.HTTPClientError, aws.BotoCoreError) as error:
         raise ServiceUnavailableError(f"stream {stream!r}: {action}: {error}") from error

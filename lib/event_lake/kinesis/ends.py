@@ -22,9 +22,14 @@ _SMALL_PAGE = 1_000
 class Reads(Protocol):
     """The calls that planning makes; `client.KinesisClient` has them."""
 
-    def now(self) -> datetime: ...
-    def iterator(self, shard_id: str, position: Position) -> str: ...
-    def get_records(self, iterator: str, limit: int = ...) -> Page: ...
+    def now(self) -> datetime:
+        """Kinesis' own clock."""
+
+    def iterator(self, shard_id: str, position: Position) -> str:
+        """An iterator to the first record behind `position`."""
+
+    def get_records(self, iterator: str, limit: int = ...) -> Page:
+        """Up to `limit` records."""
 
 
 class Planner:
@@ -51,27 +56,29 @@ class Planner:
     def tip(self, start: Offset) -> Offset:
         """The offset behind everything that the stream holds now."""
         now = self._reads.now()
-        self._refuse_expired(start, now)
+        self.refuse_expired(start, now)
         cut = max(start.cut, now - TIP_WINDOW)
         return Offset({s: self._tip_of(s, position, cut) for s, position in start.shards.items()}, cut)
 
     def next_end(self, start: Offset, target: Offset | None = None) -> Offset:
         """The end of the batch behind `start`: `max_batch` of arrivals, or all there is where that is less.
 
-        Returns `start` itself where there's nothing new, and never an offset behind `target`. Raises
-        DataLossError where records behind `start` may have expired.
+        Returns `start` itself where there's nothing new (but for a later cut, four times in the stream's
+        retention), and never an offset behind `target`. Raises DataLossError where records behind `start` may
+        have expired.
         """
         begin = self._quiet if self._quiet is not None and self._quiet.shards == start.shards else start
         end = self._end_behind(begin, target)
-        if end.shards != start.shards:
+        # Another cut alone is an offset of its own, and Spark runs a batch for it: too much for every trigger, but
+        # a query that finds an old cut in its checkpoint couldn't tell an idle stream from expired records.
+        if end.shards != start.shards or end.cut - start.cut > self._retention / 4:
             return end
-        # Another cut alone would be an offset of its own, and Spark would run a batch for it.
         self._quiet = end
         return start
 
     def _end_behind(self, start: Offset, target: Offset | None) -> Offset:
         now = self._reads.now()
-        self._refuse_expired(start, now)
+        self.refuse_expired(start, now)
         last_cut = target.cut if target else now - TIP_WINDOW
         cut = start.cut + self._max_batch
         while cut < last_cut:
@@ -148,7 +155,8 @@ class Planner:
         self._idle[shard_id] = (start, _iterator_behind(page), self._reads.now())
         return start
 
-    def _refuse_expired(self, start: Offset, now: datetime) -> None:
+    def refuse_expired(self, start: Offset, now: datetime) -> None:
+        """Raise DataLossError if records behind `start` may have expired unread."""
         # A shard that wasn't read yet is read from what it still holds: nobody was promised more.
         begun = sorted(shard_id for shard_id, position in start.shards.items() if isinstance(position, After))
         if begun and start.cut < now - self._retention:

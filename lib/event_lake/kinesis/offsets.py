@@ -59,8 +59,11 @@ class Offset:
     @staticmethod
     def from_json(json: Mapping[str, Any]) -> "Offset":
         """The inverse of `to_json`. Raises ValueError for text that it can't have written."""
-        shards = {shard_id: _from_text(text) for shard_id, text in json["shards"].items()}
-        return Offset(shards, parse_instant(json["cut"]))
+        match json:
+            case {"shards": dict(shards), "cut": str(cut)}:
+                positions = {shard_id: _from_text(text) for shard_id, text in shards.items()}
+                return Offset(positions, parse_instant(cut))
+        raise ValueError(f"{json!r} is no offset of a stream")
 
 
 def instant(seconds: float) -> datetime:

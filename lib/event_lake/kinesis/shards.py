@@ -24,9 +24,7 @@ def readable_shards(stream: str, listed: Iterable[Shard], known: Iterable[str] |
     """
     shards = {shard.shard_id: shard for shard in listed}
     lineage = [
-        shard.shard_id
-        for shard in shards.values()
-        if shard.closed or any(parent in shards for parent in shard.parents)
+        shard.shard_id for shard in shards.values() if shard.closed or any(parent in shards for parent in shard.parents)
     ]
     changed = lineage if known is None else sorted({*lineage, *(set(known) ^ set(shards))})
     if changed:

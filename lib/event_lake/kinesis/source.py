@@ -145,22 +145,21 @@ class KinesisStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
         self._stop_at_tip = True
 
     def latestOffset(self, start: dict[str, Any], limit: ReadLimit) -> dict[str, Any]:
-        client = self._connected()
-        if self._planner is None:
-            max_batch = timedelta(seconds=self._source.max_batch_seconds)
-            self._planner = Planner(client, max_batch=max_batch, retention=client.retention())
+        client, planner = self._connected(), self._planning()
         if "start_from" in start:
-            return self._resolved(client).to_json()
+            return self._resolved(client, planner).to_json()
         begin = Offset.from_json(start)
         readable_shards(self._source.stream, client.list_shards(), known=begin.shards)
         if self._stop_at_tip and self._target is None:
-            self._target = self._planner.tip(begin)
-        return self._planner.next_end(begin, self._target).to_json()
+            self._target = planner.tip(begin)
+        return planner.next_end(begin, self._target).to_json()
 
     def partitions(self, start: dict[str, Any], end: dict[str, Any]) -> Sequence[InputPartition]:
         if "start_from" in start:
             return []
         begin, finish = Offset.from_json(start), Offset.from_json(end)
+        # Spark replays a batch without planning it again, maybe long after it was planned.
+        self._planning().refuse_expired(begin, self._connected().now())
         return [
             RangePartition(Range(shard_id, begin.shards[shard_id], position))
             for shard_id, position in finish.shards.items()
@@ -177,7 +176,14 @@ class KinesisStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
             self._client = KinesisClient(self._source.stream, self._source.region, self._source.endpoint_url)
         return self._client
 
-    def _resolved(self, client: KinesisClient) -> Offset:
+    def _planning(self) -> Planner:
+        if self._planner is None:
+            client = self._connected()
+            max_batch = timedelta(seconds=self._source.max_batch_seconds)
+            self._planner = Planner(client, max_batch=max_batch, retention=client.retention())
+        return self._planner
+
+    def _resolved(self, client: KinesisClient, planner: Planner) -> Offset:
         shard_ids = readable_shards(self._source.stream, client.list_shards())
         if self._source.start_from == "latest":
             now = client.now()
@@ -185,8 +191,7 @@ class KinesisStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
         position: Position = TrimHorizon()
         if self._source.start_from != "earliest":
             position = At(min(parse_instant(self._source.start_from), client.now()))
-        assert self._planner is not None, "made before any offset is resolved"
-        return Offset(dict.fromkeys(shard_ids, position), self._planner.first_arrival(shard_ids, position))
+        return Offset(dict.fromkeys(shard_ids, position), planner.first_arrival(shard_ids, position))
 
 
 def _batches(stream: str, part: Range, client: KinesisClient) -> Iterator[pa.RecordBatch]:
@@ -205,7 +210,12 @@ def _batches(stream: str, part: Range, client: KinesisClient) -> Iterator[pa.Rec
         "last_sequence_number": page.sequence_numbers[-1],
         "millis_behind": page.millis_behind,
     }
-    row = {"stream": stream, "shardId": part.shard_id, "sequenceNumber": part.end.sequence_number, "receipt": receipt}
+    row = {
+        "stream": stream,
+        "shardId": part.shard_id,
+        "sequenceNumber": part.end.sequence_number,
+        "receipt": receipt,
+    }
     arrived = instant(page.arrived[-1])
     yield pa.RecordBatch.from_pylist([{**row, "approximateArrivalTimestamp": arrived}], schema=_ARROW_SCHEMA)
 

@@ -137,16 +137,15 @@ def _reasons(rules: EventRules) -> Column:
         "wrong_type_event_name": ~_is_missing("event_name") & (F.col("event_name_type") != "STRING"),
         "wrong_type_created_at": _has_no_number(),
         "malformed_event_name": (F.col("event_name_type") == "STRING") & ~F.col("event_name").rlike(_EVENT_NAME),
-        "unreadable_created_at": ~_is_missing("created_at")
-        & ~_has_no_number()
-        & created.isNull(),
+        "unreadable_created_at": ~_is_missing("created_at") & ~_has_no_number() & created.isNull(),
         "created_at_in_future": created > arrived + rules.max_future.total_seconds(),
         "created_at_too_old": created < arrived - rules.max_age.total_seconds(),
     }
     of_content = [F.when(holds, F.lit(reason)) for reason, holds in checks.items()]
-    return F.when(F.col("receipt").isNotNull(), F.array().cast("array<string>")).otherwise(
-        F.array_compact(F.array(_reason_of_form(), *of_content))
-    )
+    # Text first: Spark compiles concat_ws, which drops nulls, but interprets array_compact and all below it.
+    found = F.concat_ws(" ", _reason_of_form(), *of_content)
+    is_none = F.col("receipt").isNotNull() | (found == "")
+    return F.when(is_none, F.array().cast("array<string>")).otherwise(F.split(found, " "))
 
 
 def _is_missing(name: str) -> Column:
@@ -163,7 +162,9 @@ def _reason_of_form() -> Column:
     """Why the bytes aren't one JSON object, or null. Parses again, for such records only."""
     text = F.col("text")
     one_value = F.from_json(
-        F.concat(F.lit("["), text, F.lit(',"'), F.col("sequenceNumber"), F.lit('"]')), "array<variant>", _STRICT
+        F.concat(F.lit("["), text, F.lit(',"'), F.col("sequenceNumber"), F.lit('"]')),
+        "array<variant>",
+        _STRICT,
     )
     is_one_value = (F.size(one_value) == 2) & (F.get(one_value, F.lit(1)).cast("string") == F.col("sequenceNumber"))
     begins_with_an_object = F.from_json(text, "struct<_corrupt_record:string>", _STRICT)

@@ -11,7 +11,5 @@ def first_arrivals(raw_events: DataFrame) -> DataFrame:
     Ties go to the lowest sequence number: numbers of any length, so the shorter text is the lower number.
     """
     same_event = Window.partitionBy("date", "event_type", "event_uuid")
-    by_arrival = same_event.orderBy(
-        "arrived_at", F.length("sequence_number"), "sequence_number", "sub_sequence_number"
-    )
+    by_arrival = same_event.orderBy("arrived_at", F.length("sequence_number"), "sequence_number", "sub_sequence_number")
     return raw_events.withColumn("rank", F.row_number().over(by_arrival)).where("rank = 1").drop("rank")

@@ -1,0 +1,43 @@
+"""How benchmark B compares with A: B/A, for every station and figure that both have."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from report import ratios_of
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("a", type=Path, metavar="A", help="what run.py wrote")
+    parser.add_argument("b", type=Path, metavar="B", help="what it wrote another time")
+    args = parser.parse_args()
+    a, b = _read(args.a), _read(args.b)
+    differing = [key for key in ("parameters", "cores") if _fixed(a)[key] != _fixed(b)[key]]
+    if differing:
+        key = differing[0]
+        parser.exit(2, f"{parser.prog}: can't be compared: {key} {_fixed(a)[key]} in A, {_fixed(b)[key]} in B\n")
+    console = Console()
+    for name, report in (("A", a), ("B", b)):
+        machine = report["machine"]
+        console.print(f"{name}: {machine['commit']} on {machine['date']} {' '.join(report['set'])}", markup=False)
+    console.print(ratios_of("B/A", a["stations"], b["stations"]))
+    return 0
+
+
+def _fixed(report: dict[str, Any]) -> dict[str, Any]:
+    """What must be the same in both."""
+    return {"parameters": report["parameters"], "cores": report["machine"]["cores"]}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    report: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return report
+
+
+if __name__ == "__main__":
+    sys.exit(main())

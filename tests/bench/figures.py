@@ -1,0 +1,79 @@
+"""From the marks of a query to the figures that a benchmark reports."""
+
+import json
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from statistics import median
+from typing import TypeAlias
+
+from pyspark.sql.streaming.listener import StreamingQueryProgress
+
+from meter import Mark, Usage, batch_seconds, batches, phases
+
+Figures: TypeAlias = dict[str, float]
+"""By name; what a station doesn't have is left out."""
+
+_MB = 1_000_000
+
+
+def figures_of(
+    marks: Sequence[Mark], usage: Usage, *, warm_up: int, receipts: int, written: Sequence[Path], state: Path
+) -> Figures:
+    """The figures of a query's batches behind the first `warm_up`; peaks and state are those of all batches.
+
+    `receipts` of each batch's rows are no events; `written` are the tables that it wrote to; `state` is the
+    folder of its state store, which needn't exist.
+    """
+    first, last = marks[warm_up], marks[-1]
+    counted = batches(marks[warm_up + 1 :])
+    seconds = [batch_seconds(progress) for progress in counted]
+    events = sum(progress.numInputRows - receipts for progress in counted)
+    added = [_added(table, {progress.batchId for progress in counted}) for table in written]
+    return {
+        "events": events,
+        "batches": len(counted),
+        "events/s": events / sum(seconds),
+        "events/s, wall": events / (last.at - first.at),
+        "us/event": 1e6 * sum(seconds) / events,
+        "CPU us/event, JVM": 1e6 * (last.cpu.jvm - first.cpu.jvm) / events,
+        "CPU us/event, Python": 1e6 * (last.cpu.python - first.cpu.python) / events,
+        "s/batch, median": median(seconds),
+        "s/batch, min": min(seconds),
+        "s/batch, max": max(seconds),
+        "peak MB": (usage.peak_jvm + usage.peak_worker) / _MB,
+        "peak MB, JVM": usage.peak_jvm / _MB,
+        "peak MB, Python worker": usage.peak_worker / _MB,
+        "API calls/batch": (last.calls - first.calls) / len(counted),
+        **_written_figures([one for table in added for one in table]),
+        **_state_figures(batches(marks), state),
+        **{f"ms/batch, {phase}": ms for phase, ms in phases(counted).items()},
+    }
+
+
+def _written_figures(sizes: Sequence[int]) -> Figures:
+    return {"files": len(sizes), "MB written": sum(sizes) / _MB} if sizes else {}
+
+
+def _state_figures(done: Sequence[StreamingQueryProgress], state: Path) -> Figures:
+    """What a remembered key costs. All rows that come out of the deduplication have left one."""
+    if not state.exists():
+        return {}
+    stores = [store for progress in done for store in progress.stateOperators]
+    dropped = sum(store.customMetrics["numDroppedDuplicateRows"] for store in stores)
+    keys = sum(progress.numInputRows for progress in done) - dropped
+    on_disk = sum(file.stat().st_size for file in state.rglob("*") if file.is_file())
+    return {
+        "state keys": keys,
+        "state bytes/key, memory": stores[-1].memoryUsedBytes / keys,
+        "state bytes/key, disk": on_disk / keys,
+    }
+
+
+def _added(table: Path, batch_ids: Collection[int]) -> list[int]:
+    """The sizes of the files that a Delta table gained from these batches, or from commits without a batch."""
+    sizes: list[int] = []
+    for commit in sorted(table.glob("_delta_log/*.json")):
+        actions = [json.loads(line) for line in commit.read_text("utf-8").splitlines()]
+        if all(action["txn"]["version"] in batch_ids for action in actions if "txn" in action):
+            sizes += [action["add"]["size"] for action in actions if "add" in action]
+    return sizes

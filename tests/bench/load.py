@@ -1,0 +1,75 @@
+"""What a benchmark replays: so many micro-batches of so many of the generator's records."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+
+from event_lake.generator.events import Timeline
+from event_lake.generator.sequence import Record, records
+from event_lake.generator.truth import Truth
+from event_lake.raw.ledger import Totals
+from replay import Replay
+
+SHARDS = 4
+# What `source.max_batch_seconds` must be, so that batches are cut where a load's batches end.
+BATCH_SECONDS = 600
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """`batches` to be measured behind `warm_up` others; the first has one record a shard more, the last one less."""
+
+    events_per_batch: int
+    batches: int
+    warm_up: int
+
+    @property
+    def records_per_second(self) -> float:
+        """Of each shard."""
+        return self.events_per_batch / SHARDS / BATCH_SECONDS
+
+    @property
+    def records_per_shard(self) -> int:
+        return self.events_per_batch * (self.batches + self.warm_up) // SHARDS
+
+
+def replayed(load: Load, first_arrival: datetime, truth_file: Path) -> Replay:
+    """The load as a stream; what the lake must make of it goes to `truth_file`, for `expected`.
+
+    Each shard has a timeline of its own, hence its own events: a copy comes in the shard of its original, as it
+    does where the partition key is a field of the event. Takes 25 us a record.
+    """
+    truth = Truth()
+    shards = [_payloads(load, shard, first_arrival, truth) for shard in range(SHARDS)]
+    replay = Replay(shards, first_arrival, load.records_per_second)
+    truth_file.write_text(json.dumps(truth.outcome()))
+    return replay
+
+
+def expected(truth_file: Path) -> Totals:
+    """What the ledger must add up to after a load whose truth is in `truth_file`."""
+    truth = json.loads(truth_file.read_text())
+    return Totals(
+        read=truth["records"],
+        raw=truth["raw"],
+        quarantined=sum(truth["quarantined"].values()),
+        duplicates=truth["duplicates"],
+    )
+
+
+def _payloads(load: Load, shard: int, first_arrival: datetime, truth: Truth) -> Iterator[bytes]:
+    start_ms = round(first_arrival.timestamp() * 1000)
+    timeline = Timeline(seed=shard, start_ms=start_ms, rate=load.records_per_second)
+    # Copies come on top of events: so many events are more than enough.
+    sequence = records(timeline, first=0, count=load.records_per_shard)
+    for record in _noted(islice(sequence, load.records_per_shard), truth):
+        yield record.data
+
+
+def _noted(sequence: Iterable[Record], truth: Truth) -> Iterator[Record]:
+    for record in sequence:
+        truth.add((record,))
+        yield record

@@ -1,0 +1,127 @@
+"""Measure the way from Kinesis to the lake, station by station, on two cores and 4 GiB of heap.
+
+The stream is replayed over HTTP from memory; everything behind it is what the jobs run. A station that loses or
+invents an event fails the benchmark. Times of two runs compare only if the machine was quiet in both: compare.py.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime, time, timedelta
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from rich.console import Console
+
+from figures import Figures
+from load import Load, expected, replayed
+from replay import serve
+from report import table_of
+from station import STATIONS, Task, WrongResultError, measured
+
+_FOLDER = Path(".bench")
+# Its batches cost what they cost whatever is in them: so few events, and more batches for the median.
+_SMALL = Load(events_per_batch=10_000, batches=10, warm_up=5)
+
+
+def main() -> int:
+    args = _parsed()
+    full = Load(events_per_batch=args.events_per_batch, batches=args.batches, warm_up=1)
+    wanted = {*args.only, "raw"} if "staging" in args.only else set(args.only)
+    results: dict[str, Figures] = {}
+    _FOLDER.mkdir(exist_ok=True)
+    try:
+        if others := [name for name in STATIONS if name in wanted - {"small"}]:
+            results |= _measured_over(full, others, tuple(args.set))
+        if "small" in wanted:
+            results |= _measured_over(_SMALL, ["small"], tuple(args.set))
+    except WrongResultError as error:
+        print(f"{Path(__file__).name}: {error}", file=sys.stderr)
+        return 1
+    results = {name: results[name] for name in STATIONS if name in results}
+    out = args.out or _FOLDER / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
+    parameters = {"full": asdict(full), "small": asdict(_SMALL)}
+    report = {"parameters": parameters, "set": args.set, "machine": _machine(), "stations": results}
+    out.write_text(json.dumps(report, indent=2) + "\n")
+    Console().print(table_of(f"{args.events_per_batch:,} events a batch", results))
+    print(f"written to {out}")
+    return 0
+
+
+def _parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events-per-batch", type=int, default=500_000, metavar="N", help="default 500000")
+    parser.add_argument("--batches", type=int, default=4, metavar="N", help="that count; one more comes first")
+    parser.add_argument("--only", nargs="+", choices=STATIONS, default=list(STATIONS), metavar="STATION")
+    parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="as for the jobs")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="default .bench/<time>.json")
+    return parser.parse_args()
+
+
+def _measured_over(load: Load, stations: list[str], overrides: tuple[str, ...]) -> Mapping[str, Figures]:
+    """The figures of `stations`, one after the other, each over the same replay and in a new process."""
+    results: dict[str, Figures] = {}
+    with (
+        TemporaryDirectory(dir=_FOLDER, prefix="lake-") as folder,
+        _replayed(load, Path(folder)) as endpoint_url,
+    ):
+        truth = expected(_truth_file(Path(folder)))
+        for name in stations:
+            lake = "raw" if name == "staging" else name
+            task = Task(
+                station=name,
+                endpoint_url=endpoint_url,
+                root=str(Path(folder, lake).absolute()),
+                # Staging is a job that starts, does its steps and ends: nothing in it is warm.
+                warm_up=0 if name == "staging" else load.warm_up,
+                expected=truth,
+                overrides=overrides,
+            )
+            _say(f"{name}…")
+            with ProcessPoolExecutor(max_workers=1, mp_context=multiprocessing.get_context("spawn")) as process:
+                results[name] = process.submit(measured, task).result()
+            _say(f"{name}: {results[name]['events/s']:,.0f} events/s")
+    return results
+
+
+@contextmanager
+def _replayed(load: Load, folder: Path) -> Iterator[str]:
+    # Yesterday, whatever the time of day: all has arrived, and every run writes as many partitions.
+    midnight = datetime.combine(datetime.now(UTC).date() - timedelta(days=1), time(tzinfo=UTC))
+    _say(f"making {load.events_per_batch * (load.batches + load.warm_up):,} records…")
+    with serve(lambda: replayed(load, midnight, _truth_file(folder))) as endpoint_url:
+        yield endpoint_url
+
+
+def _truth_file(folder: Path) -> Path:
+    return folder / "truth.json"
+
+
+def _machine() -> dict[str, object]:
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False)
+    return {
+        "cores": os.cpu_count(),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
+        "python": platform.python_version(),
+        "spark": version("pyspark"),
+        "delta": version("delta-spark"),
+        "commit": commit.stdout.strip(),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

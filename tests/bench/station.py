@@ -1,0 +1,161 @@
+"""The stations of the way from Kinesis to the lake, each run and measured in a process of its own."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pyspark.sql import DataFrame, SparkSession
+
+from event_lake import tables
+from event_lake.config import Settings
+from event_lake.config_files import load_settings
+from event_lake.kinesis import source
+from event_lake.pipelines.build_staging import build_staging
+from event_lake.pipelines.ingest_raw import ingest_raw, raw_rows
+from event_lake.raw.ledger import Totals, totals
+from event_lake.raw.parse import EventRules, judged
+from event_lake.session import spark_session
+from figures import Figures, figures_of
+from load import BATCH_SECONDS, SHARDS
+from meter import Mark, Usage, batches, metered
+
+# For jobs of a minute: the quick compiler alone. A benchmark asks what a job of hours does.
+_NOT_MEASURED = "spark.driver.extraJavaOptions"
+
+_RAW_TABLES = (tables.RAW_EVENTS, tables.QUARANTINE, tables.LEDGER)
+
+
+class WrongResultError(Exception):
+    """A station lost or invented events, so that its times mean nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One station's run: over the load at `endpoint_url`, in the lake at `root`."""
+
+    station: str
+    endpoint_url: str
+    root: str
+    warm_up: int
+    expected: Totals
+    overrides: tuple[str, ...]
+
+
+def measured(task: Task) -> Figures:
+    """The station's figures, in a process that has no Spark yet. Raises WrongResultError."""
+    # For the replay server, which asks for no signature: nobody's real credentials.
+    os.environ |= {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench"}
+    settings = _settings(task)
+    station = STATIONS[task.station]
+    with spark_session(task.station, settings.spark) as spark, Usage() as usage:
+        with metered(spark, usage, task.endpoint_url) as marks:
+            station.run(spark, settings)
+        station.check(spark, task, marks)
+        return figures_of(
+            marks,
+            usage,
+            warm_up=task.warm_up,
+            receipts=SHARDS if station.reads_kinesis else 0,
+            written=[Path(table.path(task.root)) for table in station.writes],
+            state=Path(tables.checkpoint_path(task.root, station.query), "state"),
+        )
+
+
+def _settings(task: Task) -> Settings:
+    overrides = (
+        'spark."spark.master"="local[2]"',
+        *task.overrides,
+        f"source.endpoint_url={task.endpoint_url}",
+        f"source.max_batch_seconds={BATCH_SECONDS}",
+        f"lake.root={task.root}",
+    )
+    settings = load_settings("conf/local.toml", overrides)
+    spark = {key: value for key, value in settings.spark.items() if key != _NOT_MEASURED}
+    return replace(settings, spark=spark)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Station:
+    """What is run, how its result is checked, and where it leaves what it wrote."""
+
+    run: Callable[[SparkSession, Settings], object]
+    check: Callable[[SparkSession, Task, list[Mark]], None]
+    query: str
+    writes: tuple[tables.Table, ...] = ()
+    reads_kinesis: bool = True
+
+
+def _up_to(stage: Callable[[DataFrame, Settings], DataFrame]) -> Station:
+    """The raw path up to and with `stage`, whose rows are all made and then thrown away."""
+
+    def run(spark: SparkSession, settings: Settings) -> None:
+        source.register(spark)
+        records = spark.readStream.format(source.FORMAT).options(**source.options_of(settings.source)).load()
+        (
+            stage(records, settings)
+            .writeStream.format("noop")
+            .option("checkpointLocation", tables.checkpoint_path(settings.lake.root, "noop"))
+            .trigger(availableNow=True)
+            .start()
+            .awaitTermination()
+        )
+
+    return Station(run=run, check=_check_read, query="noop")
+
+
+def _parsed(records: DataFrame, settings: Settings) -> DataFrame:
+    return judged(records, EventRules(max_future=settings.raw.max_future, max_age=settings.raw.max_age))
+
+
+def _check_read(_: SparkSession, task: Task, marks: list[Mark]) -> None:
+    """Every record was read once, and the state store dropped exactly the copies, where there is one."""
+    done = batches(marks)
+    read = sum(progress.numInputRows - SHARDS for progress in done)
+    _check(task, "records read", read, task.expected.read)
+    if done[-1].stateOperators:
+        dropped = [state.customMetrics["numDroppedDuplicateRows"] for p in done for state in p.stateOperators]
+        _check(task, "duplicates dropped", sum(dropped), task.expected.duplicates)
+
+
+def _check_ledger(spark: SparkSession, task: Task, marks: list[Mark]) -> None:
+    """The ledger says what was replayed, and the tables hold what the ledger says."""
+    _check_read(spark, task, marks)
+    events, quarantine, ledger = (spark.read.format("delta").load(table.path(task.root)) for table in _RAW_TABLES)
+    found = totals(ledger.collect())
+    _check(task, "ledger", found, task.expected)
+    _check(task, "rows in raw", events.count(), found.raw)
+    _check(task, "rows in quarantine", quarantine.count(), found.quarantined)
+
+
+def _check_staging(spark: SparkSession, task: Task, _: list[Mark]) -> None:
+    staged = spark.read.format("delta").load(tables.STAGING_EVENTS.path(task.root))
+    _check(task, "rows in staging", staged.count(), task.expected.raw)
+
+
+def _check(task: Task, what: str, found: object, expected: object) -> None:
+    if found != expected:
+        raise WrongResultError(f"{task.station}: {what}: {found}, but expected {expected}")
+
+
+def _ingest(spark: SparkSession, settings: Settings) -> None:
+    ingest_raw(spark, settings, until_caught_up=True)
+
+
+_INGEST = Station(run=_ingest, check=_check_ledger, query="ingest_raw", writes=_RAW_TABLES)
+
+# In the order of the way; "staging" reads what "raw" wrote.
+STATIONS = {
+    "source": _up_to(lambda records, _: records),
+    "source+parse": _up_to(_parsed),
+    "source+parse+dedup": _up_to(raw_rows),
+    "raw": _INGEST,
+    "small": _INGEST,
+    "staging": Station(
+        run=build_staging,
+        check=_check_staging,
+        query="build_staging",
+        writes=(tables.STAGING_EVENTS,),
+        reads_kinesis=False,
+    ),
+}

@@ -1,0 +1,80 @@
+"""Imports point one way: errors <- config <- kinesis, raw, staging, tables <- pipelines <- jobs."""
+
+from pathlib import Path
+
+import grimp
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+
+# From high to low: a layer may import those below it; what stands in one layer doesn't know its neighbours.
+LAYERS = [
+    {"cli", "pipelines"},
+    {"generator", "kinesis", "raw", "session", "staging"},
+    {"tables"},
+    {"schemas"},
+    {"config_files"},
+    {"config"},
+    {"errors"},
+]
+KINESIS_LAYERS = [{"source"}, {"ranges"}, {"ends"}, {"client"}, {"offsets", "shards"}]
+WITHOUT_SPARK = [
+    "cli",
+    "config",
+    "config_files",
+    "errors",
+    "generator",
+    *(f"kinesis.{module}" for module in ("client", "ends", "offsets", "ranges", "shards")),
+]
+
+
+@pytest.fixture(scope="module")
+def imports() -> grimp.ImportGraph:
+    return grimp.build_graph("event_lake", include_external_packages=True, cache_dir=None)
+
+
+def broken(imports: grimp.ImportGraph, container: str, layers: list[set[str]]) -> list[tuple[str, str]]:
+    found = imports.find_illegal_dependencies_for_layers(
+        layers=[grimp.Layer(*layer, independent=True) for layer in layers], containers={container}
+    )
+    return sorted((dependency.importer, dependency.imported) for dependency in found)
+
+
+def test_layers_import_only_what_lies_below_them(imports: grimp.ImportGraph) -> None:
+    assert broken(imports, "event_lake", LAYERS) == []
+
+
+def test_within_kinesis_glue_lies_above_plans_and_plans_above_values(imports: grimp.ImportGraph) -> None:
+    assert broken(imports, "event_lake.kinesis", KINESIS_LAYERS) == []
+
+
+def test_every_module_has_its_layer(imports: grimp.ImportGraph) -> None:
+    assert imports.find_children("event_lake") == {f"event_lake.{name}" for layer in LAYERS for name in layer}
+
+
+def test_every_module_of_kinesis_has_its_layer(imports: grimp.ImportGraph) -> None:
+    known = {f"event_lake.kinesis.{name}" for layer in KINESIS_LAYERS for name in layer}
+    assert imports.find_children("event_lake.kinesis") == known
+
+
+@pytest.mark.parametrize(
+    ("package", "importer"),
+    [
+        ("boto3", "event_lake.kinesis.client"),
+        ("botocore", "event_lake.kinesis.client"),
+        ("delta", "event_lake.tables"),
+    ],
+)
+def test_one_module_alone_imports(imports: grimp.ImportGraph, package: str, importer: str) -> None:
+    assert imports.find_modules_that_directly_import(package) == {importer}
+
+
+@pytest.mark.parametrize("module", WITHOUT_SPARK)
+def test_it_runs_where_there_is_no_spark(imports: grimp.ImportGraph, module: str) -> None:
+    assert imports.find_shortest_chain(f"event_lake.{module}", "pyspark", as_packages=True) is None
+
+
+def test_the_library_imports_no_job() -> None:
+    jobs = {path.stem for path in (REPOSITORY / "jobs").glob("*.py")}
+    graph = grimp.build_graph("event_lake", include_external_packages=True, cache_dir=None)
+    assert jobs & graph.modules == set()
