@@ -1,4 +1,4 @@
-"""Make .venv: Python's packages, and Delta's two jars in its Spark, so that it is a cluster of one machine.
+"""Make .venv: Python's packages, and Delta's jars in its Spark, so that it is a cluster of one machine.
 
 Runs on whatever Python there is and needs nothing but its standard library. What is there already stays.
 """
@@ -16,9 +16,15 @@ VENV = ROOT / ".venv"
 CACHE = ROOT / ".cache"
 LOG = CACHE / "setup.log"
 
-DELTA = "io.delta:delta-spark_4.2_2.13:4.4.0"
-# Without these, 33 jars come instead of 2, and shadow Spark's own hadoop-client, jackson and log4j.
-DELTA_EXCLUDES = "io.delta:delta-kernel*,io.unitycatalog:*"
+JARS = ",".join(
+    [
+        "io.delta:delta-spark_4.2_2.13:4.4.0",
+        # pyspark has no native Hadoop library, as clusters have: each file and folder would cost a `chmod` process.
+        "com.globalmentor:hadoop-bare-naked-local-fs:0.1.0",
+    ]
+)
+# Without these, 33 jars come for Delta instead of 2, and shadow Spark's own hadoop-client, jackson and log4j.
+EXCLUDED = "io.delta:delta-kernel*,io.unitycatalog:*,org.apache.hadoop:*"
 
 RESOLVE_JARS = """
 from pyspark.sql import SparkSession
@@ -46,7 +52,7 @@ def main():
         logged([sys.executable, "-m", "venv", str(VENV)], "can't make .venv; is Python's venv module installed?")
     install = [VENV / "bin" / "python", "-m", "pip", "install", "--editable", ".[local,dev]"]
     logged(install, "can't install from PyPI; is there a network?")
-    fetch_delta()
+    fetch_jars()
     stamp.write_text(wanted)
 
 
@@ -64,16 +70,16 @@ def check_java():
         sys.exit(f"setup: {java} is {told.splitlines()[0]}, and Spark 4 needs Java 17 or 21; {wanted}")
 
 
-def fetch_delta():
-    """Put Delta's jars where every session of this environment finds them."""
+def fetch_jars():
+    """Put the jars where every session of this environment finds them."""
     ivy = CACHE / "ivy"
-    code = RESOLVE_JARS.format(packages=DELTA, excludes=DELTA_EXCLUDES, ivy=str(ivy))
+    code = RESOLVE_JARS.format(packages=JARS, excludes=EXCLUDED, ivy=str(ivy))
     logged(
         [VENV / "bin" / "python", "-c", code],
-        "can't fetch Delta's jars from Maven Central; is there a network?",
+        "can't fetch jars from Maven Central; is there a network?",
     )
     spark_jars = next(VENV.glob("lib/python*/site-packages/pyspark/jars"))
-    for old in spark_jars.glob("io.delta_*.jar"):
+    for old in [*spark_jars.glob("io.delta_*.jar"), *spark_jars.glob("com.globalmentor_*.jar")]:
         old.unlink()
     for jar in (ivy / "jars").glob("*.jar"):
         shutil.copy(jar, spark_jars)

@@ -27,6 +27,13 @@ PREFERRED = {
     "spark.sql.streaming.stateStore.rocksdb.boundedMemoryUsage": "true",
     "spark.sql.streaming.stateStore.rocksdb.trackTotalNumberOfRows": "false",
     "spark.sql.parquet.compression.codec": "zstd",
+    # Columns whose values don't repeat: the writer would make a dictionary, and then give it up.
+    **{
+        f"spark.hadoop.parquet.enable.dictionary#{column}": "false"
+        for column in ("event_uuid", "payload", "sequence_number", "created_at", "created_datetime")
+    },
+    # A batch is cached for the seconds in which its three tables are written.
+    "spark.sql.inMemoryColumnarStorage.compressed": "false",
     # Small batches over many partitions: writing their files in parallel beats having few tasks.
     "spark.sql.adaptive.coalescePartitions.enabled": "false",
     "spark.log.level": "ERROR",

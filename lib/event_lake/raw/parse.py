@@ -45,7 +45,7 @@ def judged(records: DataFrame, rules: EventRules) -> DataFrame:
     return read.withColumn("is_event", is_event).select(
         "is_event",
         F.when(~F.col("is_event"), F.col("data")).alias("data"),
-        F.when(F.col("is_event"), F.col("text")).alias("payload"),
+        F.when(F.col("is_event"), _text()).alias("payload"),
         "reasons",
         "event_uuid",
         "event_name",
@@ -86,15 +86,14 @@ def quarantined(judged_rows: DataFrame) -> DataFrame:
 
 
 def _parsed(records: DataFrame) -> DataFrame:
-    """With `text`, and `json`: the record's object and its three fields as variants, or null."""
-    text = F.col("data").cast("string")
+    """With `json`: the three fields of the record's object as variants, or null."""
     # Spark stops reading at the end of the first value and ignores what follows it: `{"a":1}{"b":2}` would pass
     # for one event. With an element behind it that holds what no producer can know, the record's sequence
     # number, a text passes only if it is one JSON value: less, and that element is out of reach; more, and there
     # are more than two.
-    framed = F.concat(F.lit("["), text, F.lit(',{"end":"'), F.col("sequenceNumber"), F.lit('"}]'))
+    framed = F.concat(F.lit("["), _text(), F.lit(',{"end":"'), F.col("sequenceNumber"), F.lit('"}]'))
     schema = "array<struct<" + ",".join(f"{name}:variant" for name in _FIELDS) + ",end:string>>"
-    return records.withColumns({"text": text, "framed": F.from_json(framed, schema, _STRICT)}).withColumn(
+    return records.withColumn("framed", F.from_json(framed, schema, _STRICT)).withColumn(
         "json",
         F.when(
             (F.size("framed") == 2) & (F.get("framed", F.lit(1))["end"] == F.col("sequenceNumber")),
@@ -148,6 +147,11 @@ def _reasons(rules: EventRules) -> Column:
     return F.when(is_none, F.array().cast("array<string>")).otherwise(F.split(found, " "))
 
 
+def _text() -> Column:
+    """The record's bytes as a string, valid UTF-8 or not; costs nothing."""
+    return F.col("data").cast("string")
+
+
 def _is_missing(name: str) -> Column:
     absent = F.col(f"{name}_type").isNull() | (F.col(f"{name}_type") == "VOID")
     return absent | F.col(name).eqNullSafe("") if name == "event_uuid" else absent
@@ -160,7 +164,7 @@ def _has_no_number() -> Column:
 
 def _reason_of_form() -> Column:
     """Why the bytes aren't one JSON object, or null. Parses again, for such records only."""
-    text = F.col("text")
+    text = _text()
     one_value = F.from_json(
         F.concat(F.lit("["), text, F.lit(',"'), F.col("sequenceNumber"), F.lit('"]')),
         "array<variant>",
