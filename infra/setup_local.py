@@ -16,13 +16,9 @@ VENV = ROOT / ".venv"
 CACHE = ROOT / ".cache"
 LOG = CACHE / "setup.log"
 
-JARS = ",".join(
-    [
-        "io.delta:delta-spark_4.2_2.13:4.4.0",
-        # pyspark has no native Hadoop library, as clusters have: each file and folder would cost a `chmod` process.
-        "com.globalmentor:hadoop-bare-naked-local-fs:0.1.0",
-    ]
-)
+DELTA = "io.delta:delta-spark_4.2_2.13:4.4.0"
+# pyspark has no native Hadoop library, as clusters have: each file and folder would cost a `chmod` process.
+LOCAL_FILES = "com.globalmentor:hadoop-bare-naked-local-fs:0.1.0"
 # Without these, 33 jars come for Delta instead of 2, and shadow Spark's own hadoop-client, jackson and log4j.
 EXCLUDED = "io.delta:delta-kernel*,io.unitycatalog:*,org.apache.hadoop:*"
 
@@ -73,7 +69,7 @@ def check_java():
 def fetch_jars():
     """Put the jars where every session of this environment finds them."""
     ivy = CACHE / "ivy"
-    code = RESOLVE_JARS.format(packages=JARS, excludes=EXCLUDED, ivy=str(ivy))
+    code = RESOLVE_JARS.format(packages=f"{DELTA},{LOCAL_FILES}", excludes=EXCLUDED, ivy=str(ivy))
     logged(
         [VENV / "bin" / "python", "-c", code],
         "can't fetch jars from Maven Central; is there a network?",
