@@ -43,7 +43,12 @@ class Stream:
 
     def overrides(self, root: str) -> Sequence[str]:
         """The same as flags of a job."""
-        values = {"source.stream": self.name, "source.endpoint_url": self.endpoint, "lake.root": root}
+        values = {
+            "source.stream": self.name,
+            "source.endpoint_url": self.endpoint,
+            "source.max_batch_seconds": "30",
+            "lake.root": root,
+        }
         return [part for key, value in values.items() for part in ("--set", f"{key}={value}")]
 
 
