@@ -140,11 +140,11 @@ def test_the_first_arrival_is_the_earliest_of_all_shards() -> None:
     shards = FakeShards("a", "b", "c", clock=100)
     shards.put("a", 20)
     shards.put("b", 10, 11)
-    assert a_planner(shards).first_arrival(["a", "b", "c"], TrimHorizon()) == at(10).time
+    assert a_planner(shards).first_arrival(dict.fromkeys("abc", TrimHorizon())) == at(10).time
 
 
 def test_without_a_record_the_first_arrival_is_now() -> None:
-    assert a_planner(FakeShards("a", clock=100)).first_arrival(["a"], TrimHorizon()) == at(100).time
+    assert a_planner(FakeShards("a", clock=100)).first_arrival({"a": TrimHorizon()}) == at(100).time
 
 
 def test_records_that_may_have_expired_unread_are_a_loss_with_names_and_times() -> None:
@@ -272,3 +272,14 @@ def test_empty_answers_with_data_behind_them_are_followed() -> None:
     planner = a_planner(shards)
     ends = [planner.next_end(beginning("a")).shards, planner.tip(beginning("a")).shards]
     assert ends == [{"a": After(shards.numbers("a")[1])}] * 2
+
+
+def test_a_batch_that_begins_with_a_gap_reaches_over_it() -> None:
+    shards = a_shard(0, 100, 101, 102, 150, clock=5)
+    planner = a_planner(shards, max_batch=10)
+    caught_up = planner.next_end(beginning("a"))
+    shards.clock = 500
+    numbers = shards.numbers("a")
+    assert caught_up.shards["a"] == After(numbers[0])
+    # A batch of the record at 100 alone would be one for each gap; the record at 150 is the first behind the cut.
+    assert a_planner(shards, max_batch=10).next_end(caught_up).shards["a"] == After(numbers[4])

@@ -52,7 +52,7 @@ class Stream:
         shard_ids = self.shard_ids
         now = self.shards.now()
         position = At(now) if isinstance(self.position, At) else self.position
-        cut = now if isinstance(position, At) else self.planner.first_arrival(shard_ids, position)
+        cut = now if isinstance(position, At) else self.planner.first_arrival(dict.fromkeys(shard_ids, position))
         self.offset = Offset(dict.fromkeys(shard_ids, position), cut)
         self.read = {shard_id: [] for shard_id in shard_ids}
         self.expected = {shard_id: self.shards.numbers(shard_id) for shard_id in shard_ids}

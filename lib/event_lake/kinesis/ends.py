@@ -3,7 +3,7 @@
 Because the end exists, an executor reads exactly up to it, waits for nothing, and a replay reads the same.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -47,9 +47,9 @@ class Planner:
         self._idle: dict[str, tuple[Position, str, datetime]] = {}
         self._quiet: Offset | None = None
 
-    def first_arrival(self, shard_ids: Iterable[str], position: Position) -> datetime:
-        """When the first record behind `position` arrived in any of the shards; now where there's none."""
-        pages = [self._page(self._reads.iterator(shard_id, position), limit=1) for shard_id in shard_ids]
+    def first_arrival(self, positions: Mapping[str, Position]) -> datetime:
+        """When the first record behind any of the shards' `positions` arrived; now where there's none."""
+        pages = [self._page(self._reads.iterator(*position), limit=1) for position in positions.items()]
         arrivals = [instant(page.arrived[0]) for page in pages if page.sequence_numbers]
         return min(arrivals, default=self._reads.now())
 
@@ -85,7 +85,8 @@ class Planner:
             ends, following = self._ends_at(start, cut)
             if following is None:
                 return target or Offset(ends, last_cut)
-            if ends != start.shards:
+            begins_with_gap = following - cut > TIP_WINDOW and self.first_arrival(start.shards) >= following
+            if ends != start.shards and not begins_with_gap:
                 # Nothing arrived between `cut` and `following`: the next batch begins behind the gap.
                 reached = {s: _earlier(end, target.shards[s]) if target else end for s, end in ends.items()}
                 return Offset(reached, min(following, last_cut))

@@ -191,7 +191,8 @@ class KinesisStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
         position: Position = TrimHorizon()
         if self._source.start_from != "earliest":
             position = At(min(parse_instant(self._source.start_from), client.now()))
-        return Offset(dict.fromkeys(shard_ids, position), planner.first_arrival(shard_ids, position))
+        positions = dict.fromkeys(shard_ids, position)
+        return Offset(positions, planner.first_arrival(positions))
 
 
 def _batches(stream: str, part: Range, client: KinesisClient) -> Iterator[pa.RecordBatch]:
