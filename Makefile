@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo shell test test-fast lint format package bench bench-compare clean
+.PHONY: help setup demo shell test emulators test-fast lint format package bench bench-compare clean
 
 help: ## Show these targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -13,12 +13,16 @@ setup: ## Make .venv with Spark, Delta and all tools
 demo: setup ## Run the jobs on an embedded Kinesis (PORT=5000 for a port of your choice)
 	@$(BIN)/python infra/demo.py $(if $(PORT),--port $(PORT))
 
-shell: setup ## Open PySpark with the demo's tables as views
-	@PYTHONSTARTUP=infra/shell.py SPARK_CONF_DIR=$(CURDIR)/infra/spark $(BIN)/pyspark --master 'local[*]'
+shell: setup ## Open PySpark with the demo's tables as views (LAKE=folder for another lake)
+	@SPARK_CONF_DIR=infra/spark $(BIN)/python -i infra/shell.py $(LAKE)
 
-test: setup package ## Run all tests
-	@$(if $(shell command -v npm),npm ci --silent --prefix tests)
+test: setup package emulators ## Run all tests
 	@$(BIN)/python -m pytest
+
+# Optional: without node and npm, or their registry, the tests that need an emulator say that they are skipped.
+emulators:
+	@if command -v npm >/dev/null && [ ! tests/node_modules/.package-lock.json -nt tests/package-lock.json ]; then \
+		npm ci --silent --prefix tests || echo "make test: npm can't install the emulators of tests/package.json"; fi
 
 test-fast: setup ## Run the tests that need no Spark
 	@$(BIN)/python -m pytest tests/unit

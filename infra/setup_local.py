@@ -39,13 +39,15 @@ def main():
         )
     check_java()
     CACHE.mkdir(exist_ok=True)
-    wanted = hashlib.sha256((ROOT / "setup.py").read_bytes() + Path(__file__).read_bytes()).hexdigest()
+    wanted = hashlib.sha256(
+        (ROOT / "setup.py").read_bytes() + Path(__file__).read_bytes() + sys.version.encode()
+    ).hexdigest()
     stamp = VENV / "installed"
     if stamp.exists() and stamp.read_text() == wanted:
         return
     print("setup: installing into .venv (the first time this takes minutes)", flush=True)
-    if not (VENV / "bin" / "python").exists():
-        logged([sys.executable, "-m", "venv", str(VENV)], "can't make .venv; is Python's venv module installed?")
+    # What there is may be half made, or of another Python.
+    logged([sys.executable, "-m", "venv", "--clear", VENV], "can't make .venv; is Python's venv module installed?")
     install = [VENV / "bin" / "python", "-m", "pip", "install", "--editable", ".[local,dev]"]
     logged(install, "can't install from PyPI; is there a network?")
     fetch_jars()
@@ -69,14 +71,13 @@ def check_java():
 def fetch_jars():
     """Put the jars where every session of this environment finds them."""
     ivy = CACHE / "ivy"
+    shutil.rmtree(ivy / "jars", ignore_errors=True)
     code = RESOLVE_JARS.format(packages=f"{DELTA},{LOCAL_FILES}", excludes=EXCLUDED, ivy=str(ivy))
     logged(
         [VENV / "bin" / "python", "-c", code],
         "can't fetch jars from Maven Central; is there a network?",
     )
     spark_jars = next(VENV.glob("lib/python*/site-packages/pyspark/jars"))
-    for old in [*spark_jars.glob("io.delta_*.jar"), *spark_jars.glob("com.globalmentor_*.jar")]:
-        old.unlink()
     for jar in (ivy / "jars").glob("*.jar"):
         shutil.copy(jar, spark_jars)
 

@@ -1,13 +1,11 @@
 """`make shell`: a Spark session with the tables of a lake as views; the demo's, unless a folder is given."""
 
-import os
 import sys
 
 from event_lake import tables
 from event_lake.config_files import load_settings
 from event_lake.session import spark_session
 
-os.environ["SPARK_CONF_DIR"] = "infra/spark"
 ROOT = sys.argv[1] if len(sys.argv) > 1 else ".demo/lake"
 
 _session = spark_session("shell", load_settings("conf/local.toml").spark)

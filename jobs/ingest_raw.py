@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from event_lake.cli import JobParser, run_job
 from event_lake.config import Settings
-from event_lake.pipelines.ingest_raw import check_stream, ingest_raw
+from event_lake.pipelines.ingest_raw import check_pace, check_stream, ingest_raw
 from event_lake.session import spark_session
 
 
@@ -20,6 +20,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _ingest(args: Namespace, settings: Settings) -> int:
+    if not args.until_caught_up:
+        check_pace(settings)
     check_stream(settings.source)
     with spark_session("ingest_raw", settings.spark) as spark:
         print(ingest_raw(spark, settings, until_caught_up=args.until_caught_up))

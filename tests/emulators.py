@@ -91,6 +91,8 @@ def kinesis_local_endpoint() -> Iterator[str]:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     break
             time.sleep(0.1)
+        else:
+            pytest.fail(f"kinesis-local doesn't answer on {url}")
         yield url
     finally:
         server.kill()

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from event_lake.errors import ConfigError
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+# The longest retention of a stream.
+_YEAR_SECONDS = 365 * 24 * 3600
 _LOOKS_SECRET = re.compile(r"secret|password|passwd|token|credential|access[._-]?key", re.IGNORECASE)
 
 
@@ -45,8 +47,8 @@ class Source:
                 self.stream,
                 "not a stream's name; it has 1 to 128 of letters, digits, '_', '.' and '-'",
             )
-        if self.max_batch_seconds < 1:
-            raise refuse("source.max_batch_seconds", self.max_batch_seconds, "must be 1 or more seconds")
+        if not 1 <= self.max_batch_seconds <= _YEAR_SECONDS:
+            raise refuse("source.max_batch_seconds", self.max_batch_seconds, "must be 1 second to a year of them")
         if self.endpoint_url is not None:
             self._check_endpoint(self.endpoint_url)
         if self.start_from not in ("earliest", "latest"):
@@ -61,7 +63,10 @@ class Source:
 
     @staticmethod
     def _check_endpoint(url: str) -> None:
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError as error:
+            raise refuse("source.endpoint_url", url, f"not a URL: {error}") from None
         if parts.username or parts.password:
             raise ConfigError("source.endpoint_url holds a user or password: use the SDK's own credentials chain")
         safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
@@ -80,11 +85,11 @@ class Lake:
     root: str
 
     def __post_init__(self) -> None:
-        if not self.root or self.root.endswith("/") or "`" in self.root:
+        if not self.root or self.root.endswith("/") or "`" in self.root or self.root.startswith("file:"):
             raise refuse(
                 "lake.root",
                 self.root,
-                'no folder; write it like "lake" or "s3://bucket/lake", without "`" and without "/" at its end',
+                'no folder; write it like "lake" or "s3://bucket/lake", without "file:", "`", and "/" at its end',
             )
 
 
@@ -123,5 +128,5 @@ class Settings:
         for key in self.spark:
             if not key.startswith("spark."):
                 raise ConfigError(f'spark."{key}": not a Spark setting; its name starts with "spark."')
-            if _LOOKS_SECRET.search(key):
+            if _LOOKS_SECRET.search(key) and not key.endswith(".provider"):
                 raise ConfigError(f'spark."{key}" looks like a credential: use the SDK\'s own credentials chain')

@@ -21,7 +21,7 @@ REQUIRED = {
     "spark.sql.streaming.noDataMicroBatches.enabled": "false",
 }
 
-# What was measured to be better than Spark's own default, see DECISIONS.md; `[spark]` overrides it.
+# What was measured to be better than Spark's own default, see DECISIONS.md; `[spark]` overrides it, `--conf` doesn't.
 PREFERRED = {
     "spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled": "true",
     "spark.sql.streaming.stateStore.rocksdb.boundedMemoryUsage": "true",

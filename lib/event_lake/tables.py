@@ -116,11 +116,13 @@ def adaptive(spark: SparkSession) -> Iterator[None]:
 
     Without it a REBALANCE hint does nothing, and every task writes a file into every partition.
     """
-    spark.conf.set("spark.sql.adaptive.enabled", "true")
+    key = "spark.sql.adaptive.enabled"
+    before = spark.conf.get(key) or "true"
+    spark.conf.set(key, "true")
     try:
         yield
     finally:
-        spark.conf.set("spark.sql.adaptive.enabled", "false")
+        spark.conf.set(key, before)
 
 
 def _literal(value: object) -> str:

@@ -1,16 +1,17 @@
 """SIGKILL at random points while events arrive: each accepted event is in raw exactly once."""
 
 import os
-import signal
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
+import psutil
 from pyspark.sql import SparkSession
 
 from emulators import Stream
@@ -22,8 +23,8 @@ from event_lake.generator.sequence import EVENT, LATE, Record, records
 
 KILLS = 5
 RATE = 100
-# From the job's first moments to some batches later, on a slow machine and a fast one.
-SHORTEST, LONGEST = 8, 24
+# From the moment that a batch is planned: reading, writing each table, committing, or the next batch.
+LONGEST_SECONDS = 3
 
 
 def test_five_kills_while_events_arrive_leave_each_event_once(
@@ -39,8 +40,11 @@ def test_five_kills_while_events_arrive_leave_each_event_once(
     log = (tmp_path / "log").open("ab")
     for _ in range(KILLS):
         running = subprocess.Popen([*job, "--set", "raw.trigger_interval='1 second'"], stdout=log, stderr=log)
-        time.sleep(rng.uniform(SHORTEST, LONGEST))
-        assert running.poll() is None, (tmp_path / "log").read_text()
+        planned = _planned_batches(root)
+        while _planned_batches(root) == planned:
+            assert running.poll() is None, (tmp_path / "log").read_text()
+            time.sleep(0.05)
+        time.sleep(rng.uniform(0, LONGEST_SECONDS))
         _kill(running)
     enough.set()
     producer.join()
@@ -68,9 +72,16 @@ def _produce(stream: Stream, sent: list[Record], enough: threading.Event) -> Non
             return
 
 
+def _planned_batches(root: str) -> set[str]:
+    """The offset log: a batch is in it before anything of it is read."""
+    offsets = Path(tables.checkpoint_path(root, "ingest_raw"), "offsets")
+    return {file.name for file in offsets.glob("[0-9]*")}
+
+
 def _kill(running: subprocess.Popen[bytes]) -> None:
-    """SIGKILL for the job's Python and its JVM: what a machine does that dies."""
-    children = subprocess.run(["pgrep", "-P", str(running.pid)], capture_output=True, text=True, check=False)
-    for pid in [running.pid, *map(int, children.stdout.split())]:
-        os.kill(pid, signal.SIGKILL)
+    """SIGKILL for the job's Python, its JVM and its workers: what a machine does that dies."""
+    job = psutil.Process(running.pid)
+    for process in [job, *job.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
     running.wait()

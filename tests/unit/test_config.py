@@ -14,7 +14,7 @@ from event_lake.errors import ConfigError
 
 CONF = Path(__file__).parents[2] / "conf"
 LEAST = '[source]\nstream = "events"\n[lake]\nroot = "lake"\n'
-NO_FOLDER = ': no folder; write it like "lake" or "s3://bucket/lake", without "`" and without "/" at its end'
+NO_FOLDER = ': no folder; write it like "lake" or "s3://bucket/lake", without "file:", "`", and "/" at its end'
 NO_START = ': no starting point; write "earliest", "latest" or a time like "2026-11-21T09:00:00Z"'
 
 
@@ -125,7 +125,7 @@ def test_every_key_of_a_file_arrives_typed(tmp_path: Path) -> None:
             "source.max_batch_seconds=1.5",
             "source.max_batch_seconds = 1.5: not a whole number; write it like 600",
         ),
-        ("source.max_batch_seconds=0", "source.max_batch_seconds = 0: must be 1 or more seconds"),
+        ("source.max_batch_seconds=0", "source.max_batch_seconds = 0: must be 1 second to a year of them"),
         ("staging.max_batch_bytes=0", "staging.max_batch_bytes = 0: must be 1 or more bytes"),
         (
             "source.stream=arn:aws:kinesis",

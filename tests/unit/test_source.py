@@ -5,6 +5,7 @@ import pickle
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from hashlib import md5
 from itertools import pairwise
 from typing import Any
 
@@ -193,15 +194,16 @@ def test_a_shard_more_than_before_is_refused(url: str) -> None:
 
 
 def test_a_kpl_aggregate_is_refused_with_its_number_not_its_content() -> None:
-    aggregate = b"\xf3\x89\x9a\xc2secret"
-    with any_credentials(), serve(lambda: Stream([[b"plain", aggregate]], START, 5)) as url:
+    aggregate = b"\xf3\x89\x9a\xc2secret" + md5(b"secret").digest()
+    with any_credentials(), serve(lambda: Stream([[b"\xf3\x89\x9a\xc2 no checksum", aggregate]], START, 5)) as url:
         reader = a_reader(url)
         _, start, end = offsets_of(reader)
         with pytest.raises(UserError) as refused:
             rows_of(reader, start, end)
     assert str(refused.value) == (
         f"stream 'events': record {end['shards'][FIRST]} of {FIRST} is a KPL aggregate, which this version"
-        " can't split; turn AggregationEnabled off in the producer"
+        " can't split; turn AggregationEnabled off in the producer, and begin behind it: a new lake.root with a later"
+        " source.start_from"
     )
 
 
@@ -212,8 +214,8 @@ def test_a_kpl_aggregate_is_refused_with_its_number_not_its_content() -> None:
         (
             {"streamName": "s", "shard": "1"},
             (
-                "option shard: unknown to event_lake_kinesis; it knows streamname, region, endpointurl,"
-                " initialposition, maxbatchseconds"
+                "option shard: unknown to event_lake_kinesis; it knows streamName, region, endpointUrl,"
+                " initialPosition, maxBatchSeconds"
             ),
         ),
         ({"streamName": "s", "maxBatchSeconds": "-1"}, "option maxBatchSeconds = '-1': not a whole number"),

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from event_lake.errors import DataLossError, UserError
 from event_lake.kinesis.client import Page
-from event_lake.kinesis.offsets import After, At, Offset, Position, instant
+from event_lake.kinesis.offsets import After, At, Offset, Position, TrimHorizon, instant
 
 # Kinesis' clock is known to a second, and it refuses a timestamp in its future.
 TIP_WINDOW = timedelta(seconds=1)
@@ -35,8 +35,8 @@ class Reads(Protocol):
 class Planner:
     """Plans one query's micro-batches. Keeps the iterators of idle shards: make one per query.
 
-    Calls per batch and shard: 1 for an idle shard, 2 for a busy one, 3 + 2 log2(seconds) at most for one whose
-    last record is far behind.
+    Calls per batch and shard: 2 for a busy shard; 1 for an idle one while triggers are less than 4 minutes apart,
+    else 4; some 2 log2(seconds) more for one whose last record is far behind, 2 more for a batch before a gap.
     Source: Kinesis API reference, GetShardIterator (AT_TIMESTAMP) and GetRecords (Limit, MillisBehindLatest).
     """
 
@@ -86,9 +86,9 @@ class Planner:
             if following is None:
                 return target or Offset(ends, last_cut)
             begins_with_gap = following - cut > TIP_WINDOW and self.first_arrival(start.shards) >= following
-            if ends != start.shards and not begins_with_gap:
+            reached = {s: _earlier(end, target.shards[s]) if target else end for s, end in ends.items()}
+            if reached != start.shards and not begins_with_gap:
                 # Nothing arrived between `cut` and `following`: the next batch begins behind the gap.
-                reached = {s: _earlier(end, target.shards[s]) if target else end for s, end in ends.items()}
                 return Offset(reached, min(following, last_cut))
             cut = following + self._max_batch
         return target or self.tip(start)
@@ -124,9 +124,9 @@ class Planner:
             return self._ended(shard_id, start, page)
         # Some record lies at or after `low`, none at or after `high`.
         low, high = instant(page.arrived[0]), cut
-        while not page.at_tip and high - low > TIP_WINDOW:
+        while high - low > TIP_WINDOW:
             middle = low + (high - low) / 2
-            probed = self._page(self._reads.iterator(shard_id, At(middle)))
+            probed = self._page(self._reads.iterator(shard_id, At(middle)), limit=1)
             if probed.sequence_numbers:
                 page, low = probed, middle
             else:
@@ -158,8 +158,8 @@ class Planner:
 
     def refuse_expired(self, start: Offset, now: datetime) -> None:
         """Raise DataLossError if records behind `start` may have expired unread."""
-        # A shard that wasn't read yet is read from what it still holds: nobody was promised more.
-        begun = sorted(shard_id for shard_id, position in start.shards.items() if isinstance(position, After))
+        # "earliest" is what a shard still holds: nobody was promised more.
+        begun = sorted(s for s, position in start.shards.items() if not isinstance(position, TrimHorizon))
         if begun and start.cut < now - self._retention:
             raise DataLossError(
                 f"read up to {start.cut.isoformat()}, but the stream keeps records for {self._retention} only: those"

@@ -3,10 +3,12 @@
 Thin glue: positions are in `offsets`, the ends of batches in `ends`, the calls in `client`.
 """
 
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from hashlib import md5
 from pathlib import Path
 from typing import Any
 
@@ -54,38 +56,38 @@ _ARROW_SCHEMA = pa.schema(
 )
 
 
+# Our settings by the options' names, which are those of Databricks' source where it has them.
+_FIELDS = {
+    "streamName": "stream",
+    "region": "region",
+    "endpointUrl": "endpoint_url",
+    "initialPosition": "start_from",
+    "maxBatchSeconds": "max_batch_seconds",
+}
+
+
 def register(spark: SparkSession) -> None:
     """Make the format known to this session."""
     # Spark 4.2 looks for --py-files in another folder than it puts them when it starts the process that plans a
     # streaming source; PYTHONPATH leads that process to our package, be it a folder or a zip.
-    spark.sparkContext.environment["PYTHONPATH"] = str(Path(event_lake.__file__).parents[1])
+    environment = spark.sparkContext.environment
+    place = str(Path(event_lake.__file__).parents[1])
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [place, environment.get("PYTHONPATH")]))
     spark.dataSource.register(KinesisDataSource)
 
 
 def options_of(source: Source) -> dict[str, str]:
     """The format's options for a configured source."""
-    options = {
-        "streamName": source.stream,
-        "region": source.region,
-        "endpointUrl": source.endpoint_url,
-        "initialPosition": source.start_from,
-        "maxBatchSeconds": str(source.max_batch_seconds),
-    }
-    return {name: value for name, value in options.items() if value is not None}
+    values = {option: getattr(source, field) for option, field in _FIELDS.items()}
+    return {option: str(value) for option, value in values.items() if value is not None}
 
 
 def _source_from(options: Mapping[str, str]) -> Source:
     """The inverse of `options_of`, for options whose names are case-insensitive."""
-    names = {
-        "streamname": "stream",
-        "region": "region",
-        "endpointurl": "endpoint_url",
-        "initialposition": "start_from",
-        "maxbatchseconds": "max_batch_seconds",
-    }
+    names = {option.lower(): field for option, field in _FIELDS.items()}
     unknown = sorted(name for name in options if name.lower() not in names)
     if unknown:
-        raise ConfigError(f"option {unknown[0]}: unknown to {FORMAT}; it knows {', '.join(names)}")
+        raise ConfigError(f"option {unknown[0]}: unknown to {FORMAT}; it knows {', '.join(_FIELDS)}")
     values: dict[str, Any] = {names[name.lower()]: value for name, value in options.items()}
     if "stream" not in values:
         raise ConfigError(f"option streamName is missing: {FORMAT} needs the stream's name")
@@ -190,7 +192,9 @@ class KinesisStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
             return Offset(dict.fromkeys(shard_ids, At(now)), now)
         position: Position = TrimHorizon()
         if self._source.start_from != "earliest":
-            position = At(min(parse_instant(self._source.start_from), client.now()))
+            time_asked = min(parse_instant(self._source.start_from), client.now())
+            if time_asked > client.now() - client.retention():
+                position = At(time_asked)
         positions = dict.fromkeys(shard_ids, position)
         return Offset(positions, planner.first_arrival(positions))
 
@@ -221,14 +225,20 @@ def _batches(stream: str, part: Range, client: KinesisClient) -> Iterator[pa.Rec
     yield pa.RecordBatch.from_pylist([{**row, "approximateArrivalTimestamp": arrived}], schema=_ARROW_SCHEMA)
 
 
+def _is_kpl_aggregate(data: bytes) -> bool:
+    # Its last 16 bytes are a checksum of the rest; any producer may send the first four.
+    return md5(data[len(_KPL_MAGIC) : -16], usedforsecurity=False).digest() == data[-16:]
+
+
 def _record_batch(stream: str, shard_id: str, page: Page) -> pa.RecordBatch:
     data = pa.array(page.data, pa.binary())
-    aggregated = pc.index(pc.starts_with(data, _KPL_MAGIC), True).as_py()
-    if aggregated >= 0:
-        raise UserError(
-            f"stream {stream!r}: record {page.sequence_numbers[aggregated]} of {shard_id} is a KPL aggregate, which"
-            " this version can't split; turn AggregationEnabled off in the producer"
-        )
+    for index in pc.indices_nonzero(pc.starts_with(data, _KPL_MAGIC)).to_pylist():
+        if _is_kpl_aggregate(page.data[index]):
+            raise UserError(
+                f"stream {stream!r}: record {page.sequence_numbers[index]} of {shard_id} is a KPL aggregate, which this"
+                " version can't split; turn AggregationEnabled off in the producer, and begin behind it: a new"
+                " lake.root with a later source.start_from"
+            )
     millis = pc.cast(pc.round(pc.multiply(pa.array(page.arrived, pa.float64()), 1000.0)), pa.int64())
     count = len(page.data)
     columns = [

@@ -3,12 +3,14 @@
 import logging
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from event_lake import tables
-from event_lake.config import Settings, Source
+from event_lake.config import Settings, Source, refuse
+from event_lake.errors import UserError
 from event_lake.kinesis import source
 from event_lake.kinesis.client import KinesisClient
 from event_lake.kinesis.shards import readable_shards
@@ -20,10 +22,29 @@ from event_lake.raw.write import RawWriter
 _log = logging.getLogger(__name__)
 
 
+# AWS itself refuses requests that are signed 5 minutes off.
+_LARGEST_CLOCK_ERROR = timedelta(minutes=1)
+
+
+def check_pace(settings: Settings) -> None:
+    """Raise ConfigError if a query with these settings could never catch up after a stop."""
+    interval = int(settings.raw.trigger_interval.total_seconds())
+    if settings.source.max_batch_seconds < 2 * interval:
+        raise refuse(
+            "source.max_batch_seconds",
+            settings.source.max_batch_seconds,
+            f"one batch each raw.trigger_interval ({interval} s) would never catch up; set {2 * interval} or more",
+        )
+
+
 def check_stream(settings: Source) -> None:
-    """Raise UserError or ServiceUnavailableError, before Spark starts, if the stream can't be read."""
+    """Raise UserError or ServiceUnavailableError, before Spark starts, if the stream can't be read as it must be."""
     client = KinesisClient(settings.stream, settings.region, settings.endpoint_url)
     readable_shards(settings.stream, client.list_shards())
+    # The dedup window runs on our clock: behind a batch from the future, all would be late.
+    wrong = abs(client.now() - datetime.now(UTC))
+    if wrong > _LARGEST_CLOCK_ERROR:
+        raise UserError(f"this machine's clock is {wrong} off Kinesis' own; set it right")
 
 
 def raw_rows(records: DataFrame, settings: Settings) -> DataFrame:

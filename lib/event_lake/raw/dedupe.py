@@ -7,10 +7,11 @@ from pyspark.sql import functions as F
 
 
 def deduplicated(judged_rows: DataFrame, window: timedelta) -> DataFrame:
-    """`judged_rows` with `ingested_at`, and only the first of the events with one `event_uuid` in `window`.
+    """`judged_rows` with `ingested_at`, and only one of the events with one `event_uuid` in `window`.
 
-    The window runs on the ingest clock. A copy within it is dropped, one after twice of it is kept. Records that
-    are no events, and receipts, have a key of their own and pass.
+    Of copies in several batches that is the first, within a batch any, but the first of those in one shard. The
+    window runs on the ingest clock: a copy within it is dropped, one after twice of it is kept. Records that are no
+    events, and receipts, have a key of their own and pass.
     """
     position = F.concat_ws(" ", "shard_id", "sequence_number", "sub_sequence_number")
     key = (

@@ -16,13 +16,13 @@ _FIELDS = ("event_uuid", "event_name", "created_at")
 # JSON as RFC 8259 has it; Spark's reader is more generous by default.
 _STRICT = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
 _NAME_PART = "[A-Za-z0-9_.-]{1,100}"
-# `$` would let a line break pass at the end.
-_EVENT_NAME = rf"^{_NAME_PART}(:{_NAME_PART})*\z"
+# `$` would let a line break pass at the end; Hive's and our own names of partitions begin with "__".
+_EVENT_NAME = rf"^(?!__){_NAME_PART}(:{_NAME_PART})*\z"
 _NUMBER_AS_TEXT = r"^-?[0-9]{1,15}([.][0-9]{1,9})?\z"
 
 # Seconds up to here are before the year 5138, milliseconds from here on are after March 1973.
 _FIRST_MILLISECONDS = 1e11
-# Beyond this, microseconds don't fit a timestamp.
+# Beyond this no number is a time: in milliseconds it's the year 5138.
 _LAST_CREATED_AT = 1e14
 
 

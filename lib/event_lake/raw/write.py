@@ -7,6 +7,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from event_lake import tables
+from event_lake.errors import DataLossError
 from event_lake.raw.ledger import Totals, entries, totals
 from event_lake.raw.parse import events, quarantined
 from event_lake.schemas import LEDGER
@@ -22,7 +23,8 @@ class RawWriter:
     def write(self, rows: DataFrame, batch_id: int) -> Totals:
         """Events to raw, the rest to quarantine, the count to the ledger; a replay completes what a crash left.
 
-        The ledger comes last, so that a batch in it is a batch that is written.
+        The ledger comes last, so that a batch in it is a batch that is written. Raises DataLossError, before
+        anything is written, if more rows came than the receipts say were read.
         """
         batch = rows.withColumn("batch_id", F.lit(batch_id).cast("long")).persist(StorageLevel.MEMORY_AND_DISK)
         try:
@@ -34,6 +36,9 @@ class RawWriter:
     def _write(self, batch: DataFrame, batch_id: int) -> Totals:
         entered = entries(batch).collect()
         counted = totals(entered)
+        for row in entered:
+            if row.read is None or row.duplicates < 0:
+                raise DataLossError(f"the ledger doesn't balance: batch {batch_id}, shard {row.shard_id}: {row}")
         if counted.raw:
             by_partition = events(batch).hint("rebalance", *tables.RAW_EVENTS.partitioned_by)
             self._append(by_partition, tables.RAW_EVENTS, batch_id)
