@@ -73,11 +73,12 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=0, help="of the emulated Kinesis (default: any free one)")
     port = parser.parse_args().port
     began = time.monotonic()
-    shutil.rmtree(DEMO, ignore_errors=True)
-    DEMO.mkdir()
     os.environ |= {"AWS_ACCESS_KEY_ID": "demo", "AWS_SECRET_ACCESS_KEY": "demo"}
     os.environ["SPARK_CONF_DIR"] = "infra/spark"
     try:
+        port = usable_port(port)
+        shutil.rmtree(DEMO, ignore_errors=True)
+        DEMO.mkdir()
         with emulated_kinesis(port) as endpoint:
             ingesting = run_jobs(Jobs(endpoint))
     except DemoError as error:
@@ -107,15 +108,19 @@ def run_jobs(jobs: Jobs) -> float:
     return took
 
 
-@contextmanager
-def emulated_kinesis(port: int) -> Iterator[str]:
-    """The server of moto with the demo's stream, on loopback; yields its URL. Raises DemoError for a port in use."""
+def usable_port(port: int) -> int:
+    """`port`, or for 0 any free one. Raises DemoError if it can't be listened on."""
     with socket.socket() as probe:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             raise DemoError(f"port {port} can't be used ({error.strerror}); try make demo PORT=5001") from None
-        port = probe.getsockname()[1]
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def emulated_kinesis(port: int) -> Iterator[str]:
+    """The server of moto with the demo's stream, on loopback; yields its URL."""
     url = f"http://127.0.0.1:{port}"
     with (DEMO / "kinesis.log").open("ab") as log:
         command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]

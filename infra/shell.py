@@ -1,6 +1,8 @@
 """`make shell`: a Spark session with the tables of a lake as views; the demo's, unless a folder is given."""
 
+import atexit
 import sys
+from contextlib import ExitStack
 
 from event_lake import tables
 from event_lake.config_files import load_settings
@@ -8,8 +10,9 @@ from event_lake.session import spark_session
 
 ROOT = sys.argv[1] if len(sys.argv) > 1 else ".demo/lake"
 
-_session = spark_session("shell", load_settings("conf/local.toml").spark)
-spark = _session.__enter__()
+session = ExitStack()
+spark = session.enter_context(spark_session("shell", load_settings("conf/local.toml").spark))
+atexit.register(session.close)
 for table in tables.ALL:
     if tables.exists(spark, ROOT, table):
         view = table.name.replace("/", "_")
