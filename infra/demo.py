@@ -113,8 +113,8 @@ def usable_port(port: int) -> int:
     with socket.socket() as probe:
         try:
             probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise DemoError(f"port {port} can't be used ({error.strerror}); try make demo PORT=5001") from None
+        except (OSError, OverflowError) as error:
+            raise DemoError(f"port {port} can't be used ({error}); try make demo PORT=5001") from None
         return int(probe.getsockname()[1])
 
 

@@ -176,7 +176,7 @@ def test_a_shard_without_news_is_no_task(url: str) -> None:
     reader = a_reader(url)
     _, start, end = offsets_of(reader)
     half = {"shards": {FIRST: end["shards"][FIRST], SECOND: start["shards"][SECOND]}, "cut": end["cut"]}
-    assert [part.part.shard_id for part in reader.partitions(start, half)] == [FIRST]  # type: ignore[attr-defined]
+    assert [part.value.shard_id for part in reader.partitions(start, half)] == [FIRST]  # type: ignore[attr-defined]
 
 
 def test_an_idle_stream_costs_a_call_for_each_shard_and_one_for_the_list() -> None:

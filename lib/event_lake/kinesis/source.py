@@ -6,7 +6,6 @@ Thin glue: positions are in `offsets`, the ends of batches in `ends`, the calls 
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import md5
 from pathlib import Path
@@ -115,17 +114,6 @@ class KinesisDataSource(DataSource):
         return KinesisStreamReader(_source_from(dict(self.options)))
 
 
-@dataclass
-class RangePartition(InputPartition):
-    """One shard's part of a batch, for one task."""
-
-    part: Range
-
-    def __init__(self, part: Range) -> None:
-        super().__init__(part)
-        self.part = part
-
-
 class KinesisStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
     """Plans on the driver, reads on executors, keeps nothing on executors.
 
@@ -163,14 +151,13 @@ class KinesisStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
         # Spark replays a batch without planning it again, maybe long after it was planned.
         self._planning().refuse_expired(begin, self._connected().now())
         return [
-            RangePartition(Range(shard_id, begin.shards[shard_id], position))
+            InputPartition(Range(shard_id, begin.shards[shard_id], position))
             for shard_id, position in finish.shards.items()
             if isinstance(position, After) and position != begin.shards[shard_id]
         ]
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
-        assert isinstance(partition, RangePartition)
-        return _batches(self._source.stream, partition.part, self._connected())
+        return _batches(self._source.stream, partition.value, self._connected())
 
     def _connected(self) -> KinesisClient:
         # Made where it's used: a reader travels from the driver to the executors, connections don't.
