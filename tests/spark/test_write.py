@@ -7,6 +7,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from event_lake import tables
+from event_lake.errors import DataLossError
 from event_lake.raw.ledger import Totals
 from event_lake.raw.parse import events, judged
 from event_lake.raw.write import RawWriter
@@ -65,6 +66,12 @@ def test_a_crash_after_raw_leaves_a_replay_that_completes_the_rest(spark: SparkS
     tables.append_once(events(rows), writer.root, tables.RAW_EVENTS, writer=writer.query_id, batch_id=0)
     writer.write(_batch(spark), 0)
     assert _rows(spark, writer) == [3, 1, 1]
+
+
+def test_rows_without_their_receipt_are_a_loss_and_nothing_is_written(spark: SparkSession, writer: RawWriter) -> None:
+    with pytest.raises(DataLossError, match="the ledger doesn't balance: batch 0, shard shardId-0"):
+        writer.write(_batch(spark).where("receipt is null"), 0)
+    assert _rows(spark, writer) == [0, 0, 0]
 
 
 def test_the_same_batch_of_another_query_is_another_batch(spark: SparkSession, writer: RawWriter) -> None:

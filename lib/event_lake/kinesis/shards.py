@@ -26,7 +26,7 @@ def readable_shards(stream: str, listed: Iterable[Shard], known: Iterable[str] |
     lineage = [
         shard.shard_id for shard in shards.values() if shard.closed or any(parent in shards for parent in shard.parents)
     ]
-    changed = lineage if known is None else sorted({*lineage, *(set(known) ^ set(shards))})
+    changed = {*lineage, *(set() if known is None else set(known) ^ set(shards))}
     if changed:
         raise UserError(
             f"stream {stream!r} was resharded ({', '.join(sorted(changed))}): this version reads streams whose"

@@ -35,10 +35,10 @@ class RawWriter:
 
     def _write(self, batch: DataFrame, batch_id: int) -> Totals:
         entered = entries(batch).collect()
-        counted = totals(entered)
         for row in entered:
             if row.read is None or row.duplicates < 0:
                 raise DataLossError(f"the ledger doesn't balance: batch {batch_id}, shard {row.shard_id}: {row}")
+        counted = totals(entered)
         if counted.raw:
             by_partition = events(batch).hint("rebalance", *tables.RAW_EVENTS.partitioned_by)
             self._append(by_partition, tables.RAW_EVENTS, batch_id)
