@@ -11,6 +11,7 @@ assert VERSION, "lib/event_lake/__init__.py holds the version"
 # A cluster brings its own Spark and Delta; `local` is what makes a laptop a cluster.
 LOCAL = ["pyspark==4.2.0", "delta-spark==4.4.0", "rich==15.0.0"]
 DEV = [
+    "aws-kinesis-agg==1.2.3",
     "boto3-stubs[kinesis]==1.43.126",
     "chispa==0.12.0",
     "deltalake==1.6.6",
@@ -22,6 +23,7 @@ DEV = [
     "pytest==9.2.0",
     "ruff==0.17.5",
     "setuptools==84.2.1",
+    "six==1.17.0",  # imported by aws-kinesis-agg, which doesn't say so
     "types-psutil==7.2.2.20261111",
 ]
 
