@@ -22,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _ingest(args: Namespace, settings: Settings) -> int:
     if not args.until_caught_up:
         check_pace(settings)
-    check_stream(settings.source)
+    check_stream(settings, until_caught_up=args.until_caught_up)
     with spark_session("ingest_raw", settings.spark) as spark:
         print(ingest_raw(spark, settings, until_caught_up=args.until_caught_up))
     return 0

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from moto.server import ThreadedMotoServer
@@ -97,3 +98,31 @@ def kinesis_local_endpoint() -> Iterator[str]:
     finally:
         server.kill()
         server.wait()
+
+
+def wait_until_active(boto: Any, name: str) -> None:
+    """Wait until a stream is made or resharded."""
+    while boto.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamStatus"] != "ACTIVE":
+        time.sleep(0.1)
+
+
+def open_shards(boto: Any, name: str) -> list[Any]:
+    """Those that nothing came from, in the order of their hash keys."""
+    shards = boto.list_shards(StreamName=name)["Shards"]
+    parents = {shard.get(kind) for shard in shards for kind in ("ParentShardId", "AdjacentParentShardId")}
+    childless = [shard for shard in shards if shard["ShardId"] not in parents]
+    return sorted(childless, key=lambda shard: int(shard["HashKeyRange"]["StartingHashKey"]))
+
+
+def split(boto: Any, name: str, shard: Any) -> None:
+    """Split one of `open_shards` in its middle."""
+    hashes = shard["HashKeyRange"]
+    middle = (int(hashes["StartingHashKey"]) + int(hashes["EndingHashKey"])) // 2
+    boto.split_shard(StreamName=name, ShardToSplit=shard["ShardId"], NewStartingHashKey=str(middle))
+    wait_until_active(boto, name)
+
+
+def merge(boto: Any, name: str, one: Any, other: Any) -> None:
+    """Merge two of `open_shards` that are neighbours."""
+    boto.merge_shards(StreamName=name, ShardToMerge=one["ShardId"], AdjacentShardToMerge=other["ShardId"])
+    wait_until_active(boto, name)

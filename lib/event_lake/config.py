@@ -3,6 +3,7 @@
 `conf/reference.toml` explains each key; a test holds it to the defaults here.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,12 +15,18 @@ from event_lake.errors import ConfigError
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 # The longest retention of a stream.
 _YEAR_SECONDS = 365 * 24 * 3600
+_MOST_RECORDS = 1_000_000_000
+_CONNECTORS = ("event_lake", "aws-kinesis", "kinesis")
 _LOOKS_SECRET = re.compile(r"secret|password|passwd|token|credential|access[._-]?key", re.IGNORECASE)
 
 
 def refuse(key: str, value: object, problem: str) -> ConfigError:
     """The one-line error for a value that can't be used: key, value, problem with its remedy."""
     return ConfigError(f"{key} = {value!r}: {problem}")
+
+
+def _are_positions(value: Mapping[str, object]) -> bool:
+    return bool(value) and all(isinstance(position, str) for position in value.values())
 
 
 def parse_instant(text: str) -> datetime:
@@ -35,10 +42,13 @@ class Source:
     """Where records come from."""
 
     stream: str
+    connector: str = "event_lake"
     region: str | None = None
     endpoint_url: str | None = None
     start_from: str = "earliest"
+    fail_on_data_loss: bool = True
     max_batch_seconds: int = 600
+    max_batch_records: int = 10_000_000
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-zA-Z0-9_.-]{1,128}", self.stream):
@@ -47,19 +57,30 @@ class Source:
                 self.stream,
                 "not a stream's name; it has 1 to 128 of letters, digits, '_', '.' and '-'",
             )
+        if self.connector not in _CONNECTORS:
+            raise refuse("source.connector", self.connector, f"no connector; there are {', '.join(_CONNECTORS)}")
         if not 1 <= self.max_batch_seconds <= _YEAR_SECONDS:
             raise refuse("source.max_batch_seconds", self.max_batch_seconds, "must be 1 second to a year of them")
+        if not 1 <= self.max_batch_records <= _MOST_RECORDS:
+            raise refuse("source.max_batch_records", self.max_batch_records, f"must be 1 to {_MOST_RECORDS:,} records")
         if self.endpoint_url is not None:
             self._check_endpoint(self.endpoint_url)
         if self.start_from not in ("earliest", "latest"):
-            try:
-                parse_instant(self.start_from)
-            except ValueError:
-                raise refuse(
-                    "source.start_from",
-                    self.start_from,
-                    'no starting point; write "earliest", "latest" or a time like "2026-11-21T09:00:00Z"',
-                ) from None
+            self._check_start(self.start_from)
+
+    @staticmethod
+    def _check_start(text: str) -> None:
+        try:
+            usable = _are_positions(json.loads(text)) if text.startswith("{") else bool(parse_instant(text))
+        except ValueError:
+            usable = False
+        if not usable:
+            raise refuse(
+                "source.start_from",
+                text,
+                'no starting point; write "earliest", "latest", a time like "2026-11-21T09:00:00Z" or the name of a'
+                ' .json file like {"shardId-000000000000": "<sequence number>"}',
+            )
 
     @staticmethod
     def _check_endpoint(url: str) -> None:

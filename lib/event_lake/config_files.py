@@ -31,6 +31,7 @@ def load_settings(path: str, overrides: Sequence[str] = ()) -> Settings:
         raise ConfigError(f"--config {path}: can't be read as TOML: {error}") from None
     for override in overrides:
         _apply(table, override)
+    _read_positions(table)
     return _made(Settings, table, "")
 
 
@@ -55,6 +56,17 @@ def _apply(table: dict[str, Any], override: str) -> None:
     if not isinstance(target, dict):
         raise ConfigError(f"--set {override}: [{section}] is no section of the configuration")
     target[key.strip('"')] = value
+
+
+def _read_positions(table: dict[str, Any]) -> None:
+    """Put the text of the file that `source.start_from` names, where it names one, in its place."""
+    source = table.get("source")
+    name = source.get("start_from") if isinstance(source, dict) else None
+    if isinstance(source, dict) and isinstance(name, str) and name.endswith(".json"):
+        try:
+            source["start_from"] = " ".join(Path(name).read_text("utf-8").split())
+        except (OSError, UnicodeDecodeError) as error:
+            raise refuse("source.start_from", name, f"a file of positions that can't be read: {error}") from None
 
 
 def _made(cls: type[_T], table: Mapping[str, object], prefix: str) -> _T:
@@ -93,7 +105,11 @@ def _typed(key: str, value: object, hint: Any) -> object:
     wanted = get_args(hint)[0] if isinstance(hint, UnionType) else hint
     # bool is an int to Python, not to a reader of the file.
     if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
-        names = {str: 'a string; write it like "text"', int: "a whole number; write it like 600"}
+        names = {
+            str: 'a string; write it like "text"',
+            int: "a whole number; write it like 600",
+            bool: "true or false; write it without quotes",
+        }
         raise refuse(key, value, f"not {names[wanted]}")
     return value
 

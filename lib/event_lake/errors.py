@@ -23,6 +23,10 @@ class ConfigError(UserError):
     """A configuration key, flag or value that can't be used."""
 
 
+class StreamNotFoundError(UserError):
+    """There's no stream of this name."""
+
+
 class DataLossError(EventLakeError):
     """Data was lost, or the ledger doesn't balance; the message names what is missing."""
 
@@ -36,7 +40,15 @@ class ServiceUnavailableError(EventLakeError):
 
 
 _BY_NAME = {
-    cls.__name__: cls for cls in (EventLakeError, UserError, ConfigError, DataLossError, ServiceUnavailableError)
+    cls.__name__: cls
+    for cls in (
+        EventLakeError,
+        UserError,
+        ConfigError,
+        StreamNotFoundError,
+        DataLossError,
+        ServiceUnavailableError,
+    )
 }
 _IN_TRACEBACK = re.compile(rf"event_lake\.errors\.({'|'.join(_BY_NAME)}): ([^\n]*)")
 

@@ -11,15 +11,23 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-# What the Kinesis source gives: Databricks' columns for Kinesis, and the receipt that ends each shard's range.
+# What was read of a shard in one batch: `records` are Kinesis', `user_records` what they hold after KPL aggregates are
+# split, `bytes` of data, `millis_behind` the distance to the tip at the time of reading, `calls` to Kinesis and
+# `throttled` of them, `hole` what expired unread (null without one).
 RECEIPT = (
     StructType()
     .add("records", LongType())
+    .add("user_records", LongType())
     .add("bytes", LongType())
     .add("first_sequence_number", StringType())
     .add("last_sequence_number", StringType())
     .add("millis_behind", LongType())
+    .add("calls", LongType())
+    .add("throttled", LongType())
+    .add("hole", StringType())
 )
+# What the Kinesis source gives: Databricks' columns for Kinesis, a user record's place in its KPL aggregate, and the
+# receipt that ends each shard's range.
 RECORD = (
     StructType()
     .add("data", BinaryType())
@@ -27,6 +35,7 @@ RECORD = (
     .add("stream", StringType())
     .add("shardId", StringType())
     .add("sequenceNumber", StringType())
+    .add("subSequenceNumber", LongType())
     .add("approximateArrivalTimestamp", TimestampType())
     .add("receipt", RECEIPT)
 )
@@ -85,6 +94,7 @@ LEDGER = (
     .add("duplicates", LongType())
     .add("bytes", LongType())
     .add("lag_ms", LongType())
+    .add("hole", StringType())
     .add("ingested_at", TimestampType())
     .add("date", DateType())
 )

@@ -53,11 +53,12 @@ class RefusedError(Exception):
 class Replay:
     """The answers of a stream whose shards hold `shards`' payloads.
 
-    Record k of each shard arrives at `first_arrival` + k / `records_per_second`, rounded down to a ms; it
-    can't be read before. Takes 4/3 of the payloads' size and some 180 bytes a record.
+    Record k of each shard arrives at `first_arrival`, when the stream is made, + k / `records_per_second`, rounded down
+    to a ms; it can't be read before. Takes 4/3 of the payloads' size and some 180 bytes a record.
     """
 
     def __init__(self, shards: Sequence[Iterable[bytes]], first_arrival: datetime, records_per_second: float) -> None:
+        self._created = first_arrival.timestamp()
         arrivals = _Arrivals(first_arrival, records_per_second)
         made = [_Shard(index, payloads, arrivals) for index, payloads in enumerate(shards)]
         self._shards = {shard.shard_id: shard for shard in made}
@@ -68,7 +69,8 @@ class Replay:
             case "ListShards":
                 return [_json({"Shards": [shard.description for shard in self._shards.values()]})]
             case "DescribeStreamSummary":
-                return [_json({"StreamDescriptionSummary": {"RetentionPeriodHours": _RETENTION_HOURS}})]
+                told = {"StreamCreationTimestamp": self._created, "RetentionPeriodHours": _RETENTION_HOURS}
+                return [_json({"StreamDescriptionSummary": told})]
             case "GetShardIterator":
                 shard_id = _required(request, "ShardId")
                 if shard_id not in self._shards:
@@ -201,6 +203,8 @@ def _serve_until_orphaned(make: Callable[[], Replay], ready: Connection) -> None
 
 
 class _Server(ThreadingHTTPServer):
+    request_queue_size = 64  # Of connections at once: with socketserver's 5, some wait a second for a second try.
+
     def __init__(self, replay: Replay) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.replay = replay

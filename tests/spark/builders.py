@@ -25,12 +25,26 @@ def an_event(**fields: Any) -> bytes:
     return json.dumps({name: value for name, value in event.items() if value is not None}).encode()
 
 
-def records(spark: SparkSession, data: Sequence[bytes], *, shard: str = "shardId-0", first: int = 100) -> DataFrame:
-    """A record for each of `data`, numbered from `first`, as the source gives them: with the receipt behind."""
-    numbers = [str(first + index) for index in range(len(data))]
+def records(
+    spark: SparkSession, data: Sequence[bytes], *, shard: str = "shardId-0", first: int = 100, aggregated: bool = False
+) -> DataFrame:
+    """A record for each of `data`, numbered from `first`, as the source gives them: with the receipt behind.
+
+    `aggregated`: they came in one, which has the number `first`.
+    """
+    places = [(first, index) if aggregated else (first + index, 0) for index in range(len(data))]
     rows: list[tuple[Any, ...]] = [
-        (payload, "key", "events", shard, number, ARRIVED, None) for payload, number in zip(data, numbers, strict=True)
+        (payload, "key", "events", shard, str(number), place, ARRIVED, None)
+        for payload, (number, place) in zip(data, places, strict=True)
     ]
-    receipt = (len(data), sum(map(len, data)), numbers[0], numbers[-1], 0)
-    rows.append((None, None, "events", shard, numbers[-1], ARRIVED, receipt))
+    last = str(places[-1][0])
+    count = 1 if aggregated else len(data)
+    receipt = (count, len(data), sum(map(len, data)), str(first), last, 0, 2, 0, None)
+    rows.append((None, None, "events", shard, last, None, ARRIVED, receipt))
     return spark.createDataFrame(rows, RECORD).coalesce(1)
+
+
+def a_hole(spark: SparkSession, hole: str, *, shard: str = "shardId-0") -> DataFrame:
+    """The receipt of a shard whose records expired unread."""
+    receipt = (0, 0, 0, None, None, 0, 0, 0, hole)
+    return spark.createDataFrame([(None, None, "events", shard, None, None, None, receipt)], RECORD)

@@ -22,10 +22,10 @@ class Arrivals:
         self._put = 0
         (folder / "in").mkdir()
 
-    def put(self, *data: bytes) -> None:
+    def put(self, *data: bytes, aggregated: bool = False) -> None:
         """Records that arrive next."""
         self._put += 1
-        frame = records(self._spark, list(data), first=self._put * 1000)
+        frame = records(self._spark, data, first=self._put * 1000, aggregated=aggregated)
         frame.write.mode("append").parquet(str(self._folder / "in"))
 
     def run(self) -> list[tuple[str, str | None]]:
@@ -74,6 +74,11 @@ def test_records_that_are_no_events_pass_however_alike(arrivals: Arrivals) -> No
         ("1004", None),
         ("receipt", None),
     ]
+
+
+def test_records_of_one_aggregate_are_told_apart_however_alike(arrivals: Arrivals) -> None:
+    arrivals.put(b"x", b"x", an_event(event_uuid="a"), an_event(event_uuid="a"), aggregated=True)
+    assert sorted(arrivals.run(), key=str) == [("1000", "a"), ("1000", None), ("1000", None), ("receipt", None)]
 
 
 def test_an_event_from_the_future_makes_no_other_late(arrivals: Arrivals) -> None:

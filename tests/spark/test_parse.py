@@ -148,6 +148,15 @@ def test_quarantine_keeps_the_bytes_and_what_could_be_read(spark: SparkSession) 
     assert row.date == date(2026, 11, 21)
 
 
+def test_a_row_keeps_its_place_in_its_aggregate(spark: SparkSession) -> None:
+    clock = {"ingested_at": F.lit(ARRIVED), "batch_id": F.lit(7).cast("long")}
+    batch = judged(records(spark, [an_event(), b"x", an_event()], aggregated=True), RULES).withColumns(clock)
+    places = [(row.sequence_number, row.sub_sequence_number) for row in events(batch).collect()]
+    assert sorted(places) == [("100", 0), ("100", 2)]
+    [row] = quarantined(batch).collect()
+    assert (row.sequence_number, row.sub_sequence_number) == ("100", 1)
+
+
 def test_a_receipt_is_neither_event_nor_quarantined(spark: SparkSession) -> None:
     batch = _batch(spark, an_event(), b"x")
     assert (batch.count(), events(batch).count(), quarantined(batch).count()) == (3, 1, 1)

@@ -3,7 +3,7 @@
 from datetime import date
 
 import pytest
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from event_lake import tables
@@ -11,7 +11,7 @@ from event_lake.errors import DataLossError
 from event_lake.raw.ledger import Totals
 from event_lake.raw.parse import events, judged
 from event_lake.raw.write import RawWriter
-from spark.builders import ARRIVED, RULES, an_event, records
+from spark.builders import ARRIVED, RULES, a_hole, an_event, records
 
 DATA = (
     an_event(event_uuid="1", event_name="lesson:started"),
@@ -37,7 +37,7 @@ def test_every_record_is_in_raw_in_quarantine_or_counted_as_duplicate(spark: Spa
 
 def test_the_ledger_has_a_row_for_each_shard_and_batch(spark: SparkSession, writer: RawWriter) -> None:
     writer.write(_batch(spark), 0)
-    [row] = spark.read.format("delta").load(tables.LEDGER.path(writer.root)).collect()
+    [row] = _ledger(spark, writer)
     assert row.asDict() == {
         "stream": "events",
         "shard_id": "shardId-0",
@@ -50,9 +50,36 @@ def test_the_ledger_has_a_row_for_each_shard_and_batch(spark: SparkSession, writ
         "duplicates": 1,
         "bytes": sum(map(len, DATA)),
         "lag_ms": 0,
+        "hole": None,
         "ingested_at": ARRIVED.replace(tzinfo=None),
         "date": date(2026, 11, 21),
     }
+
+
+def test_a_record_in_the_ledger_is_a_user_record_not_the_aggregate_that_it_came_in(
+    spark: SparkSession, writer: RawWriter
+) -> None:
+    rows = _deduplicated(records(spark, DATA[:3], aggregated=True))
+    assert writer.write(rows, 0) == Totals(read=3, raw=3)
+    [row] = _ledger(spark, writer)
+    assert (row.first_sequence_number, row.last_sequence_number, row.read) == ("100", "100", 3)
+
+
+def test_a_hole_is_a_row_of_the_ledger_though_nothing_was_read(spark: SparkSession, writer: RawWriter) -> None:
+    lost = "shardId-7 behind 5: expired before 2026-11-21T09:00:00+00:00"
+    rows = _deduplicated(records(spark, DATA[:1]).union(a_hole(spark, lost, shard="shardId-7")))
+    assert writer.write(rows, 0) == Totals(read=1, raw=1)
+    told = {row.shard_id: (row.read, row.raw, row.first_sequence_number, row.hole) for row in _ledger(spark, writer)}
+    assert told == {"shardId-0": (1, 1, "100", None), "shardId-7": (0, 0, None, lost)}
+
+
+def test_without_receipts_the_ledger_says_what_came_and_not_what_was_read(
+    spark: SparkSession, writer: RawWriter
+) -> None:
+    unreceipted = RawWriter(writer.root, "query-1", has_receipts=False)
+    assert unreceipted.write(_batch(spark).where("receipt is null"), 0) == Totals(read=4, raw=3, quarantined=1)
+    [row] = _ledger(spark, writer)
+    assert (row.read, row.raw, row.quarantined, row.duplicates) == (None, 3, 1, None)
 
 
 def test_a_replayed_batch_adds_no_row(spark: SparkSession, writer: RawWriter) -> None:
@@ -98,6 +125,10 @@ def _batch(spark: SparkSession) -> DataFrame:
 
 def _deduplicated(frame: DataFrame) -> DataFrame:
     return judged(frame, RULES).withColumn("ingested_at", F.lit(ARRIVED))
+
+
+def _ledger(spark: SparkSession, writer: RawWriter) -> list[Row]:
+    return spark.read.format("delta").load(tables.LEDGER.path(writer.root)).collect()
 
 
 def _rows(spark: SparkSession, writer: RawWriter) -> list[int]:

@@ -1,14 +1,17 @@
-"""Kinesis in memory, as `ends.Reads` has it: records arrive as a clock is set."""
+"""Kinesis in memory, as `reads.Reads` has it: records arrive, and shards are resharded, as a clock is set."""
 
 from collections import Counter
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from event_lake.errors import EventLakeError, UserError
-from event_lake.kinesis.client import Page
-from event_lake.kinesis.offsets import After, At, Position
+from event_lake.errors import EventLakeError, StreamNotFoundError
+from event_lake.kinesis.offsets import After, At, Position, Summary
+from event_lake.kinesis.reads import IteratorExpiredError, Page, ShardGoneError
+from event_lake.kinesis.shards import Shard
 
 T0 = datetime(2026, 11, 21, tzinfo=UTC)
 _ITERATOR_LIFE = 300.0
+_FOREVER = float("inf")
 
 
 class FakeShards:
@@ -17,7 +20,9 @@ class FakeShards:
     Arrival times may lie out of order; a record is then behind the ones put before it all the same.
     `covers`: each answer holds at most so many seconds of arrivals, so that a gap takes many empty answers;
     `page_size`: the records that an answer holds at most, whatever is asked for (Kinesis: 10 MB);
-    `slow`: how far `now` lies behind `clock`; `call_takes`: how far each call moves `clock`.
+    `slow`: how far `now` lies behind `clock`; `call_takes`: how far each call moves `clock`; `retention`: seconds after
+    which a record is gone; `lists_late`: how many seconds ListShards lags behind; `tells_end_late`: a closed shard's
+    last records come with an iterator, and only the next answer says that there's nothing more.
     """
 
     def __init__(
@@ -28,13 +33,22 @@ class FakeShards:
         page_size: int = 10_000,
         slow: float = 0.0,
         call_takes: float = 0.0,
+        retention: float = 24 * 3600,
+        lists_late: float = 0.0,
+        tells_end_late: bool = False,
     ) -> None:
         self.clock = clock
         self.slow = slow
         self.calls = Counter[str]()
         self._covers = covers or float("inf")
-        self._page_size = page_size
+        self.page_size = page_size
         self._call_takes = call_takes
+        self.retention = retention
+        self.created = T0
+        self.exists = True
+        self._lists_late = lists_late
+        self._tells_end_late = tells_end_late
+        # From one digit to two and three: the order of sequence numbers as text is another.
         self._shards = {shard_id: _Shard(10**index) for index, shard_id in enumerate(shard_ids)}
 
     # What a test arranges.
@@ -47,8 +61,25 @@ class FakeShards:
         """Expire the first `count` records."""
         self._shards[shard_id].trimmed = count
 
-    def close(self, shard_id: str) -> None:
-        self._shards[shard_id].closed = True
+    def split(self, shard_id: str, at: float, *children: str) -> None:
+        """Close a shard at that second; its children take records from then on."""
+        self._reshard((shard_id,), at, children)
+
+    def merge(self, one: str, other: str, at: float, child: str) -> None:
+        """Close two shards at that second; their child takes records from then on."""
+        self._reshard((one, other), at, (child,))
+
+    def _reshard(self, parents: tuple[str, ...], at: float, children: tuple[str, ...]) -> None:
+        for parent in parents:
+            assert at < self._shards[parent].closed_at
+            self._shards[parent].closed_at = at
+        for child in children:
+            self._shards[child] = _Shard(10 ** (len(self._shards) % 9), opened_at=at, parents=parents)
+
+    def make_again(self, at: float) -> None:
+        """Delete the stream and make another of this name, with the same shards."""
+        self.created = T0 + timedelta(seconds=at)
+        self._shards = {shard_id: _Shard(7 + shard.first) for shard_id, shard in self._shards.items()}
 
     # What a test asks.
 
@@ -61,10 +92,27 @@ class FakeShards:
         """The sequence numbers of what can be read at `clock`."""
         return self.numbers(shard_id)[: self._shards[shard_id].visible(self.clock)]
 
+    def ancestors(self, shard_id: str) -> set[str]:
+        """The shards that it came from, over all reshards."""
+        parents = self._shards[shard_id].parents
+        return set(parents).union(*(self.ancestors(parent) for parent in parents))
+
+    def listed(self, shard_id: str) -> bool:
+        """Whether ListShards shows it now."""
+        shard = self._shards[shard_id]
+        return shard.opened_at <= self.clock - self._lists_late and self.clock < shard.closed_at + self.retention
+
+    def life(self, shard_id: str) -> tuple[float, float]:
+        """When it was opened and closed."""
+        return self._shards[shard_id].opened_at, self._shards[shard_id].closed_at
+
+    def open_at(self, shard_id: str, clock: float) -> bool:
+        return self._shards[shard_id].opened_at <= clock < self._shards[shard_id].closed_at
+
     def numbers_since(self, shard_id: str, since: float) -> list[str]:
         """The sequence numbers from the first record on that arrives at or after `since`."""
         shard = self._shards[shard_id]
-        return self.numbers(shard_id)[shard.first_at(since, clock=float("inf")) :]
+        return self.numbers(shard_id)[shard.first_at(since, _FOREVER, shard.trimmed) :]
 
     def arrival(self, shard_id: str, number: str) -> float:
         return self._shards[shard_id].arrivals[self.numbers(shard_id).index(number)]
@@ -72,6 +120,10 @@ class FakeShards:
     @property
     def last_arrival(self) -> float:
         return max((arrival for shard in self._shards.values() for arrival in shard.arrivals), default=0.0)
+
+    @property
+    def last_reshard(self) -> float:
+        return max((shard.opened_at for shard in self._shards.values()), default=0.0)
 
     @property
     def shard_ids(self) -> list[str]:
@@ -82,31 +134,43 @@ class FakeShards:
     def now(self) -> datetime:
         return _time(self.clock - self.slow)
 
-    def iterator(self, shard_id: str, position: Position) -> str:
+    def summary(self) -> Summary:
+        self._count("summary")
+        if not self.exists:
+            raise StreamNotFoundError("ResourceNotFoundException")
+        return Summary(self.created, timedelta(seconds=self.retention))
+
+    def list_shards(self) -> list[Shard]:
+        self._count("list_shards")
+        return [Shard(shard_id, shard.parents) for shard_id, shard in self._shards.items() if self.listed(shard_id)]
+
+    def iterator(self, shard_id: str, position: Position, *, inclusive: bool = False) -> str:
         self._count("iterator")
         shard = self._shards.get(shard_id)
-        if shard is None:
-            raise UserError("ResourceNotFoundException")
+        if shard is None or not shard.opened_at <= self.clock < shard.closed_at + self.retention:
+            raise ShardGoneError(shard_id)
+        trimmed = self._trimmed(shard)
         if isinstance(position, At):
             since = (position.time - T0).total_seconds()
             if since > self.clock:
                 raise EventLakeError("InvalidArgumentException: a time in the future")
-            return self._token(shard_id, shard.first_at(since, self.clock), since)
+            return self._token(shard_id, shard.first_at(since, self.clock, trimmed), since)
         if isinstance(position, After):
             behind = shard.behind(position.sequence_number, self.clock)
-            return self._token(shard_id, max(behind, shard.trimmed), shard.arrivals[behind - 1])
-        return self._token(shard_id, shard.trimmed, shard.arrivals[shard.trimmed] if shard.arrivals else 0.0)
+            return self._token(shard_id, max(behind - inclusive, trimmed), shard.arrivals[behind - 1])
+        return self._token(shard_id, trimmed, shard.arrivals[trimmed] if trimmed < len(shard.arrivals) else 0.0)
 
     def get_records(self, iterator: str, limit: int = 10_000) -> Page:
         self._count("get_records")
-        shard_id, start, since, issued = _parsed(iterator)
+        shard_id, index, since, issued = _parsed(iterator)
         if self.clock - issued > _ITERATOR_LIFE:
-            raise EventLakeError("ExpiredIteratorException")
+            raise IteratorExpiredError
         shard = self._shards[shard_id]
+        start = max(index, self._trimmed(shard))
         visible = shard.visible(self.clock)
         until = since + self._covers
         end = start
-        while end < min(start + limit, start + self._page_size, visible) and shard.arrivals[end] < until:
+        while end < min(start + limit, start + self.page_size, visible) and shard.arrivals[end] < until:
             end += 1
         covered = end == visible or shard.arrivals[end] >= until
         more = end < visible or until <= self.clock
@@ -114,19 +178,23 @@ class FakeShards:
         if end - start < limit:
             behind_ms = max(1, behind_ms)
         arrivals = shard.arrivals[start:end]
+        closed = shard.closed_at <= self.clock and not more and not (self._tells_end_late and arrivals)
         return Page(
             sequence_numbers=[shard.number(index) for index in range(start, end)],
             arrived=[T0.timestamp() + arrival for arrival in arrivals],
             partition_keys=[str(index) for index in range(start, end)],
             data=[b"%d" % index for index in range(start, end)],
             next_iterator=(
-                None
-                if shard.closed and not more
-                else self._token(shard_id, end, min(until, self.clock) if covered else since)
+                None if closed else self._token(shard_id, end, min(until, self.clock) if covered else since)
             ),
             millis_behind=behind_ms if more else 0,
-            at_tip=(not more or behind_ms == 0) and end - start < limit,
+            at_tip=closed or ((not more or behind_ms == 0) and end - start < limit),
         )
+
+    def _trimmed(self, shard: "_Shard") -> int:
+        edge = self.clock - self.retention
+        expired = next((i for i, arrival in enumerate(shard.arrivals) if arrival > edge), len(shard.arrivals))
+        return max(shard.trimmed, expired)
 
     def _count(self, call: str) -> None:
         self.calls[call] += 1
@@ -136,19 +204,20 @@ class FakeShards:
         return f"{shard_id}:{index}:{since!r}:{self.clock!r}"
 
 
+@dataclass
 class _Shard:
-    def __init__(self, first_number: int) -> None:
-        self.arrivals: list[float] = []
-        self.trimmed = 0
-        self.closed = False
-        # From one digit to two and three: their order as text is another.
-        self._first = first_number
+    first: int
+    opened_at: float = -_FOREVER
+    parents: tuple[str, ...] = ()
+    closed_at: float = _FOREVER
+    trimmed: int = 0
+    arrivals: list[float] = field(default_factory=list)
 
     def number(self, index: int) -> str:
-        return str(self._first + 3 * index)
+        return str(self.first + 3 * index)
 
     def behind(self, number: str, clock: float) -> int:
-        index, off = divmod(int(number) - self._first, 3)
+        index, off = divmod(int(number) - self.first, 3)
         if off or not 0 <= index < self.visible(clock):
             raise EventLakeError("InvalidArgumentException: no such sequence number")
         return index + 1
@@ -156,9 +225,9 @@ class _Shard:
     def visible(self, clock: float) -> int:
         return next((i for i, arrival in enumerate(self.arrivals) if arrival > clock), len(self.arrivals))
 
-    def first_at(self, since: float, clock: float) -> int:
+    def first_at(self, since: float, clock: float, trimmed: int) -> int:
         visible = self.visible(clock)
-        return next((i for i in range(self.trimmed, visible) if self.arrivals[i] >= since), visible)
+        return next((i for i in range(trimmed, visible) if self.arrivals[i] >= since), visible)
 
 
 def _parsed(iterator: str) -> tuple[str, int, float, float]:

@@ -13,13 +13,11 @@ REGION = "eu-west-1"
 
 
 class Stream(Replay):
-    """A replay that lists its shards `listed_at_once` a page and keeps records for a day."""
+    """A replay that lists its shards `listed_at_once` a page."""
 
     listed_at_once = 2
 
     def answer(self, action: str, request: Mapping[str, Any], now_ms: int) -> Body:
-        if action == "DescribeStreamSummary":
-            return [json.dumps({"StreamDescriptionSummary": {"RetentionPeriodHours": 24}}).encode()]
         if action == "ListShards":
             shards: Sequence[Any] = json.loads(b"".join(super().answer(action, request, now_ms)))["Shards"]
             first = int(request.get("NextToken", 0))

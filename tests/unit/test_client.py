@@ -1,60 +1,31 @@
-"""What the client makes of Kinesis' answers; for its calls see test_fake_shards and test_replay."""
+"""What the client asks, and what it makes of answers; see test_fake_shards and test_replay, and test_client_errors."""
 
-from collections.abc import Iterator, Mapping
+import json
+from base64 import b64encode
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from botocore import exceptions as aws
 
-from bench.replay import Body, RefusedError, calls
-from event_lake.errors import EventLakeError, ServiceUnavailableError, UserError
-from event_lake.kinesis.client import KinesisClient, Page, _translated
-from event_lake.kinesis.offsets import TrimHorizon
+from bench.replay import calls
+from event_lake.errors import UserError
+from event_lake.kinesis.client import KinesisClient
+from event_lake.kinesis.offsets import After, At, Position, Summary, TrimHorizon
+from event_lake.kinesis.reads import Page
+from event_lake.kinesis.retries import Calls
 from event_lake.kinesis.shards import Shard
 from unit.replayed import REGION, Stream, any_credentials, serve
+from unit.scripted import Answer, ok, script
 
 START = datetime.now(UTC) - timedelta(hours=1)
+SHARD = "shardId-000000000000"
 
 
 @pytest.fixture(autouse=True)
 def credentials() -> Iterator[None]:
     with any_credentials():
         yield
-
-
-class Resharded(Stream):
-    """Says of its shards that a split closed the first."""
-
-    def answer(self, action: str, request: Mapping[str, Any], now_ms: int) -> Body:
-        if action != "ListShards":
-            return super().answer(action, request, now_ms)
-        return [
-            (
-                b'{"Shards": [{"ShardId": "s-0", "SequenceNumberRange":'
-                b' {"StartingSequenceNumber": "1", "EndingSequenceNumber": "9"}},'
-                b' {"ShardId": "s-1", "ParentShardId": "s-0",'
-                b' "SequenceNumberRange": {"StartingSequenceNumber": "10"}},'
-                b' {"ShardId": "s-2", "ParentShardId": "s-0", "AdjacentParentShardId": "s-x",'
-                b' "SequenceNumberRange": {"StartingSequenceNumber": "10"}}]}'
-            )
-        ]
-
-
-class Ended(Stream):
-    """Has one shard, closed and read to its end."""
-
-    def answer(self, action: str, request: Mapping[str, Any], now_ms: int) -> Body:
-        if action == "GetRecords":
-            return [b'{"MillisBehindLatest": 0, "Records": []}']
-        return super().answer(action, request, now_ms)
-
-
-class Denying(Stream):
-    """Refuses every call as IAM does."""
-
-    def answer(self, action: str, request: Mapping[str, Any], now_ms: int) -> Body:
-        raise RefusedError("not authorized", "AccessDeniedException")
 
 
 def a_page(**columns: Any) -> Page:
@@ -70,45 +41,117 @@ def a_page(**columns: Any) -> Page:
     return Page(**(values | columns))
 
 
-def aws_error(code: str, status: int = 400) -> aws.ClientError:
-    response: Any = {
-        "Error": {"Code": code, "Message": "why"},
-        "ResponseMetadata": {"HTTPStatusCode": status},
-    }
-    return aws.ClientError(response, "GetRecords")
-
-
-def translated(error: Exception) -> EventLakeError:
-    with pytest.raises(EventLakeError) as ours, _translated("events", "GetRecords"):
-        raise error
-    return ours.value
+def records(count: int, millis_behind: int = 0, **rest: Any) -> Answer:
+    """A GetRecords answer of records 1 to `count`."""
+    made = [
+        {
+            "SequenceNumber": str(n),
+            "ApproximateArrivalTimestamp": n + 0.25,
+            "Data": b64encode(b"%d" % n).decode(),
+            "PartitionKey": f"key {n}",
+        }
+        for n in range(1, count + 1)
+    ]
+    return ok(Records=made, MillisBehindLatest=millis_behind, **rest)
 
 
 def test_shards_are_listed_to_the_last_page() -> None:
     with serve(lambda: Stream([[]] * 5, START, 1)) as url:
-        assert KinesisClient("events", REGION, url).list_shards() == [Shard(f"shardId-{n:012}") for n in range(5)]
-        assert calls(url) == {"ListShards": 3}
+        client = KinesisClient("events", REGION, url)
+        assert client.list_shards() == [Shard(f"shardId-{n:012}") for n in range(5)]
+        assert (calls(url), client.calls) == ({"ListShards": 3}, Calls(made=3))
 
 
-def test_closed_shards_and_parents_are_seen() -> None:
-    with serve(lambda: Resharded([], START, 1)) as url:
-        assert KinesisClient("events", REGION, url).list_shards() == [
-            Shard("s-0", closed=True),
+def test_the_next_page_of_shards_is_asked_for_by_its_token_alone() -> None:
+    with script(ok(Shards=[], NextToken="t"), ok(Shards=[])) as kinesis:
+        kinesis.client.list_shards()
+    assert kinesis.asked == [("ListShards", {"StreamName": "events"}), ("ListShards", {"NextToken": "t"})]
+
+
+def test_parents_are_seen() -> None:
+    numbers = {"StartingSequenceNumber": "10"}
+    shards = [
+        {"ShardId": "s-0", "SequenceNumberRange": numbers | {"EndingSequenceNumber": "20"}},
+        {"ShardId": "s-1", "ParentShardId": "s-0", "SequenceNumberRange": numbers},
+        {"ShardId": "s-2", "ParentShardId": "s-0", "AdjacentParentShardId": "s-x", "SequenceNumberRange": numbers},
+    ]
+    with script(ok(Shards=shards)) as kinesis:
+        assert kinesis.client.list_shards() == [
+            Shard("s-0"),
             Shard("s-1", parents=("s-0",)),
             Shard("s-2", parents=("s-0", "s-x")),
         ]
 
 
-def test_the_retention_is_asked_for() -> None:
-    with serve(lambda: Stream([], START, 1)) as url:
-        assert KinesisClient("events", REGION, url).retention() == timedelta(days=1)
+def test_the_streams_birth_and_retention_are_asked_for() -> None:
+    told = {"StreamCreationTimestamp": 1795251600.5, "RetentionPeriodHours": 48}
+    with script(ok(StreamDescriptionSummary=told)) as kinesis:
+        made = datetime(2026, 11, 21, 9, 0, 0, 500_000, tzinfo=UTC)
+        assert kinesis.client.summary() == Summary(made, timedelta(days=2))
+    assert kinesis.asked == [("DescribeStreamSummary", {"StreamName": "events"})]
+
+
+@pytest.mark.parametrize(
+    ("position", "inclusive", "kind"),
+    [
+        (TrimHorizon(), False, {"ShardIteratorType": "TRIM_HORIZON"}),
+        (After("7"), False, {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": "7"}),
+        (After("7"), True, {"ShardIteratorType": "AT_SEQUENCE_NUMBER", "StartingSequenceNumber": "7"}),
+        (
+            At(datetime(2026, 11, 21, 9, 0, 0, 500_000, tzinfo=UTC)),
+            False,
+            {"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": 1795251600.5},
+        ),
+    ],
+    ids=str,
+)
+def test_every_position_has_its_iterator(position: Position, kind: dict[str, Any], *, inclusive: bool) -> None:
+    with script(ok(ShardIterator="i")) as kinesis:
+        assert kinesis.client.iterator(SHARD, position, inclusive=inclusive) == "i"  # type: ignore[arg-type]
+    assert kinesis.asked == [("GetShardIterator", {"StreamName": "events", "ShardId": SHARD} | kind)]
+
+
+def test_a_page_has_a_column_for_each_field() -> None:
+    with script(records(2, millis_behind=7, NextShardIterator="next")) as kinesis:
+        assert kinesis.client.get_records("i", limit=5) == Page(
+            sequence_numbers=["1", "2"],
+            arrived=[1.25, 2.25],
+            partition_keys=["key 1", "key 2"],
+            data=[b"1", b"2"],
+            next_iterator="next",
+            millis_behind=7,
+            at_tip=False,
+        )
+    assert kinesis.asked == [("GetRecords", {"ShardIterator": "i", "Limit": 5})]
+
+
+@pytest.mark.parametrize(
+    ("answer", "at_tip"),
+    [
+        (records(1, 0, NextShardIterator="n"), True),
+        (records(0, 0, NextShardIterator="n"), True),
+        (records(0, 5, NextShardIterator="n"), False),
+        # More of the same millisecond may lie behind a full page.
+        (records(2, 0, NextShardIterator="n"), False),
+        # A closed shard that is read to its end.
+        (records(2, 0), True),
+        (records(0, 0, NextShardIterator=None), True),
+    ],
+)
+def test_an_answer_is_at_the_tip_where_nothing_can_be_behind_it(answer: Answer, *, at_tip: bool) -> None:
+    with script(answer) as kinesis:
+        assert kinesis.client.get_records("i", limit=2).at_tip is at_tip
 
 
 def test_a_closed_shard_read_to_its_end_has_no_next_iterator() -> None:
-    with serve(lambda: Ended([[]], START, 1)) as url:
-        client = KinesisClient("events", REGION, url)
-        page = client.get_records(client.iterator("shardId-000000000000", TrimHorizon()))
-        assert page == Page([], [], [], [], None, 0, at_tip=True)
+    with script(records(0)) as kinesis:
+        assert kinesis.client.get_records("i") == Page([], [], [], [], None, 0, at_tip=True)
+
+
+def test_put_records_tells_which_were_refused() -> None:
+    with script(ok(Records=[{"SequenceNumber": "1"}, {"ErrorCode": "InternalFailure"}])) as kinesis:
+        entries = [{"Data": b"x", "PartitionKey": "k"}, {"Data": b"y", "PartitionKey": "l"}]
+        assert kinesis.client.put_records(entries) == [None, "InternalFailure"]  # type: ignore[arg-type]
 
 
 def test_now_is_kinesis_clock_at_most_some_seconds_slow_and_costs_one_call() -> None:
@@ -117,29 +160,42 @@ def test_now_is_kinesis_clock_at_most_some_seconds_slow_and_costs_one_call() -> 
         times = [client.now() for _ in range(3)]
         assert times == sorted(times)
         assert timedelta(0) <= datetime.now(UTC) - times[-1] < timedelta(seconds=3)
+        assert calls(url) == {"DescribeStreamSummary": 1}
+
+
+def test_now_costs_nothing_behind_any_call() -> None:
+    with serve(lambda: Stream([[]], START, 1)) as url:
+        client = KinesisClient("events", REGION, url)
+        client.list_shards()
+        client.now()
         assert calls(url) == {"ListShards": 1}
 
 
-def test_every_byte_of_data_survives() -> None:
+@pytest.mark.parametrize("size", [0, 1, 10 << 20])
+def test_every_byte_of_data_survives(size: int) -> None:
     data = bytes(range(256))
-    with serve(lambda: Stream([[data, b"", data * 100]], START, 1)) as url:
+    payloads = [data, bytes(size)]
+    with serve(lambda: Stream([payloads], START, 1)) as url:
         client = KinesisClient("events", REGION, url)
-        page = client.get_records(client.iterator("shardId-000000000000", TrimHorizon()))
-        assert page.data == [data, b"", data * 100]
+        page = client.get_records(client.iterator(SHARD, TrimHorizon()))
+        rest = client.get_records(page.next_iterator or "")
+        assert [*page.data, *rest.data] == payloads
 
 
-def test_the_head_of_a_page_cuts_every_column_and_keeps_the_rest() -> None:
-    assert a_page().head(2) == a_page(
-        sequence_numbers=["1", "2"], arrived=[1.0, 2.0], partition_keys=["a", "b"], data=[b"x", b"y"]
-    )
+def test_every_partition_key_survives() -> None:
+    keys = ["東京/🗼", "مفتاح", "\x00", 'a"b\\c\n']
+    made = [
+        {"SequenceNumber": "1", "ApproximateArrivalTimestamp": 1.0, "Data": "", "PartitionKey": key} for key in keys
+    ]
+    for ascii_only in (False, True):
+        body = json.dumps({"Records": made, "MillisBehindLatest": 0}, ensure_ascii=ascii_only).encode()
+        with script(Answer(body)) as kinesis:
+            assert kinesis.client.get_records("i").partition_keys == keys
 
 
-def test_a_denied_call_is_named_with_the_permission_it_needs() -> None:
-    with serve(lambda: Denying([], START, 1)) as url, pytest.raises(UserError) as denied:
-        KinesisClient("events", REGION, url).list_shards()
-    assert str(denied.value) == (
-        "stream 'events': ListShards: AccessDeniedException: not authorized; allow kinesis:ListShards"
-        " on the stream's ARN"
+def test_a_part_of_a_page_cuts_every_column_and_keeps_the_rest() -> None:
+    assert a_page().part(1, 3) == a_page(
+        sequence_numbers=["2", "3"], arrived=[2.0, 3.0], partition_keys=["b", "c"], data=[b"y", b"z"]
     )
 
 
@@ -151,50 +207,3 @@ def test_a_region_that_nobody_names_is_the_users_to_set(tmp_path_factory: pytest
         with pytest.raises(UserError) as missing:
             KinesisClient("events")
     assert str(missing.value) == "stream 'events': You must specify a region; configure the AWS SDK's usual chain"
-
-
-@pytest.mark.parametrize(
-    ("code", "advice"),
-    [
-        ("ResourceNotFoundException", "check source.stream and source.region"),
-        ("AccessDeniedException", "allow kinesis:GetRecords on the stream's ARN"),
-        ("ExpiredTokenException", "check the credentials and keys in use"),
-        ("KMSDisabledException", "check the credentials and keys in use"),
-    ],
-)
-def test_what_the_user_can_fix_says_how(code: str, advice: str) -> None:
-    error = translated(aws_error(code))
-    assert (type(error), str(error)) == (UserError, f"stream 'events': GetRecords: {code}: why; {advice}")
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        aws_error("ProvisionedThroughputExceededException"),
-        aws_error("KMSThrottlingException"),
-        aws_error("LimitExceededException"),
-        aws_error("InternalFailure", 500),
-        aws_error("ServiceUnavailable", 503),
-        aws.EndpointConnectionError(endpoint_url="https://kinesis"),
-        aws.ReadTimeoutError(endpoint_url="https://kinesis"),
-    ],
-    ids=lambda error: type(error).__name__,
-)
-def test_what_may_pass_by_itself_is_an_unavailable_service(error: Exception) -> None:
-    assert type(translated(error)) is ServiceUnavailableError
-
-
-def test_missing_credentials_are_the_users_to_configure() -> None:
-    error = translated(aws.NoCredentialsError())
-    assert (type(error), str(error)) == (
-        UserError,
-        "stream 'events': Unable to locate credentials; configure the AWS SDK's usual chain",
-    )
-
-
-def test_any_other_refusal_is_one_line_without_advice() -> None:
-    error = translated(aws_error("InvalidArgumentException"))
-    assert (type(error), str(error)) == (
-        EventLakeError,
-        "stream 'events': GetRecords: InvalidArgumentException: why",
-    )

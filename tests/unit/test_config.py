@@ -1,3 +1,4 @@
+import json
 import re
 import tomllib
 from collections.abc import Iterator
@@ -15,7 +16,10 @@ from event_lake.errors import ConfigError
 CONF = Path(__file__).parents[2] / "conf"
 LEAST = '[source]\nstream = "events"\n[lake]\nroot = "lake"\n'
 NO_FOLDER = ': no folder; write it like "lake" or "s3://bucket/lake", without "file:", "`", and "/" at its end'
-NO_START = ': no starting point; write "earliest", "latest" or a time like "2026-11-21T09:00:00Z"'
+NO_START = (
+    ': no starting point; write "earliest", "latest", a time like "2026-11-21T09:00:00Z" or the name of a .json'
+    ' file like {"shardId-000000000000": "<sequence number>"}'
+)
 
 
 class ConfigFile:
@@ -62,10 +66,13 @@ def test_every_key_of_a_file_arrives_typed(tmp_path: Path) -> None:
         """
         [source]
         stream = "s"
+        connector = "kinesis"
         region = "eu-west-1"
         endpoint_url = "http://localhost:5000"
         start_from = "latest"
+        fail_on_data_loss = false
         max_batch_seconds = 5
+        max_batch_records = 7
         [lake]
         root = "s3://b/lake"
         [raw]
@@ -82,10 +89,13 @@ def test_every_key_of_a_file_arrives_typed(tmp_path: Path) -> None:
     assert file.settings() == Settings(
         source=Source(
             stream="s",
+            connector="kinesis",
             region="eu-west-1",
             endpoint_url="http://localhost:5000",
             start_from="latest",
+            fail_on_data_loss=False,
             max_batch_seconds=5,
+            max_batch_records=7,
         ),
         lake=Lake(root="s3://b/lake"),
         raw=Raw(
@@ -126,6 +136,32 @@ def test_every_key_of_a_file_arrives_typed(tmp_path: Path) -> None:
             "source.max_batch_seconds = 1.5: not a whole number; write it like 600",
         ),
         ("source.max_batch_seconds=0", "source.max_batch_seconds = 0: must be 1 second to a year of them"),
+        (
+            "source.max_batch_seconds=31536001",
+            "source.max_batch_seconds = 31536001: must be 1 second to a year of them",
+        ),
+        ("source.max_batch_records=0", "source.max_batch_records = 0: must be 1 to 1,000,000,000 records"),
+        (
+            "source.max_batch_records=1000000001",
+            "source.max_batch_records = 1000000001: must be 1 to 1,000,000,000 records",
+        ),
+        (
+            "source.max_batch_records=many",
+            "source.max_batch_records = 'many': not a whole number; write it like 600",
+        ),
+        (
+            "source.connector=kafka",
+            "source.connector = 'kafka': no connector; there are event_lake, aws-kinesis, kinesis",
+        ),
+        (
+            "source.fail_on_data_loss=no",
+            "source.fail_on_data_loss = 'no': not true or false; write it without quotes",
+        ),
+        (
+            "source.fail_on_data_loss='true'",
+            "source.fail_on_data_loss = 'true': not true or false; write it without quotes",
+        ),
+        ("source.fail_on_data_loss=1", "source.fail_on_data_loss = 1: not true or false; write it without quotes"),
         ("staging.max_batch_bytes=0", "staging.max_batch_bytes = 0: must be 1 or more bytes"),
         (
             "source.stream=arn:aws:kinesis",
@@ -267,6 +303,42 @@ def test_a_duration_beyond_all_calendars_is_refused(least: ConfigFile) -> None:
 )
 def test_a_time_to_start_from_is_text_or_a_time_of_toml(least: ConfigFile, value: str, start_from: str) -> None:
     assert least.settings(f"source.start_from={value}").source.start_from == start_from
+
+
+def test_positions_to_start_from_are_read_from_their_file(least: ConfigFile, tmp_path: Path) -> None:
+    path = tmp_path / "positions.json"
+    path.write_text(
+        '{\n  "shardId-000000000000": "495",\n  "shardId-000000000001": "AT 2026-11-21T09:00:00+00:00"\n}\n'
+    )
+    start_from = least.settings(f"source.start_from={path}").source.start_from
+    assert json.loads(start_from) == {
+        "shardId-000000000000": "495",
+        "shardId-000000000001": "AT 2026-11-21T09:00:00+00:00",
+    }
+    assert "\n" not in start_from
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{}", "{", "[]", '["a"]', '{"a": 5}', '{"a": {"b": "5"}}', '{"a": null}', "yes"]
+)
+def test_a_file_that_holds_no_positions_is_refused(least: ConfigFile, tmp_path: Path, content: str) -> None:
+    path = tmp_path / "positions.json"
+    path.write_text(content)
+    assert least.refusal(f"source.start_from={path}") == f"source.start_from = {content!r}{NO_START}"
+
+
+def test_a_file_of_positions_that_cannot_be_read_is_refused(least: ConfigFile, tmp_path: Path) -> None:
+    missing, binary = tmp_path / "none.json", tmp_path / "binary.json"
+    binary.write_bytes(b"\xff")
+    for path, problem in ((missing, "No such file"), (binary, "utf-8")):
+        refusal = least.refusal(f"source.start_from={path}")
+        assert refusal.startswith(f"source.start_from = '{path}': a file of positions that can't be read: ")
+        assert problem in refusal
+
+
+@pytest.mark.parametrize("connector", ["event_lake", "aws-kinesis", "kinesis"])
+def test_a_connector_is_ours_or_a_platforms(connector: str) -> None:
+    assert Source(stream="s", connector=connector).connector == connector
 
 
 def test_an_instant_is_in_utc_whatever_its_zone() -> None:

@@ -7,6 +7,7 @@ from event_lake.errors import (
     DataLossError,
     EventLakeError,
     ServiceUnavailableError,
+    StreamNotFoundError,
     UserError,
     error_in_traceback,
 )
@@ -14,13 +15,22 @@ from event_lake.errors import (
 
 @pytest.mark.parametrize(
     ("error", "exit_code"),
-    [(EventLakeError, 1), (UserError, 2), (ConfigError, 2), (DataLossError, 3), (ServiceUnavailableError, 4)],
+    [
+        (EventLakeError, 1),
+        (UserError, 2),
+        (ConfigError, 2),
+        (StreamNotFoundError, 2),
+        (DataLossError, 3),
+        (ServiceUnavailableError, 4),
+    ],
 )
 def test_each_decision_has_its_exit_code(error: type[EventLakeError], exit_code: int) -> None:
     assert error.exit_code == exit_code
 
 
-@pytest.mark.parametrize("error", [EventLakeError, UserError, ConfigError, DataLossError, ServiceUnavailableError])
+@pytest.mark.parametrize(
+    "error", [EventLakeError, UserError, ConfigError, StreamNotFoundError, DataLossError, ServiceUnavailableError]
+)
 def test_an_error_is_found_in_the_traceback_that_python_writes_of_it(error: type[EventLakeError]) -> None:
     try:
         raise error("shard a: 3 records are gone: see conf")

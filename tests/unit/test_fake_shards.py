@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from event_lake.errors import EventLakeError, UserError
-from event_lake.kinesis.client import KinesisClient, Page
-from event_lake.kinesis.ends import Reads
-from event_lake.kinesis.offsets import After, At, TrimHorizon, instant
+from event_lake.errors import EventLakeError, StreamNotFoundError
+from event_lake.kinesis.client import KinesisClient
+from event_lake.kinesis.offsets import After, At, Summary, TrimHorizon, instant
+from event_lake.kinesis.reads import IteratorExpiredError, Page, Reads, ShardGoneError
+from event_lake.kinesis.shards import Shard
 from unit.fake_shards import T0, FakeShards
 from unit.replayed import REGION, Stream, any_credentials, serve
 
@@ -84,6 +85,12 @@ def test_a_position_behind_a_record_starts_with_the_next(kinesis: Kinesis) -> No
     assert page.sequence_numbers == known[12:]
 
 
+def test_inclusive_is_the_record_itself(kinesis: Kinesis) -> None:
+    known = numbers(kinesis.pages(limit=100))
+    page = kinesis.reads.get_records(kinesis.reads.iterator(SHARD, After(known[11]), inclusive=True))
+    assert page.sequence_numbers == known[11:]
+
+
 @pytest.mark.parametrize(("seconds", "first"), [(-3000, 0), (0, 0), (0.001, 1), (69.999, 7), (70, 7), (70.001, 8)])
 def test_a_time_starts_with_the_first_record_at_or_after_it(kinesis: Kinesis, seconds: float, first: int) -> None:
     time = kinesis.first_arrival + timedelta(seconds=seconds)
@@ -108,9 +115,14 @@ def test_a_number_that_no_record_has_is_refused(kinesis: Kinesis) -> None:
         kinesis.reads.iterator(SHARD, After("7777777"))
 
 
-def test_an_unknown_shard_is_refused(kinesis: Kinesis) -> None:
-    with pytest.raises(UserError, match="ResourceNotFoundException"):
+def test_an_unknown_shard_is_gone(kinesis: Kinesis) -> None:
+    with pytest.raises(ShardGoneError, match="shardId-000000000009"):
         kinesis.reads.iterator("shardId-000000000009", TrimHorizon())
+
+
+def test_the_stream_says_when_it_was_made_and_shows_its_shards(kinesis: Kinesis) -> None:
+    assert kinesis.reads.summary().created == kinesis.first_arrival
+    assert kinesis.reads.list_shards() == [Shard(SHARD)]
 
 
 def test_an_iterator_that_was_never_given_is_refused(kinesis: Kinesis) -> None:
@@ -146,5 +158,53 @@ def test_the_fake_forgets_an_iterator_after_five_minutes() -> None:
     shards = FakeShards(SHARD)
     iterator = shards.iterator(SHARD, TrimHorizon())
     shards.clock = 300.001
-    with pytest.raises(EventLakeError, match="ExpiredIteratorException"):
+    with pytest.raises(IteratorExpiredError):
         shards.get_records(iterator)
+
+
+def test_the_fake_forgets_records_and_shards_after_the_retention() -> None:
+    shards = FakeShards("a", clock=50, retention=100)
+    shards.put("a", 0, 20)
+    shards.split("a", 40, "b", "c")
+    one, other = shards.numbers("a")
+    found = []
+    for clock in (99.9, 100, 120, 139.9):
+        shards.clock = clock
+        page = shards.get_records(shards.iterator("a", After(one), inclusive=True))
+        found.append((list(page.sequence_numbers), page.next_iterator))
+    assert found == [([one, other], None), ([other], None), ([], None), ([], None)]
+    shards.clock = 140
+    assert shards.list_shards() == [Shard("b", ("a",)), Shard("c", ("a",))]
+    with pytest.raises(ShardGoneError):
+        shards.iterator("a", TrimHorizon())
+
+
+def test_the_fake_tells_with_a_closed_shards_last_records_or_one_answer_later_that_they_are_the_last() -> None:
+    for late, expected in ((False, [(2, None)]), (True, [(2, "more"), (0, None)])):
+        shards = FakeShards("a", clock=50, tells_end_late=late)
+        shards.put("a", 0, 20)
+        shards.split("a", 40, "b", "c")
+        found, iterator = [], shards.iterator("a", TrimHorizon())
+        while iterator:
+            page = shards.get_records(iterator)
+            iterator = page.next_iterator or ""
+            found.append((len(page.data), (iterator and "more") or None))
+        assert found == expected
+
+
+def test_the_fake_lists_a_reshard_late() -> None:
+    shards = FakeShards("a", clock=41.9, lists_late=2)
+    shards.split("a", 40, "b", "c")
+    assert shards.list_shards() == [Shard("a")]
+    shards.clock = 42
+    assert shards.list_shards() == [Shard("a"), Shard("b", ("a",)), Shard("c", ("a",))]
+
+
+def test_the_fake_can_be_deleted_and_made_again() -> None:
+    shards = FakeShards("a", clock=50)
+    shards.exists = False
+    with pytest.raises(StreamNotFoundError):
+        shards.summary()
+    shards.exists = True
+    shards.make_again(45)
+    assert shards.summary() == Summary(T0 + timedelta(seconds=45), timedelta(days=1))

@@ -1,3 +1,6 @@
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import chain
 
 import pytest
@@ -7,25 +10,48 @@ from hypothesis import strategies as st
 from event_lake.errors import DataLossError, ServiceUnavailableError
 from event_lake.kinesis.offsets import After, At, Position, TrimHorizon
 from event_lake.kinesis.ranges import Range, pages_of
-from unit.fake_shards import T0, FakeShards
+from unit.fake_shards import FakeShards
+from unit.planning import DAY, a_shard, at
+
+HOUR = 3600.0
 
 
-class Sleeps(list[float]):
-    """Remembers how long it should have slept."""
+@dataclass
+class Reading:
+    """What comes of reading one range of a query that goes on after a loss; `at_sleep` is done once while it waits."""
 
-    def __call__(self, seconds: float) -> None:
-        self.append(seconds)
+    shards: FakeShards
+    at_sleep: Callable[[], None] | None = None
+    pages: list[list[str]] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    slept: list[float] = field(default_factory=list)
+
+    def read(self, start: Position, end: str, *, unread_since: float = 0.0, retention: float = DAY) -> list[list[str]]:
+        part = Range("a", start, After(end), at(unread_since).time, timedelta(seconds=retention))
+        for page in pages_of(part, self.shards, self.sleep, self.lost.append):
+            self.pages.append(list(page.sequence_numbers))
+        return self.pages
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        if self.at_sleep:
+            self.at_sleep()
 
 
-def read(shards: FakeShards, start: Position, end: str, sleep: Sleeps | None = None) -> list[list[str]]:
-    pages = pages_of(Range("a", start, After(end)), shards, sleep if sleep is not None else Sleeps())
-    return [list(page.sequence_numbers) for page in pages]
+def read(shards: FakeShards, start: Position, end: str) -> list[list[str]]:
+    """With nothing lost."""
+    reading = Reading(shards)
+    reading.read(start, end)
+    assert reading.lost == []
+    return reading.pages
 
 
 def ten_records(**kinds: float) -> FakeShards:
-    shards = FakeShards("a", clock=1000, **kinds)  # type: ignore[arg-type]
-    shards.put("a", *range(0, 100, 10))
-    return shards
+    return a_shard(*range(0, 100, 10), **{"clock": 1000, **kinds})
+
+
+def expired(shards: FakeShards, end: int) -> str:
+    return f"records of a up to {shards.numbers('a')[end]} expired before they were read"
 
 
 def test_a_range_begins_behind_its_start_and_ends_with_its_end() -> None:
@@ -43,19 +69,20 @@ def test_a_range_takes_as_many_pages_as_kinesis_makes_and_no_call_more() -> None
 
 def test_every_column_of_the_last_page_is_cut() -> None:
     shards = ten_records()
-    (page,) = pages_of(Range("a", At(T0), After(shards.numbers("a")[1])), shards, Sleeps())
+    part = Range("a", At(at(0).time), After(shards.numbers("a")[1]), at(0).time, timedelta(days=1))
+    (page,) = pages_of(part, shards, pytest.fail, pytest.fail)
     assert (page.data, page.partition_keys, page.arrived) == (
         [b"0", b"1"],
         ["0", "1"],
-        [T0.timestamp(), T0.timestamp() + 10],
+        [at(0).time.timestamp(), at(10).time.timestamp()],
     )
 
 
 def test_empty_answers_in_between_are_followed_at_a_pace_that_kinesis_allows() -> None:
-    shards, sleep = ten_records(covers=4), Sleeps()
-    numbers = shards.numbers("a")
-    assert read(shards, TrimHorizon(), numbers[2], sleep) == [[number] for number in numbers[:3]]
-    assert sleep == [0.2] * 3
+    shards = ten_records(covers=4)
+    numbers, reading = shards.numbers("a"), Reading(shards)
+    assert reading.read(TrimHorizon(), numbers[2]) == [[number] for number in numbers[:3]]
+    assert reading.slept == [0.2] * 3
 
 
 @given(st.integers(0, 9), st.integers(0, 9), st.integers(1, 11), st.sampled_from([None, 7.0, 35.0]))
@@ -72,29 +99,129 @@ def test_a_replay_reads_the_same_however_much_has_arrived_since(
     assert list(chain(*read(shards, position, numbers[end]))) == first == numbers[start : end + 1]
 
 
-def test_an_end_that_has_expired_is_a_loss() -> None:
-    shards = ten_records()
+def test_an_iterator_that_expires_midway_is_taken_anew_behind_the_last_record() -> None:
+    shards = ten_records(page_size=3)
     numbers = shards.numbers("a")
-    shards.trim("a", 8)
-    with pytest.raises(DataLossError) as lost:
-        read(shards, After(numbers[2]), numbers[6])
-    assert str(lost.value) == (
-        f"shard a doesn't hold record {numbers[6]} any more, where a batch ends: records expired before they"
-        " were read; a new lake.root starts afresh"
+    part = Range("a", TrimHorizon(), After(numbers[7]), at(0).time, timedelta(days=1))
+    pages = pages_of(part, shards, pytest.fail, pytest.fail)
+    found = list(next(pages).sequence_numbers)
+    shards.clock += 301
+    for page in pages:
+        found += page.sequence_numbers
+    assert found == numbers[:8]
+    assert shards.calls == {"iterator": 2, "get_records": 4}
+
+
+def test_a_slow_reader_within_the_retention_proves_nothing_and_pays_nothing() -> None:
+    shards = a_shard(*range(0, 100, 10), clock=HOUR, retention=HOUR + 1)
+    numbers, reading = shards.numbers("a"), Reading(shards)
+    assert reading.read(After(numbers[2]), numbers[6], retention=HOUR) == [numbers[3:7]]
+    assert shards.calls == {"iterator": 1, "get_records": 1}
+
+
+def test_beyond_the_retention_the_record_before_is_proof_that_nothing_expired() -> None:
+    shards = a_shard(*range(0, 100, 10), clock=HOUR + 200, retention=HOUR + 300)
+    numbers, reading = shards.numbers("a"), Reading(shards)
+    assert reading.read(After(numbers[2]), numbers[6], retention=HOUR) == [numbers[3:7]]
+    assert (reading.lost, shards.calls["get_records"]) == ([], 2)
+
+
+def test_records_that_expired_before_the_first_are_told_and_the_rest_is_read() -> None:
+    shards = a_shard(*range(0, 100, 10), clock=HOUR + 45, retention=HOUR)
+    numbers, reading = shards.numbers("a"), Reading(shards)
+    assert reading.read(After(numbers[1]), numbers[6], retention=HOUR) == [numbers[5:7]]
+    assert reading.lost == [f"records of a behind {numbers[1]} expired before they were read"]
+
+
+def test_records_that_expire_between_two_pages_are_told_and_the_rest_is_read() -> None:
+    shards = a_shard(*range(0, 100, 10), clock=HOUR - 1, retention=HOUR, page_size=3)
+    numbers, lost = shards.numbers("a"), list[str]()
+    part = Range("a", TrimHorizon(), After(numbers[8]), at(0).time, timedelta(seconds=HOUR))
+    pages = pages_of(part, shards, pytest.fail, lost.append)
+    found = list(next(pages).sequence_numbers)
+    shards.clock = HOUR + 55
+    for page in pages:
+        found += page.sequence_numbers
+    assert (found, lost) == (
+        numbers[:3] + numbers[6:9],
+        [f"records of a behind {numbers[2]} expired before they were read"],
     )
 
 
+def test_an_end_that_has_expired_with_all_before_it_is_told() -> None:
+    shards = a_shard(*range(0, 100, 10), 3700, clock=HOUR + 200, retention=HOUR)
+    reading = Reading(shards)
+    reading.read(TrimHorizon(), shards.numbers("a")[6], retention=HOUR)
+    assert (reading.pages, reading.lost) == ([], [expired(shards, 6)])
+
+
+def test_an_end_that_has_expired_where_nothing_came_behind_is_told() -> None:
+    shards = a_shard(*range(0, 100, 10), clock=HOUR + 200, retention=HOUR)
+    reading = Reading(shards)
+    reading.read(TrimHorizon(), shards.numbers("a")[6], retention=HOUR)
+    assert (reading.pages, reading.lost) == ([], [expired(shards, 6)])
+
+
+def test_the_end_of_a_closed_shard_that_has_expired_is_told_at_once() -> None:
+    shards = a_shard(*range(0, 100, 10), clock=HOUR + 200, retention=HOUR)
+    shards.split("a", 300, "b", "c")
+    reading = Reading(shards)
+    reading.read(TrimHorizon(), shards.numbers("a")[6], retention=HOUR)
+    assert (reading.pages, reading.lost, reading.slept) == ([], [expired(shards, 6)], [])
+
+
+def test_a_shard_that_is_gone_is_told() -> None:
+    shards = a_shard(*range(0, 100, 10), clock=HOUR + 400, retention=HOUR)
+    shards.split("a", 300, "b", "c")
+    numbers, reading = shards.numbers("a"), Reading(shards)
+    reading.read(After(numbers[2]), numbers[6], retention=HOUR)
+    assert (reading.pages, reading.lost) == (
+        [],
+        [f"shard a is gone: records behind {numbers[2]} up to {numbers[6]}"],
+    )
+
+
+def test_what_lost_raises_ends_the_reading() -> None:
+    def lost(what: str) -> None:
+        raise DataLossError(what)
+
+    shards = a_shard(*range(0, 100, 10), clock=HOUR + 45, retention=HOUR)
+    numbers = shards.numbers("a")
+    part = Range("a", After(numbers[1]), After(numbers[6]), at(0).time, timedelta(seconds=HOUR))
+    with pytest.raises(DataLossError, match=f"behind {numbers[1]} expired"):
+        next(pages_of(part, shards, pytest.fail, lost))
+
+
+def test_records_that_expired_behind_a_time_are_told() -> None:
+    shards = a_shard(*range(0, 100, 10), clock=HOUR + 45, retention=HOUR)
+    numbers, reading = shards.numbers("a"), Reading(shards)
+    assert reading.read(at(0), numbers[6], retention=HOUR) == [numbers[5:7]]
+    assert reading.lost == [f"records of a behind AT {at(0).time.isoformat()} expired before they were read"]
+
+
 def test_an_end_that_kinesis_denies_is_no_wait_for_ever() -> None:
-    shards, sleep = ten_records(), Sleeps()
+    reading = Reading(ten_records())
     with pytest.raises(ServiceUnavailableError) as denied:
-        read(shards, TrimHorizon(), "999", sleep)
+        reading.read(TrimHorizon(), "999")
     assert str(denied.value) == "shard a ended before record 999, which it held before"
-    assert sleep == [0.2] * 51
+    assert (reading.slept, reading.lost) == ([0.2] * 50, [])
+
+
+def test_an_end_that_kinesis_shows_late_is_read() -> None:
+    shards = ten_records(clock=85)
+
+    def wait() -> None:
+        shards.clock = 95
+
+    reading = Reading(shards, wait)
+    numbers = shards.numbers("a")
+    assert reading.read(TrimHorizon(), numbers[9]) == [numbers[:9], numbers[9:]]
 
 
 def test_a_closed_shard_that_ends_too_soon_is_reported_at_once() -> None:
-    shards, sleep = ten_records(), Sleeps()
-    shards.close("a")
+    shards = ten_records()
+    shards.split("a", 500, "b", "c")
+    reading = Reading(shards)
     with pytest.raises(ServiceUnavailableError):
-        read(shards, TrimHorizon(), "999", sleep)
-    assert sleep == []
+        reading.read(TrimHorizon(), "999")
+    assert reading.slept == []

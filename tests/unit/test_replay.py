@@ -9,9 +9,10 @@ import boto3
 import pytest
 
 from bench.replay import Replay, calls, serve
-from event_lake.errors import EventLakeError, UserError
-from event_lake.kinesis.client import KinesisClient, Page
-from event_lake.kinesis.offsets import After, At, TrimHorizon, instant
+from event_lake.errors import EventLakeError
+from event_lake.kinesis.client import KinesisClient
+from event_lake.kinesis.offsets import After, At, Summary, TrimHorizon, instant
+from event_lake.kinesis.reads import Page, ShardGoneError
 from event_lake.kinesis.shards import Shard
 
 if TYPE_CHECKING:
@@ -61,6 +62,10 @@ def test_every_shard_is_listed_open_and_without_parents(client: KinesisClient) -
     assert client.list_shards() == [Shard(FIRST), Shard(SECOND)]
 
 
+def test_a_stream_is_made_with_its_first_record_and_keeps_it_for_a_week(client: KinesisClient) -> None:
+    assert client.summary() == Summary(START, timedelta(days=7))
+
+
 def test_a_shard_gives_its_payloads_in_order(client: KinesisClient) -> None:
     assert whole(client, FIRST).data == payloads(20)
 
@@ -98,10 +103,12 @@ def test_an_open_shard_goes_on_behind_its_last_record(client: KinesisClient) -> 
     assert client.get_records(page.next_iterator).at_tip
 
 
-def test_a_page_starts_behind_the_sequence_number_asked_for(client: KinesisClient) -> None:
+def test_a_page_starts_behind_or_on_the_sequence_number_asked_for(client: KinesisClient) -> None:
     page = whole(client, FIRST)
     behind = client.get_records(client.iterator(FIRST, After(page.sequence_numbers[11])))
     assert behind.sequence_numbers == page.sequence_numbers[12:]
+    inclusive = client.get_records(client.iterator(FIRST, After(page.sequence_numbers[11]), inclusive=True))
+    assert inclusive.sequence_numbers == page.sequence_numbers[11:]
 
 
 def test_a_page_starts_with_the_first_record_at_the_time_asked_for(client: KinesisClient) -> None:
@@ -159,8 +166,8 @@ def test_an_empty_shard_is_read_at_once() -> None:
         assert (page.data, page.at_tip) == ([], True)
 
 
-def test_an_unknown_shard_is_refused(client: KinesisClient) -> None:
-    with pytest.raises(UserError, match="ResourceNotFoundException"):
+def test_an_unknown_shard_is_gone(client: KinesisClient) -> None:
+    with pytest.raises(ShardGoneError, match="ResourceNotFoundException"):
         client.iterator("shardId-000000000002", TrimHorizon())
 
 

@@ -1,49 +1,111 @@
 import pytest
 
-from event_lake.errors import UserError
-from event_lake.kinesis.shards import Shard, readable_shards
+from event_lake.kinesis.offsets import After, At, Closed, Position, TrimHorizon
+from event_lake.kinesis.shards import Lineage, Shard
+from unit.fake_shards import T0
 
-REMEDY = (
-    ": this version reads streams whose shards stay as they are; start with a stream, or after the"
-    " retention of a reshard, without closed shards"
+BEGIN, READ, DONE = TrimHorizon(), After("5"), Closed("9")
+
+# "a" was split into "b" and "c", which were merged into "d"; "z" has nothing to do with them.
+FAMILY = Lineage(
+    [Shard("z"), Shard("d", ("b", "c")), Shard("c", ("a",)), Shard("b", ("a",)), Shard("a")],
 )
+SPLIT = Lineage([Shard("a"), Shard("b", ("a",)), Shard("c", ("a",))])
+# An answer from before the children were there.
+OLD = Lineage([Shard("a"), Shard("z")])
 
 
-def refusal(listed: list[Shard], known: list[str] | None = None) -> str:
-    with pytest.raises(UserError) as refused:
-        readable_shards("events", listed, known)
-    return str(refused.value)
+def test_shards_are_known_by_their_ids_in_order() -> None:
+    assert FAMILY.shard_ids == ["a", "b", "c", "d", "z"]
+    assert ("a" in FAMILY, "e" in FAMILY) == (True, False)
 
 
-def test_open_shards_without_parents_are_read_in_the_order_of_their_ids() -> None:
-    assert readable_shards("events", [Shard("s-2"), Shard("s-0"), Shard("s-1")]) == ["s-0", "s-1", "s-2"]
+@pytest.mark.parametrize(
+    ("positions", "readable"),
+    [
+        ({"a": BEGIN, "b": BEGIN, "c": BEGIN, "d": BEGIN}, {"a": BEGIN}),
+        ({"a": READ, "b": BEGIN, "c": BEGIN, "d": BEGIN}, {"a": READ}),
+        ({"a": DONE, "b": BEGIN, "c": BEGIN, "d": BEGIN}, {"b": BEGIN, "c": BEGIN}),
+        ({"a": DONE, "b": READ, "c": DONE, "d": BEGIN}, {"b": READ}),
+        ({"a": DONE, "b": Closed(), "c": Closed(), "d": BEGIN}, {"d": BEGIN}),
+        ({"b": BEGIN, "c": DONE, "d": BEGIN}, {"b": BEGIN}),
+        ({"d": At(T0), "z": READ}, {"d": At(T0), "z": READ}),
+        ({"a": DONE}, {}),
+    ],
+    ids=str,
+)
+def test_a_child_is_readable_once_each_parent_that_there_is_is_read_to_its_end(
+    positions: dict[str, Position], readable: dict[str, Position]
+) -> None:
+    assert FAMILY.readable(positions) == readable
+
+
+def test_what_is_readable_comes_in_the_order_of_the_ids() -> None:
+    assert list(FAMILY.readable({"z": BEGIN, "d": BEGIN})) == ["d", "z"]
+
+
+def test_a_shard_that_an_old_answer_lacks_stays_readable() -> None:
+    assert OLD.readable({"b": READ}) == {"b": READ}
 
 
 def test_children_whose_parents_have_expired_are_read_like_any_shard() -> None:
-    assert readable_shards("events", [Shard("s-2", parents=("s-0", "s-1"))]) == ["s-2"]
+    assert Lineage([Shard("d", ("b", "c"))]).readable({"d": BEGIN}) == {"d": BEGIN}
 
 
-def test_the_shards_of_an_earlier_batch_go_on() -> None:
-    assert readable_shards("events", [Shard("s-1"), Shard("s-0")], ["s-0", "s-1"]) == ["s-0", "s-1"]
+@pytest.mark.parametrize(
+    ("lineage", "positions", "grown"),
+    [
+        (SPLIT, {}, {"a": BEGIN, "b": BEGIN, "c": BEGIN}),
+        (SPLIT, {"a": DONE}, {"a": DONE, "b": BEGIN, "c": BEGIN}),
+        # Its parent isn't listed any more: it was read to its end.
+        (Lineage([Shard("b", ("a",))]), {"a": DONE}, {"b": BEGIN}),
+        # An old answer lacks what is being read, and shows again what was read long ago.
+        (OLD, {"b": READ}, {"b": READ, "a": BEGIN, "z": BEGIN}),
+        (SPLIT, {"b": READ, "c": READ}, {"b": READ, "c": READ}),
+        (SPLIT, {"b": READ}, {"b": READ, "c": BEGIN}),
+        (FAMILY, {"d": READ, "z": READ}, {"d": READ, "z": READ}),
+        (FAMILY, {"d": DONE}, {"d": DONE, "z": BEGIN}),
+    ],
+    ids=str,
+)
+def test_new_shards_begin_at_their_beginnings_and_those_long_read_leave(
+    lineage: Lineage, positions: dict[str, Position], grown: dict[str, Position]
+) -> None:
+    assert lineage.grown(positions) == grown
 
 
-def test_a_closed_shard_is_refused() -> None:
-    assert refusal([Shard("s-0", closed=True)]) == f"stream 'events' was resharded (s-0){REMEDY}"
+@pytest.mark.parametrize(
+    ("lineage", "positions", "lacks"),
+    [
+        (OLD, {"a": READ, "z": READ}, False),
+        (OLD, {"a": DONE, "z": READ}, True),
+        (OLD, {"gone": DONE}, False),
+        (SPLIT, {"a": DONE}, False),
+        (SPLIT, {"a": DONE, "b": DONE}, True),
+        (FAMILY, {"a": DONE, "b": DONE, "c": DONE}, False),
+    ],
+    ids=str,
+)
+def test_a_closed_shard_without_children_tells_an_old_answer(
+    lineage: Lineage, positions: dict[str, Position], *, lacks: bool
+) -> None:
+    assert lineage.lacks_children(positions) is lacks
 
 
-def test_a_split_is_refused_and_names_parent_and_children() -> None:
-    listed = [Shard("s-0", closed=True), Shard("s-2", parents=("s-0",)), Shard("s-1", parents=("s-0",))]
-    assert refusal(listed) == f"stream 'events' was resharded (s-0, s-1, s-2){REMEDY}"
+def test_a_shard_with_children_was_resharded() -> None:
+    assert {s: FAMILY.has_children(s) for s in "abcdz"} == {"a": True, "b": True, "c": True, "d": False, "z": False}
 
 
-def test_a_merge_is_refused_while_one_parent_is_left() -> None:
-    listed = [Shard("s-1", closed=True), Shard("s-2", parents=("s-0", "s-1"))]
-    assert refusal(listed) == f"stream 'events' was resharded (s-1, s-2){REMEDY}"
-
-
-def test_a_shard_that_an_earlier_batch_did_not_know_is_refused() -> None:
-    assert refusal([Shard("s-0"), Shard("s-1")], ["s-0"]) == f"stream 'events' was resharded (s-1){REMEDY}"
-
-
-def test_a_shard_that_is_gone_is_refused() -> None:
-    assert refusal([Shard("s-0")], ["s-0", "s-1"]) == f"stream 'events' was resharded (s-1){REMEDY}"
+@pytest.mark.parametrize(
+    ("shard_id", "among", "has"),
+    [
+        ("a", "d", True),
+        ("a", "c", True),
+        ("a", "a", False),
+        ("c", "d", True),
+        ("d", "abc", False),
+        ("z", "abcd", False),
+    ],
+)
+def test_descendants_are_found_over_any_number_of_reshards(shard_id: str, among: str, *, has: bool) -> None:
+    assert FAMILY.has_descendant_in(shard_id, dict.fromkeys(among, BEGIN)) is has

@@ -3,28 +3,30 @@
 import json
 import pickle
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from hashlib import md5
 from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
 import pytest
-from pyspark.sql.streaming.datasource import ReadAllAvailable
 
-from bench.replay import calls
+from bench.replay import Body, RefusedError, calls
 from event_lake.config import Source
-from event_lake.errors import ConfigError, UserError
+from event_lake.errors import DataLossError, StreamNotFoundError
+from event_lake.kinesis.admission import ReadAllAvailable, ReadLimit, ReadMaxRows
 from event_lake.kinesis.offsets import After, Offset, instant
-from event_lake.kinesis.source import KinesisDataSource, KinesisStreamReader, options_of
+from event_lake.kinesis.options import options_of
+from event_lake.kinesis.source import KinesisDataSource, KinesisStreamReader
 from event_lake.schemas import RECORD
+from unit.kpl import aggregated
 from unit.replayed import REGION, Stream, any_credentials, serve
 
 FIRST, SECOND = "shardId-000000000000", "shardId-000000000001"
 # 5 records a second, which all arrived within 20 s, an hour ago.
 START = instant(int(datetime.now(UTC).timestamp()) - 3600)
 COUNT = 100
+SUMMARY = {"stream_created": START.isoformat(), "retention_hours": 168}
 
 
 def payloads(shard: str) -> list[bytes]:
@@ -37,6 +39,13 @@ def url() -> Iterator[str]:
         yield url
 
 
+class Gone(Stream):
+    """A stream that was deleted."""
+
+    def answer(self, action: str, request: Mapping[str, Any], now_ms: int) -> Body:
+        raise RefusedError("Stream events under account 123 not found.", "ResourceNotFoundException")
+
+
 def a_reader(url: str, **settings: Any) -> KinesisStreamReader:
     """As Spark makes one: through the options, and shipped as bytes."""
     source = Source(**({"stream": "events", "region": REGION, "endpoint_url": url} | settings))
@@ -44,16 +53,16 @@ def a_reader(url: str, **settings: Any) -> KinesisStreamReader:
     return pickle.loads(pickle.dumps(data_source.streamReader(RECORD)))
 
 
-def latest(reader: KinesisStreamReader, start: dict[str, Any]) -> dict[str, Any]:
+def latest(reader: KinesisStreamReader, start: dict[str, Any], limit: ReadLimit | None = None) -> dict[str, Any]:
     """Through the offset log, which is JSON."""
-    return json.loads(json.dumps(reader.latestOffset(start, ReadAllAvailable())))
+    return json.loads(json.dumps(reader.latestOffset(start, limit or reader.getDefaultReadLimit())))
 
 
-def offsets_of(reader: KinesisStreamReader) -> list[dict[str, Any]]:
+def offsets_of(reader: KinesisStreamReader, limit: ReadLimit | None = None) -> list[dict[str, Any]]:
     """Every offset until the reader returns its start."""
     offsets = [reader.initialOffset()]
     while len(offsets) < 2 or offsets[-1] != offsets[-2]:
-        offsets.append(latest(reader, offsets[-1]))
+        offsets.append(latest(reader, offsets[-1], limit))
     return offsets[:-1]
 
 
@@ -63,8 +72,15 @@ def rows_of(reader: KinesisStreamReader, start: dict[str, Any], end: dict[str, A
     return pa.Table.from_batches(batches).to_pylist() if batches else []
 
 
-def data_of(rows: Sequence[dict[str, Any]]) -> list[bytes]:
-    return [row["data"] for row in rows if row["receipt"] is None]
+def data_of(rows: Sequence[dict[str, Any]], shard_id: str | None = None) -> list[bytes]:
+    return [row["data"] for row in rows if row["receipt"] is None and shard_id in (None, row["shardId"])]
+
+
+def numbers_of(url: str) -> list[str]:
+    """Those of the first shard."""
+    reader = a_reader(url)
+    _, start, end = offsets_of(reader)
+    return [row["sequenceNumber"] for row in rows_of(reader, start, end) if row["shardId"] == FIRST][:-1]
 
 
 def test_the_first_batch_is_empty_and_resolves_where_the_query_starts(url: str) -> None:
@@ -72,7 +88,7 @@ def test_the_first_batch_is_empty_and_resolves_where_the_query_starts(url: str) 
     initial = reader.initialOffset()
     resolved = latest(reader, initial)
     assert initial == {"start_from": "earliest"}
-    assert resolved == {"shards": {FIRST: "TRIM_HORIZON", SECOND: "TRIM_HORIZON"}, "cut": START.isoformat()}
+    assert resolved == {"shards": {FIRST: "TRIM_HORIZON", SECOND: "TRIM_HORIZON"}, "cut": START.isoformat()} | SUMMARY
     assert reader.partitions(initial, resolved) == []
 
 
@@ -80,17 +96,30 @@ def test_a_time_to_start_from_becomes_each_shards_position(url: str) -> None:
     reader = a_reader(url, start_from=(START + timedelta(seconds=7, milliseconds=1)).isoformat())
     at = f"AT {(START + timedelta(seconds=7, milliseconds=1)).isoformat()}"
     first = START + timedelta(seconds=7, milliseconds=200)
-    assert latest(reader, reader.initialOffset()) == {
-        "shards": {FIRST: at, SECOND: at},
-        "cut": first.isoformat(),
-    }
+    resolved = latest(reader, reader.initialOffset())
+    assert resolved == {"shards": {FIRST: at, SECOND: at}, "cut": first.isoformat()} | SUMMARY
+    assert reader.partitions(reader.initialOffset(), resolved) == []
 
 
 def test_the_latest_is_one_instant_for_all_shards(url: str) -> None:
     reader = a_reader(url, start_from="latest")
     resolved = latest(reader, reader.initialOffset())
-    assert resolved["shards"] == dict.fromkeys([FIRST, SECOND], f"AT {resolved['cut']}")
+    now = resolved["shards"][FIRST]
+    assert resolved["shards"] == {FIRST: now, SECOND: now}
+    assert (
+        datetime.now(UTC) - timedelta(seconds=3) < datetime.fromisoformat(now.removeprefix("AT ")) <= datetime.now(UTC)
+    )
+    assert reader.partitions(reader.initialOffset(), resolved) == []
     assert latest(reader, resolved) == resolved
+
+
+def test_positions_to_start_from_are_those_of_the_first_batch(url: str) -> None:
+    number = numbers_of(url)[49]
+    reader = a_reader(url, start_from=json.dumps({FIRST: number, SECOND: "CLOSED"}))
+    initial, resolved, end = offsets_of(reader)
+    assert resolved["shards"] == {FIRST: number, SECOND: "CLOSED"}
+    assert reader.partitions(initial, resolved) == []
+    assert data_of(rows_of(reader, resolved, end)) == payloads("one")[50:]
 
 
 def test_all_batches_together_hold_each_record_once_in_order(url: str) -> None:
@@ -98,8 +127,7 @@ def test_all_batches_together_hold_each_record_once_in_order(url: str) -> None:
     offsets = offsets_of(reader)
     assert len(offsets) == 6
     rows = [row for start, end in pairwise(offsets) for row in rows_of(reader, start, end)]
-    assert data_of([row for row in rows if row["shardId"] == FIRST]) == payloads("one")
-    assert data_of([row for row in rows if row["shardId"] == SECOND]) == payloads("two")
+    assert (data_of(rows, FIRST), data_of(rows, SECOND)) == (payloads("one"), payloads("two"))
 
 
 def test_a_restarted_reader_goes_on_where_the_offset_log_ends(url: str) -> None:
@@ -115,15 +143,41 @@ def test_a_replayed_batch_has_the_same_rows(url: str) -> None:
     rows, again = rows_of(reader, start, end), rows_of(a_reader(url), start, end)
     for row in rows + again:
         if row["receipt"]:
-            del row["receipt"]["millis_behind"]  # of the moment
+            del row["receipt"]["millis_behind"], row["receipt"]["calls"]  # of the moment
     assert rows == again
 
 
 def test_available_now_ends_on_what_was_there_at_its_start(url: str) -> None:
     reader = a_reader(url, max_batch_seconds=600)
     reader.prepareForTriggerAvailableNow()
-    _, _, end = offsets_of(reader)
-    assert [len(rows_of(reader, offsets_of(reader)[1], end))] == [2 * (COUNT + 1)]
+    _, start, end = offsets_of(reader)
+    assert [len(rows_of(reader, start, end))] == [2 * (COUNT + 1)]
+
+
+def test_a_batch_takes_no_more_than_the_source_is_set_to(url: str) -> None:
+    reader = a_reader(url, max_batch_records=30)
+    assert reader.getDefaultReadLimit() == ReadMaxRows(30)
+    _, start, end, *_ = offsets_of(reader)
+    assert Counter(row["shardId"] for row in rows_of(reader, start, end)) == {FIRST: 16, SECOND: 16}
+
+
+def test_spark_may_ask_for_less_or_for_all_there_is(url: str) -> None:
+    reader = a_reader(url, max_batch_records=30, max_batch_seconds=5)
+    _, start, end, *_ = offsets_of(reader, ReadMaxRows(8))
+    assert len(data_of(rows_of(reader, start, end))) == 8
+    _, start, end = offsets_of(reader, ReadAllAvailable())
+    assert len(data_of(rows_of(reader, start, end))) == 2 * COUNT
+
+
+def test_a_reader_reports_its_distance_to_each_tip_and_its_calls(url: str) -> None:
+    reader = a_reader(url)
+    assert reader.reportLatestOffset() is None
+    offsets_of(reader)
+    reported = reader.reportLatestOffset()
+    assert reported == json.loads(json.dumps(reported))
+    assert reported["millis_behind"] == {FIRST: 0, SECOND: 0}
+    assert (reported["planning"]["made"] > 0, reported["planning"]["throttled"]) == (True, 0)
+    assert len(reported["planning"]) == 3
 
 
 def test_a_row_has_the_columns_that_databricks_gives_it(url: str) -> None:
@@ -137,6 +191,7 @@ def test_a_row_has_the_columns_that_databricks_gives_it(url: str) -> None:
         "stream": "events",
         "shardId": SECOND,
         "sequenceNumber": number.sequence_number,
+        "subSequenceNumber": 0,
         "approximateArrivalTimestamp": START + timedelta(seconds=19.8),
         "receipt": None,
     }
@@ -145,88 +200,124 @@ def test_a_row_has_the_columns_that_databricks_gives_it(url: str) -> None:
 def test_each_shard_of_a_batch_ends_with_a_receipt(url: str) -> None:
     reader = a_reader(url)
     _, start, end = offsets_of(reader)
-    rows = [row for row in rows_of(reader, start, end) if row["shardId"] == FIRST]
-    *records, last = rows
+    *records, last = [row for row in rows_of(a_reader(url), start, end) if row["shardId"] == FIRST]
     assert last == {
         "data": None,
         "partitionKey": None,
         "stream": "events",
         "shardId": FIRST,
         "sequenceNumber": records[-1]["sequenceNumber"],
+        "subSequenceNumber": None,
         "approximateArrivalTimestamp": records[-1]["approximateArrivalTimestamp"],
         "receipt": {
             "records": COUNT,
+            "user_records": COUNT,
             "bytes": sum(map(len, payloads("one"))),
             "first_sequence_number": records[0]["sequenceNumber"],
             "last_sequence_number": records[-1]["sequenceNumber"],
             "millis_behind": 0,
+            "calls": last["receipt"]["calls"],
+            "throttled": 0,
+            "hole": None,
         },
     }
 
 
-def test_arrow_batches_have_the_columns_of_the_schema(url: str) -> None:
+def test_a_task_has_a_receipt_of_its_own_calls(url: str) -> None:
     reader = a_reader(url)
     _, start, end = offsets_of(reader)
-    (part, _) = reader.partitions(start, end)
-    assert {tuple(batch.schema.names) for batch in reader.read(part)} == {tuple(RECORD.names)}
+    found = []
+    for part in reader.partitions(start, end):
+        # As Spark does: an executor gets a reader of its own for each task.
+        *_, batch = a_reader(url).read(part)
+        found.append(batch.to_pylist()[0]["receipt"]["calls"])
+    # GetShardIterator and GetRecords; DescribeStreamSummary isn't needed to know the time.
+    assert found == [2, 2]
+
+
+def test_the_schema_is_that_of_the_contract() -> None:
     assert KinesisDataSource({}).schema() == RECORD
 
 
 def test_a_shard_without_news_is_no_task(url: str) -> None:
     reader = a_reader(url)
     _, start, end = offsets_of(reader)
-    half = {"shards": {FIRST: end["shards"][FIRST], SECOND: start["shards"][SECOND]}, "cut": end["cut"]}
+    half = end | {"shards": {FIRST: end["shards"][FIRST], SECOND: start["shards"][SECOND]}}
     assert [part.value.shard_id for part in reader.partitions(start, half)] == [FIRST]  # type: ignore[attr-defined]
 
 
-def test_an_idle_stream_costs_a_call_for_each_shard_and_one_for_the_list() -> None:
+def test_a_shard_that_appeared_within_a_batch_is_read_from_its_beginning(url: str) -> None:
+    reader = a_reader(url)
+    _, start, end = offsets_of(reader)
+    without = start | {"shards": {FIRST: end["shards"][FIRST]}}
+    assert data_of(rows_of(reader, without, end)) == payloads("two")
+
+
+def test_a_hole_is_a_task_that_tells_it(url: str) -> None:
+    reader = a_reader(url, fail_on_data_loss=False)
+    number = numbers_of(url)[3]
+    lost = "2026-11-21T09:00:00+00:00"
+    start = {"shards": {FIRST: number, SECOND: "TRIM_HORIZON"}, "cut": START.isoformat()} | SUMMARY
+    end = start | {"shards": {FIRST: f"TRIM_HORIZON LOST {lost}", SECOND: f"CLOSED LOST {lost}"}}
+    rows = rows_of(reader, start, end)
+    assert [(row["shardId"], row["receipt"]["records"], row["receipt"]["hole"]) for row in rows] == [
+        (FIRST, 0, f"{FIRST} behind {number}: expired before {lost}"),
+        (SECOND, 0, f"{SECOND} behind TRIM_HORIZON: expired before {lost}"),
+    ]
+    assert reader.partitions(end, end) == []
+
+
+def test_an_idle_stream_costs_a_call_for_each_shard() -> None:
     with any_credentials(), serve(lambda: Stream([payloads("one"), payloads("two")], START, 5)) as url:
         reader = a_reader(url)
         end = offsets_of(reader)[-1]
         before = Counter(calls(url))
         assert latest(reader, end) == end
-        assert Counter(calls(url)) - before == {"ListShards": 1, "GetRecords": 2}
+        assert Counter(calls(url)) - before == {"GetRecords": 2}
 
 
-def test_a_shard_more_than_before_is_refused(url: str) -> None:
-    with pytest.raises(UserError, match=rf"stream 'events' was resharded \({SECOND}\)"):
-        latest(a_reader(url), {"shards": {FIRST: "TRIM_HORIZON"}, "cut": START.isoformat()})
-
-
-def test_a_kpl_aggregate_is_refused_with_its_number_not_its_content() -> None:
-    aggregate = b"\xf3\x89\x9a\xc2secret" + md5(b"secret").digest()
-    with any_credentials(), serve(lambda: Stream([[b"\xf3\x89\x9a\xc2 no checksum", aggregate]], START, 5)) as url:
+def test_a_kpl_aggregates_records_are_rows() -> None:
+    packed = aggregated(("a", b"one", None), ("b", b"two", None))
+    with any_credentials(), serve(lambda: Stream([[packed, b"three"]], START, 5)) as url:
         reader = a_reader(url)
         _, start, end = offsets_of(reader)
-        with pytest.raises(UserError) as refused:
-            rows_of(reader, start, end)
-    assert str(refused.value) == (
-        f"stream 'events': record {end['shards'][FIRST]} of {FIRST} is a KPL aggregate, which this version"
-        " can't split; turn AggregationEnabled off in the producer, and begin behind it: a new lake.root with a later"
-        " source.start_from"
-    )
+        *records, receipt = rows_of(reader, start, end)
+    assert [(row["data"], row["partitionKey"], row["subSequenceNumber"]) for row in records] == [
+        (b"one", "a", 0),
+        (b"two", "b", 1),
+        (b"three", "1", 0),
+    ]
+    assert (receipt["receipt"]["records"], receipt["receipt"]["user_records"]) == (2, 3)
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({}, "option streamName is missing: event_lake_kinesis needs the stream's name"),
-        (
-            {"streamName": "s", "shard": "1"},
-            (
-                "option shard: unknown to event_lake_kinesis; it knows streamName, region, endpointUrl,"
-                " initialPosition, maxBatchSeconds"
-            ),
-        ),
-        ({"streamName": "s", "maxBatchSeconds": "-1"}, "option maxBatchSeconds = '-1': not a whole number"),
-    ],
-)
-def test_an_option_that_cannot_be_used_is_refused(options: dict[str, str], message: str) -> None:
-    with pytest.raises(ConfigError) as refused:
-        KinesisDataSource(options).streamReader(RECORD)
-    assert str(refused.value) == message
+def test_a_batch_that_is_replayed_after_its_records_expired_is_a_loss(url: str) -> None:
+    reader = a_reader(url)
+    _, start, end = offsets_of(reader)
+    long_ago = start | {
+        "shards": end["shards"] | {FIRST: f"AT {START.isoformat()}"},
+        "cut": "2020-01-01T00:00:00+00:00",
+    }
+    with pytest.raises(DataLossError, match=f"records of {FIRST} behind AT .* may have expired unread"):
+        reader.partitions(long_ago, end)
+    assert len(a_reader(url, fail_on_data_loss=False).partitions(long_ago, end)) == 1
 
 
-def test_options_are_known_in_any_case() -> None:
-    reader = KinesisDataSource({"STREAMNAME": "s", "initialposition": "latest"}).streamReader(RECORD)
-    assert reader.initialOffset() == {"start_from": "latest"}
+def test_a_stream_made_again_is_refused(url: str) -> None:
+    reader = a_reader(url)
+    start = latest(reader, reader.initialOffset()) | {"stream_created": "2020-01-01T00:00:00+00:00"}
+    with pytest.raises(DataLossError, match="deleted and made again"):
+        latest(reader, start)
+
+
+def test_a_stream_that_vanished_is_a_loss_to_a_query_that_read_it_and_not_found_by_a_new_one(url: str) -> None:
+    end = offsets_of(a_reader(url))[-1]
+    with serve(lambda: Gone([], START, 1)) as gone:
+        with pytest.raises(DataLossError) as lost:
+            latest(a_reader(gone), end)
+        with pytest.raises(DataLossError) as replayed:
+            a_reader(gone).partitions(end, end)
+        with pytest.raises(StreamNotFoundError, match=r"check source[.]stream"):
+            latest(a_reader(gone), {"start_from": "earliest"})
+    assert str(lost.value) == str(replayed.value)
+    read = f"{FIRST} {end['shards'][FIRST]}, {SECOND} {end['shards'][SECOND]}"
+    assert str(lost.value).endswith(f"; it was read up to {read}: what came behind is gone")

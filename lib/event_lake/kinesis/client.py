@@ -2,11 +2,9 @@
 
 import time
 from binascii import a2b_base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from json import loads
 from typing import TYPE_CHECKING, Any
 
@@ -14,23 +12,25 @@ import boto3
 from botocore import exceptions as aws
 from botocore.config import Config
 
-from event_lake.errors import EventLakeError, ServiceUnavailableError, UserError
-from event_lake.kinesis.offsets import After, At, Position
+from event_lake.errors import EventLakeError, StreamNotFoundError, UserError
+from event_lake.kinesis.clock import Clock
+from event_lake.kinesis.offsets import After, At, Summary, TrimHorizon
+from event_lake.kinesis.reads import IteratorExpiredError, Page, ShardGoneError
+from event_lake.kinesis.retries import Calls, Retrying, ThrottledError, TransientError
 from event_lake.kinesis.shards import Shard
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient as BotoClient
     from mypy_boto3_kinesis.type_defs import PutRecordsRequestEntryTypeDef
 
-# Kinesis answers within seconds; its throttling asks for waits that botocore's standard mode knows.
-_BOTO_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 8}, connect_timeout=5, read_timeout=30)
+# `Retrying` repeats calls and counts them; botocore would do it unseen. A planner asks for 16 shards at once.
+_BOTO_CONFIG = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=30, max_pool_connections=16)
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-_TRY_LATER = {
+_THROTTLED = {
     "KMSThrottlingException",
     "LimitExceededException",
     "ProvisionedThroughputExceededException",
+    "Throttling",
     "ThrottlingException",
 }
 _USER_ERRORS = {
@@ -40,54 +40,40 @@ _USER_ERRORS = {
     "InvalidSignatureException",
     "KMSAccessDeniedException",
     "KMSDisabledException",
+    "KMSInvalidStateException",
     "KMSNotFoundException",
-    "ResourceNotFoundException",
+    "KMSOptInRequired",
     "UnrecognizedClientException",
 }
 
 
-@dataclass(frozen=True)
-class Page:
-    """One GetRecords answer, a column per field, all of one length, in sequence order.
-
-    `arrived` is in seconds since 1970; `millis_behind` is Kinesis' own measure of the distance to the tip.
-    `at_tip`: at the time of the answer the shard held nothing behind it. `next_iterator` is None once a closed
-    shard is read to its end.
-    """
-
-    sequence_numbers: Sequence[str]
-    arrived: Sequence[float]
-    partition_keys: Sequence[str]
-    data: Sequence[bytes]
-    next_iterator: str | None
-    millis_behind: int
-    at_tip: bool
-
-    def head(self, count: int) -> "Page":
-        """The same answer with its first `count` records only."""
-        return replace(
-            self,
-            sequence_numbers=self.sequence_numbers[:count],
-            arrived=self.arrived[:count],
-            partition_keys=self.partition_keys[:count],
-            data=self.data[:count],
-        )
-
-
 class KinesisClient:
-    """The calls Event Lake makes to one stream.
+    """The calls Event Lake makes to one stream; several threads may make them.
 
-    Every method raises UserError where the user must act, ServiceUnavailableError where Kinesis stayed out of
-    reach through all retries. Make one per process: it holds connections.
+    Every method asks again where Kinesis throttles or stumbles, for 200 s, less than an iterator's life, and counts
+    that in `calls`. It raises UserError at once where the user must act, ServiceUnavailableError where Kinesis stayed
+    out of reach. Make one per process: it holds connections.
     """
 
-    def __init__(self, stream: str, region: str | None = None, endpoint_url: str | None = None) -> None:
+    def __init__(
+        self,
+        stream: str,
+        region: str | None = None,
+        endpoint_url: str | None = None,
+        *,
+        patience_seconds: float = 200.0,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.stream = stream
-        self._ahead: timedelta | None = None
-        with _translated(stream, "connect"):
+        self.calls = Calls()
+        self._retrying = Retrying(self.calls, patience_seconds=patience_seconds, sleep=sleep)
+        self._clock = Clock()
+        try:
             self._boto: BotoClient = boto3.client(
                 "kinesis", region_name=region, endpoint_url=endpoint_url, config=_BOTO_CONFIG
             )
+        except aws.BotoCoreError as error:
+            raise _unusable(stream, error) from error
         self._boto.meta.events.register("before-parse.kinesis.GetRecords", _take_body)
 
     def list_shards(self) -> list[Shard]:
@@ -95,75 +81,111 @@ class KinesisClient:
         shards: list[Shard] = []
         request: dict[str, Any] = {"StreamName": self.stream}
         while True:
-            with _translated(self.stream, "ListShards"):
-                answer = self._boto.list_shards(**request)
-            self._note_time(answer["ResponseMetadata"]["HTTPHeaders"])
+            listed, token = self._asked(
+                "ListShards", self._boto.list_shards, request, lambda told: (told["Shards"], told.get("NextToken"))
+            )
             shards += [
                 Shard(
-                    shard_id=entry["ShardId"],
-                    closed="EndingSequenceNumber" in entry["SequenceNumberRange"],
-                    parents=tuple(entry[key] for key in ("ParentShardId", "AdjacentParentShardId") if entry.get(key)),
+                    entry["ShardId"],
+                    tuple(entry[key] for key in ("ParentShardId", "AdjacentParentShardId") if entry.get(key)),
                 )
-                for entry in answer["Shards"]
+                for entry in listed
             ]
-            if not answer.get("NextToken"):
+            if not token:
                 return shards
-            request = {"NextToken": answer["NextToken"]}
+            request = {"NextToken": token}
 
-    def retention(self) -> timedelta:
-        """How long the stream keeps a record."""
-        with _translated(self.stream, "DescribeStreamSummary"):
-            answer = self._boto.describe_stream_summary(StreamName=self.stream)
-        return timedelta(hours=answer["StreamDescriptionSummary"]["RetentionPeriodHours"])
+    def summary(self) -> Summary:
+        """When the stream was made, and how long it keeps a record."""
+        summary: Summary = self._asked(
+            "DescribeStreamSummary", self._boto.describe_stream_summary, {"StreamName": self.stream}, _summary
+        )
+        return summary
 
     def now(self) -> datetime:
         """Kinesis' own clock, at most a second slow and never fast: Kinesis refuses times in its future."""
-        if self._ahead is None:
-            self.list_shards()
-        assert self._ahead is not None, "every answer has a date"
-        return _EPOCH + timedelta(seconds=time.monotonic()) + self._ahead
+        if not self._clock.is_set:
+            self.summary()
+        return self._clock.now()
 
-    def iterator(self, shard_id: str, position: Position) -> str:
-        """An iterator to the first record behind `position`. Lives 5 minutes."""
-        kind: dict[str, Any] = {"ShardIteratorType": "TRIM_HORIZON"}
+    def iterator(self, shard_id: str, position: TrimHorizon | At | After, *, inclusive: bool = False) -> str:
+        """An iterator to the first record behind `position`, `inclusive`: to that of a sequence number itself.
+
+        Lives 5 minutes. Raises ShardGoneError.
+        """
+        request: dict[str, Any] = {"StreamName": self.stream, "ShardId": shard_id, "ShardIteratorType": "TRIM_HORIZON"}
         if isinstance(position, After):
-            kind = {
-                "ShardIteratorType": "AFTER_SEQUENCE_NUMBER",
+            request |= {
+                "ShardIteratorType": "AT_SEQUENCE_NUMBER" if inclusive else "AFTER_SEQUENCE_NUMBER",
                 "StartingSequenceNumber": position.sequence_number,
             }
         elif isinstance(position, At):
-            kind = {"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": position.time}
-        with _translated(self.stream, "GetShardIterator"):
-            return self._boto.get_shard_iterator(StreamName=self.stream, ShardId=shard_id, **kind)["ShardIterator"]
+            request |= {"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": position.time}
+        iterator: str = self._asked(
+            "GetShardIterator", self._boto.get_shard_iterator, request, lambda told: told["ShardIterator"]
+        )
+        return iterator
 
     def get_records(self, iterator: str, limit: int = 10_000) -> Page:
-        """Up to `limit` records (Kinesis' own bounds: 10,000 records or 10 MB); none doesn't mean the end."""
-        with _translated(self.stream, "GetRecords"):
-            answer: Mapping[str, Any] = self._boto.get_records(ShardIterator=iterator, Limit=limit)
-        self._note_time(answer["ResponseMetadata"]["HTTPHeaders"])
-        body = loads(answer["body"])
-        records = body["Records"]
-        return Page(
-            sequence_numbers=[r["SequenceNumber"] for r in records],
-            arrived=[r["ApproximateArrivalTimestamp"] for r in records],
-            partition_keys=[r["PartitionKey"] for r in records],
-            data=[a2b_base64(r["Data"], strict_mode=True) for r in records],
-            next_iterator=body.get("NextShardIterator"),
-            millis_behind=body["MillisBehindLatest"],
-            # A full page may end among records of one millisecond, which MillisBehindLatest can't tell apart.
-            at_tip=body["MillisBehindLatest"] == 0 and len(records) < limit,
-        )
+        """Up to `limit` records (Kinesis' own bounds: 10,000 records or 10 MB); none doesn't mean the end.
+
+        Raises IteratorExpiredError.
+        """
+        request = {"ShardIterator": iterator, "Limit": limit}
+        page: Page = self._asked("GetRecords", self._boto.get_records, request, lambda told: _page(told["body"], limit))
+        return page
 
     def put_records(self, entries: Sequence["PutRecordsRequestEntryTypeDef"]) -> list[str | None]:
         """Put up to 500 records or 5 MiB; per entry None where it was taken, else the error's code."""
-        with _translated(self.stream, "PutRecords"):
-            answer = self._boto.put_records(StreamName=self.stream, Records=entries)
-        return [entry.get("ErrorCode") for entry in answer["Records"]]
+        request = {"StreamName": self.stream, "Records": entries}
+        codes: list[str | None] = self._asked(
+            "PutRecords",
+            self._boto.put_records,
+            request,
+            lambda told: [entry.get("ErrorCode") for entry in told["Records"]],
+        )
+        return codes
 
-    def _note_time(self, headers: Mapping[str, str]) -> None:
-        # An HTTP date is whole seconds, rounded down: of many the latest is nearest, and the clock never goes back.
-        ahead = parsedate_to_datetime(headers["date"]) - (_EPOCH + timedelta(seconds=time.monotonic()))
-        self._ahead = max(ahead, self._ahead or ahead)
+    def _asked(
+        self,
+        action: str,
+        method: Callable[..., Any],
+        request: Mapping[str, Any],
+        read: Callable[[Mapping[str, Any]], Any],
+    ) -> Any:
+        """What `read` makes of the answer; half an answer, which lacks what it looks for, is asked for again."""
+
+        def once() -> Any:
+            with _translated(self.stream, action):
+                answer = method(**request)
+                self._clock.note(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+                try:
+                    return read(answer)
+                except (KeyError, TypeError, ValueError) as error:
+                    raise TransientError(f"stream {self.stream!r}: {action}: half an answer: {error!r}") from error
+
+        return self._retrying(once)
+
+
+def _summary(answer: Mapping[str, Any]) -> Summary:
+    told = answer["StreamDescriptionSummary"]
+    created: datetime = told["StreamCreationTimestamp"]
+    return Summary(created.astimezone(UTC), timedelta(hours=told["RetentionPeriodHours"]))
+
+
+def _page(body: bytes, limit: int) -> Page:
+    told = loads(body)
+    records, next_iterator, millis_behind = told["Records"], told.get("NextShardIterator"), told["MillisBehindLatest"]
+    return Page(
+        sequence_numbers=[r["SequenceNumber"] for r in records],
+        arrived=[r["ApproximateArrivalTimestamp"] for r in records],
+        partition_keys=[r["PartitionKey"] for r in records],
+        data=[a2b_base64(r["Data"], strict_mode=True) for r in records],
+        next_iterator=next_iterator,
+        millis_behind=millis_behind,
+        # A full page may end among records of one millisecond, which MillisBehindLatest can't tell apart.
+        at_tip=next_iterator is None or (millis_behind == 0 and len(records) < limit),
+    )
 
 
 def _take_body(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:
@@ -185,21 +207,33 @@ def _translated(stream: str, action: str) -> Iterator[None]:
         aws.NoRegionError,
         aws.ProfileNotFound,
     ) as error:
-        raise UserError(f"stream {stream!r}: {str(error).rstrip('.')}; configure the AWS SDK's usual chain") from error
+        raise _unusable(stream, error) from error
     except (aws.HTTPClientError, aws.BotoCoreError) as error:
-        raise ServiceUnavailableError(f"stream {stream!r}: {action}: {error}") from error
+        raise TransientError(f"stream {stream!r}: {action}: {error}") from error
 
 
-def _explained(stream: str, action: str, error: aws.ClientError) -> EventLakeError:
-    code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
-    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+def _unusable(stream: str, error: aws.BotoCoreError) -> UserError:
+    return UserError(f"stream {stream!r}: {str(error).rstrip('.')}; configure the AWS SDK's usual chain")
+
+
+def _explained(stream: str, action: str, error: aws.ClientError) -> Exception:
+    told, metadata = error.response["Error"], error.response["ResponseMetadata"]
+    code, message = told["Code"], told.get("Message", "")
     where = f"stream {stream!r}: {action}: {code}: {message}"
-    if code == "ResourceNotFoundException":
-        return UserError(f"{where}; check source.stream and source.region")
-    if code == "AccessDeniedException":
-        return UserError(f"{where}; allow kinesis:{action} on the stream's ARN")
-    if code in _USER_ERRORS:
-        return UserError(f"{where}; check the credentials and keys in use")
-    if status >= 500 or code in _TRY_LATER:
-        return ServiceUnavailableError(where)
-    return EventLakeError(where)
+    if code == "ExpiredIteratorException":
+        explained: Exception = IteratorExpiredError(where)
+    elif code == "ResourceNotFoundException" and action == "GetShardIterator" and "shardId-" in message:
+        explained = ShardGoneError(where)
+    elif code == "ResourceNotFoundException":
+        explained = StreamNotFoundError(f"{where}; check source.stream and source.region")
+    elif code == "AccessDeniedException":
+        explained = UserError(f"{where}; allow kinesis:{action} on arn:aws:kinesis:*:*:stream/{stream}")
+    elif code in _USER_ERRORS:
+        explained = UserError(f"{where}; check the credentials and keys in use")
+    elif code in _THROTTLED:
+        explained = ThrottledError(where)
+    elif metadata["HTTPStatusCode"] >= 500:
+        explained = TransientError(where)
+    else:
+        explained = EventLakeError(where)
+    return explained

@@ -1,189 +1,150 @@
-"""Where a micro-batch ends: for each shard, the sequence number of a record that exists.
+"""Where one shard's part of a micro-batch ends: at a record that exists, found by probes.
 
 Because the end exists, an executor reads exactly up to it, waits for nothing, and a replay reads the same.
 """
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
-from event_lake.errors import DataLossError, UserError
-from event_lake.kinesis.client import Page
-from event_lake.kinesis.offsets import After, At, Offset, Position, TrimHorizon, instant
+from event_lake.kinesis.cursor import Cursor
+from event_lake.kinesis.offsets import After, At, Closed, Position, TrimHorizon, instant, last_read
+from event_lake.kinesis.reads import Page, Reads
 
 # Kinesis' clock is known to a second, and it refuses a timestamp in its future.
 TIP_WINDOW = timedelta(seconds=1)
 # An iterator lives 5 minutes.
 _ITERATOR_LIFE = timedelta(minutes=4)
+# A shard takes 1,000 records a second: https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html
+MOST_PER_SECOND = 1_000
+# Kinesis API reference, GetRecords: the most that one answer holds.
+_LARGEST_PAGE = 10_000
 # What an idle shard's kept iterator asks for: enough to end a small burst with the same call.
 _SMALL_PAGE = 1_000
 
-
-class Reads(Protocol):
-    """The calls that planning makes; `client.KinesisClient` has them."""
-
-    def now(self) -> datetime:
-        """Kinesis' own clock."""
-
-    def iterator(self, shard_id: str, position: Position) -> str:
-        """An iterator to the first record behind `position`."""
-
-    def get_records(self, iterator: str, limit: int = ...) -> Page:
-        """Up to `limit` records."""
+Open = TrimHorizon | At | After
 
 
-class Planner:
-    """Plans one query's micro-batches. Keeps the iterators of idle shards: make one per query.
+@dataclass(frozen=True)
+class End:
+    """Where a range ends; `arrived`: when its last record did, if that was at or after the cut asked for."""
 
-    Calls per batch and shard: 2 for a busy shard; 1 for an idle one while triggers are less than 4 minutes apart,
-    else 4; some 2 log2(seconds) more for one whose last record is far behind, 2 more for a batch before a gap.
-    Source: Kinesis API reference, GetShardIterator (AT_TIMESTAMP) and GetRecords (Limit, MillisBehindLatest).
+    position: Position
+    arrived: datetime | None = None
+
+
+@dataclass(frozen=True)
+class _Idle:
+    position: Open
+    cursor: Cursor
+    asked: datetime
+
+
+class Ends:
+    """Finds ends of shards, one at a time. Keeps the iterators of idle ones: make one per query.
+
+    No end lies before the start that it's asked for. `millis_behind` is each shard's distance to the tip as last seen.
     """
 
-    def __init__(self, reads: Reads, *, max_batch: timedelta, retention: timedelta) -> None:
+    def __init__(self, reads: Reads) -> None:
         self._reads = reads
-        self._max_batch = max_batch
-        self._retention = retention
-        self._idle: dict[str, tuple[Position, str, datetime]] = {}
-        self._quiet: Offset | None = None
+        self._idle: dict[str, _Idle] = {}
+        self.millis_behind: dict[str, int] = {}
 
-    def first_arrival(self, positions: Mapping[str, Position]) -> datetime:
-        """When the first record behind any of the shards' `positions` arrived; now where there's none."""
-        pages = [self._page(self._reads.iterator(*position), limit=1) for position in positions.items()]
-        arrivals = [instant(page.arrived[0]) for page in pages if page.sequence_numbers]
-        return min(arrivals, default=self._reads.now())
+    def first_arrival(self, shard_id: str, position: Open) -> datetime | None:
+        """When the first record behind `position` arrived, if there's one."""
+        page = Cursor(self._reads, shard_id, position).records(limit=1)
+        return instant(page.arrived[0]) if page.sequence_numbers else None
 
-    def tip(self, start: Offset) -> Offset:
-        """The offset behind everything that the stream holds now."""
-        now = self._reads.now()
-        self.refuse_expired(start, now)
-        cut = max(start.cut, now - TIP_WINDOW)
-        return Offset({s: self._tip_of(s, position, cut) for s, position in start.shards.items()}, cut)
-
-    def next_end(self, start: Offset, target: Offset | None = None) -> Offset:
-        """The end of the batch behind `start`: `max_batch` of arrivals, or all there is where that is less.
-
-        Returns `start` itself where there's nothing new (but for a later cut, four times in the stream's
-        retention), and never an offset behind `target`. Raises DataLossError where records behind `start` may
-        have expired.
-        """
-        begin = self._quiet if self._quiet is not None and self._quiet.shards == start.shards else start
-        end = self._end_behind(begin, target)
-        # Another cut alone is an offset of its own, and Spark runs a batch for it: too much for every trigger, but
-        # a query that finds an old cut in its checkpoint couldn't tell an idle stream from expired records.
-        if end.shards != start.shards or end.cut - start.cut > self._retention / 4:
-            return end
-        self._quiet = end
-        return start
-
-    def _end_behind(self, start: Offset, target: Offset | None) -> Offset:
-        now = self._reads.now()
-        self.refuse_expired(start, now)
-        last_cut = target.cut if target else now - TIP_WINDOW
-        cut = start.cut + self._max_batch
-        while cut < last_cut:
-            ends, following = self._ends_at(start, cut)
-            if following is None:
-                return target or Offset(ends, last_cut)
-            begins_with_gap = following - cut > TIP_WINDOW and self.first_arrival(start.shards) >= following
-            reached = {s: _earlier(end, target.shards[s]) if target else end for s, end in ends.items()}
-            if reached != start.shards and not begins_with_gap:
-                # Nothing arrived between `cut` and `following`: the next batch begins behind the gap.
-                return Offset(reached, min(following, last_cut))
-            cut = following + self._max_batch
-        return target or self.tip(start)
-
-    def _ends_at(self, start: Offset, cut: datetime) -> tuple[Mapping[str, Position], datetime | None]:
-        """Per shard the first record that arrived at or after `cut`, else its last; the first such arrival."""
-        ends: dict[str, Position] = {}
-        arrivals = []
-        for shard_id, position in start.shards.items():
-            page = self._page(self._reads.iterator(shard_id, At(_not_before(position, cut))), limit=1)
-            if page.sequence_numbers:
-                arrivals.append(instant(page.arrived[0]))
-                ends[shard_id] = _later(position, After(page.sequence_numbers[0]))
-            else:
-                ends[shard_id] = self._last_before(shard_id, position, cut)
-        return ends, min(arrivals, default=None)
-
-    def _tip_of(self, shard_id: str, start: Position, cut: datetime) -> Position:
-        kept = self._idle.pop(shard_id, None)
-        if kept and kept[0] == start and self._reads.now() - kept[2] < _ITERATOR_LIFE:
-            page = self._page(kept[1], _SMALL_PAGE)
-            if page.at_tip:
-                return self._ended(shard_id, start, page)
-        page = self._page(self._reads.iterator(shard_id, At(_not_before(start, cut))))
+    def at(self, shard_id: str, start: Open, cut: datetime) -> End:
+        """The first record that arrived at or after `cut`, else the shard's last."""
+        probe = Cursor(self._reads, shard_id, At(_not_before(start, cut)))
+        page = probe.records(limit=1)
         if not page.sequence_numbers:
-            return self._last_before(shard_id, start, cut)
-        return _later(start, After(self._walked(page).sequence_numbers[-1]))
+            return End(self._last_before(shard_id, start, cut, closed=probe.closed))
+        self.millis_behind[shard_id] = page.millis_behind
+        return End(_later(start, After(page.sequence_numbers[0])), instant(page.arrived[0]))
 
-    def _last_before(self, shard_id: str, start: Position, cut: datetime) -> Position:
+    def tip(self, shard_id: str, start: Open, cut: datetime) -> End:
+        """The last record that the shard holds now; `cut` is a time shortly before."""
+        kept = self._idle.pop(shard_id, None)
+        if kept and kept.position == start and self._reads.now() - kept.asked < _ITERATOR_LIFE:
+            page = kept.cursor.records(_SMALL_PAGE)
+            if page.at_tip:
+                return End(self._ended(shard_id, start, page, kept.cursor))
+        cursor = Cursor(self._reads, shard_id, At(_not_before(start, cut)))
+        page = cursor.records()
+        if not page.sequence_numbers:
+            return End(self._last_before(shard_id, start, cut, closed=cursor.closed))
+        end: Position = _later(start, self._last_of(shard_id, page, cursor))
+        if end == start:
+            # All of these were read before; what is behind them is new, or the end of the shard.
+            end = self._ended(shard_id, start, cursor.records(), cursor)
+        return End(end)
+
+    def bounded(self, shard_id: str, start: Open, end: End, cut: datetime, most: int) -> End:
+        """`end`, or an earlier one if the range up to `end` holds more than `most` records.
+
+        Exact up to 10,000 records; for more it goes by the rate of the first 1,000 behind `start`.
+        """
+        number, read = last_read(end.position), last_read(start)
+        if number is None or number == read:
+            return end
+        page = Cursor(self._reads, shard_id, start).records(most if most <= _LARGEST_PAGE else _SMALL_PAGE)
+        count, first, last = len(page.sequence_numbers), page.arrived[0], page.arrived[-1]
+        reached = After(page.sequence_numbers[-1])
+        if reached.reaches(number):
+            return end
+        if count >= most:
+            return End(reached, instant(last))
+        full = instant(first + (last - first) * most / count)
+        if full >= cut:
+            return end
+        slowed = self.at(shard_id, reached, full)
+        return slowed if After(number).reaches(last_read(slowed.position) or "0") else end
+
+    def _last_before(self, shard_id: str, start: Open, cut: datetime, *, closed: bool) -> Position:
         """The last record of a shard in which nothing arrived since `cut`; `start` where that is it."""
-        page = self._page(self._reads.iterator(shard_id, start))
-        if page.at_tip:
-            return self._ended(shard_id, start, page)
-        # Some record lies at or after `low`, none at or after `high`.
-        low, high = instant(page.arrived[0]), cut
-        while high - low > TIP_WINDOW:
-            middle = low + (high - low) / 2
-            probed = self._page(self._reads.iterator(shard_id, At(middle)), limit=1)
-            if probed.sequence_numbers:
-                page, low = probed, middle
-            else:
-                high = middle
-        return After(self._walked(page).sequence_numbers[-1])
+        cursor = Cursor(self._reads, shard_id, start)
+        page = cursor.records()
+        if not page.at_tip:
+            # Some record lies at or after `low`, none at or after `high`.
+            low, high = instant(page.arrived[0]), cut
+            while high - low > TIP_WINDOW:
+                middle = low + (high - low) / 2
+                probing = Cursor(self._reads, shard_id, At(middle))
+                probed = probing.records(limit=1)
+                if probed.sequence_numbers:
+                    page, cursor, low = probed, probing, middle
+                else:
+                    high = middle
+            end: Position = self._last_of(shard_id, page, cursor)
+        else:
+            end = self._ended(shard_id, start, page, cursor)
+        return Closed(last_read(end)) if closed else end
 
-    def _walked(self, page: Page) -> Page:
-        """The last page with records from `page` on, up to the tip as it is now."""
-        enough = self._reads.now() + TIP_WINDOW
-        while not page.at_tip and instant(page.arrived[-1]) < enough:
-            following = self._page(_iterator_behind(page))
-            if not following.sequence_numbers:
-                break
-            page = following
-        return page
+    def _last_of(self, shard_id: str, page: Page, cursor: Cursor) -> After | Closed:
+        page = cursor.last_records(page, self._reads.now() + TIP_WINDOW)
+        self.millis_behind[shard_id] = page.millis_behind
+        last = page.sequence_numbers[-1]
+        return Closed(last) if cursor.closed else After(last)
 
-    def _page(self, iterator: str, limit: int = 10_000) -> Page:
-        """The next answer that has records or is at the tip: Kinesis answers emptily in between."""
-        page = self._reads.get_records(iterator, limit)
-        while not page.sequence_numbers and not page.at_tip:
-            page = self._reads.get_records(_iterator_behind(page), limit)
-        return page
-
-    def _ended(self, shard_id: str, start: Position, page: Page) -> Position:
-        if page.sequence_numbers:
-            return After(page.sequence_numbers[-1])
-        self._idle[shard_id] = (start, _iterator_behind(page), self._reads.now())
-        return start
-
-    def refuse_expired(self, start: Offset, now: datetime) -> None:
-        """Raise DataLossError if records behind `start` may have expired unread."""
-        # "earliest" is what a shard still holds: nobody was promised more.
-        begun = sorted(s for s, position in start.shards.items() if not isinstance(position, TrimHorizon))
-        if begun and start.cut < now - self._retention:
-            raise DataLossError(
-                f"read up to {start.cut.isoformat()}, but the stream keeps records for {self._retention} only: those"
-                f" of {', '.join(begun)} that arrived from then to {(now - self._retention).isoformat()} may have"
-                " expired unread; a new lake.root starts afresh"
-            )
+    def _ended(self, shard_id: str, start: Open, page: Page, cursor: Cursor) -> Position:
+        self.millis_behind[shard_id] = 0
+        end = After(page.sequence_numbers[-1]) if page.sequence_numbers else start
+        if cursor.closed:
+            return Closed(last_read(end))
+        if not page.sequence_numbers:
+            self._idle[shard_id] = _Idle(start, cursor, self._reads.now())
+        return end
 
 
-def _iterator_behind(page: Page) -> str:
-    if page.next_iterator is None:
-        raise UserError("a shard was closed by a reshard: this version reads streams whose shards stay as they are")
-    return page.next_iterator
-
-
-def _not_before(position: Position, time: datetime) -> datetime:
+def _not_before(position: Open, time: datetime) -> datetime:
     return max(position.time, time) if isinstance(position, At) else time
 
 
-def _later(position: Position, end: After) -> Position:
-    return position if isinstance(position, After) and position.reaches(end.sequence_number) else end
-
-
-def _earlier(end: Position, target: Position) -> Position:
-    """The one that comes first; a `target` without a sequence number is where the query began."""
-    if isinstance(end, After) and isinstance(target, After) and target.reaches(end.sequence_number):
-        return end
-    return target
+def _later(position: Open, end: After | Closed) -> Position:
+    number = last_read(end)
+    assert number is not None, "it is a record's"
+    if isinstance(position, After) and position.reaches(number):
+        return Closed(position.sequence_number) if isinstance(end, Closed) else position
+    return end

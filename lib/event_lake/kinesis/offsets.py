@@ -7,12 +7,18 @@ from typing import Any, TypeAlias
 
 from event_lake.config import parse_instant
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
 class TrimHorizon:
-    """Before the oldest record that the shard still holds."""
+    """Before the oldest record that the shard still holds.
+
+    `lost_at` is when a reader that was told to go on found records before it expired: they're a hole.
+    """
+
+    lost_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,26 @@ class After:
         return int(sequence_number) <= int(self.sequence_number)
 
 
-Position: TypeAlias = TrimHorizon | At | After
+@dataclass(frozen=True)
+class Closed:
+    """Behind the last record of a shard that takes no more; `last` is the last that was read of it, if any was.
+
+    `lost_at` is as for TrimHorizon: the shard was gone before it was read to its end.
+    """
+
+    last: str | None = None
+    lost_at: datetime | None = None
+
+
+Position: TypeAlias = TrimHorizon | At | After | Closed
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What tells a stream from a later one of its name, and how long it keeps a record."""
+
+    created: datetime
+    retention: timedelta
 
 
 @dataclass(frozen=True)
@@ -44,48 +69,99 @@ class Offset:
     """How far a stream is read: a position for each shard.
 
     `cut` is the arrival time up to which all shards are read, at least: where the next batch's time begins.
+    `summary` is the stream's at the time of planning.
     """
 
     shards: Mapping[str, Position]
     cut: datetime
+    summary: Summary
 
     def to_json(self) -> dict[str, Any]:
-        """`{"shards": {shard_id: position}, "cut": time}`, in the order of the shards' ids."""
+        """`{"shards": {shard_id: position}, "cut": time, …}`, in the order of the shards' ids."""
         return {
-            "shards": {shard_id: _to_text(self.shards[shard_id]) for shard_id in sorted(self.shards)},
+            "shards": {shard_id: to_text(self.shards[shard_id]) for shard_id in sorted(self.shards)},
             "cut": self.cut.isoformat(),
+            "stream_created": self.summary.created.isoformat(),
+            "retention_hours": self.summary.retention // _HOUR,
         }
 
     @staticmethod
     def from_json(json: Mapping[str, Any]) -> "Offset":
         """The inverse of `to_json`. Raises ValueError for text that it can't have written."""
         match json:
-            case {"shards": dict(shards), "cut": str(cut)}:
-                positions = {shard_id: _from_text(text) for shard_id, text in shards.items()}
-                return Offset(positions, parse_instant(cut))
+            case {
+                "shards": dict(shards),
+                "cut": str(cut),
+                "stream_created": str(created),
+                "retention_hours": int(hours),
+            }:
+                positions = {shard_id: from_text(text) for shard_id, text in shards.items()}
+                return Offset(positions, parse_instant(cut), Summary(parse_instant(created), hours * _HOUR))
         raise ValueError(f"{json!r} is no offset of a stream")
+
+
+def last_read(position: Position) -> str | None:
+    """The sequence number of the last record before `position`, where one was read."""
+    match position:
+        case After(number):
+            return number
+        case Closed(last, _):
+            return last
+    return None
+
+
+def earlier(end: Position, bound: Position) -> Position:
+    """The one that comes first; a `bound` without a sequence number is where the query began."""
+    number, most = last_read(end), last_read(bound)
+    if number is not None and (most is None or int(number) > int(most)):
+        return bound
+    return bound if number == most and isinstance(end, Closed) else end
 
 
 def instant(seconds: float) -> datetime:
     """The UTC time `seconds` after 1970, to the millisecond, which is all that Kinesis gives."""
-    return _EPOCH + timedelta(milliseconds=round(seconds * 1000))
+    return EPOCH + timedelta(milliseconds=round(seconds * 1000))
 
 
-def _to_text(position: Position) -> str:
+def to_text(position: Position) -> str:
+    """A position's form in JSON: "TRIM_HORIZON", "AT <time>", "<sequence number>" or "CLOSED <sequence number>"."""
     match position:
-        case TrimHorizon():
-            return "TRIM_HORIZON"
+        case TrimHorizon(lost_at):
+            return f"TRIM_HORIZON{_lost(lost_at)}"
         case At(time):
             return f"AT {time.isoformat()}"
         case After(sequence_number):
             return sequence_number
+        case Closed(last, lost_at):
+            return f"CLOSED{_lost(lost_at)}" if last is None else f"CLOSED {last}"
 
 
-def _from_text(text: str) -> Position:
-    if text == "TRIM_HORIZON":
-        return TrimHorizon()
-    if text.startswith("AT "):
-        return At(parse_instant(text.removeprefix("AT ")))
-    if text.isascii() and text.isdigit():
-        return After(text)
-    raise ValueError(f"{text!r} is no position in a shard")
+def from_text(text: str) -> Position:
+    """The inverse of `to_text`. Raises ValueError for text that it can't have written."""
+    position: Position
+    match text.split(" "):
+        case ["TRIM_HORIZON"]:
+            position = TrimHorizon()
+        case ["TRIM_HORIZON", "LOST", time]:
+            position = TrimHorizon(parse_instant(time))
+        case ["AT", time]:
+            position = At(parse_instant(time))
+        case ["CLOSED"]:
+            position = Closed()
+        case ["CLOSED", "LOST", time]:
+            position = Closed(lost_at=parse_instant(time))
+        case ["CLOSED", number] if _is_number(number):
+            position = Closed(number)
+        case [number] if _is_number(number):
+            position = After(number)
+        case _:
+            raise ValueError(f"{text!r} is no position in a shard")
+    return position
+
+
+def _lost(time: datetime | None) -> str:
+    return f" LOST {time.isoformat()}" if time else ""
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit()

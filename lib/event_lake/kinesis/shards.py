@@ -1,35 +1,78 @@
 """Shards and their lineage. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from event_lake.errors import UserError
+from event_lake.kinesis.offsets import After, At, Closed, Position, TrimHorizon
 
 
 @dataclass(frozen=True)
 class Shard:
-    """A shard as ListShards shows it. `closed`: it takes no more records; `parents`: what it came from."""
+    """A shard as ListShards shows it. `parents`: the one that was split, or the two that were merged, into it."""
 
     shard_id: str
-    closed: bool = False
     parents: tuple[str, ...] = ()
 
 
-def readable_shards(stream: str, listed: Iterable[Shard], known: Iterable[str] | None = None) -> list[str]:
-    """The ids of the shards to read, sorted; `known` are those that an earlier batch read.
+class Lineage:
+    """The shards of one ListShards answer, and which came from which.
 
-    Raises UserError where the stream was resharded and parents and children would have to be read in order,
-    which this version can't: refused rather than read out of order. Children whose parents have expired are
-    read like any shard.
+    Parents that have expired are named by their children, but aren't among the shards.
     """
-    shards = {shard.shard_id: shard for shard in listed}
-    lineage = [
-        shard.shard_id for shard in shards.values() if shard.closed or any(parent in shards for parent in shard.parents)
-    ]
-    changed = {*lineage, *(set() if known is None else set(known) ^ set(shards))}
-    if changed:
-        raise UserError(
-            f"stream {stream!r} was resharded ({', '.join(sorted(changed))}): this version reads streams whose"
-            " shards stay as they are; start with a stream, or after the retention of a reshard, without closed shards"
+
+    def __init__(self, listed: Iterable[Shard]) -> None:
+        self._shards = {shard.shard_id: shard for shard in listed}
+        self._children: dict[str, list[str]] = {}
+        for shard in self._shards.values():
+            for parent in shard.parents:
+                self._children.setdefault(parent, []).append(shard.shard_id)
+
+    @property
+    def shard_ids(self) -> list[str]:
+        """All of them, sorted."""
+        return sorted(self._shards)
+
+    def __contains__(self, shard_id: str) -> bool:
+        return shard_id in self._shards
+
+    def grown(self, positions: Mapping[str, Position]) -> dict[str, Position]:
+        """`positions` with the shards that appeared since, at their beginnings, and without those long read.
+
+        A shard whose descendants have positions was read before them, though an old answer may show it again.
+        """
+        kept = {s: p for s, p in positions.items() if s in self._shards or not isinstance(p, Closed)}
+        new = [s for s in self._shards if s not in positions and not self.has_descendant_in(s, positions)]
+        return kept | dict.fromkeys(new, TrimHorizon())
+
+    def readable(self, positions: Mapping[str, Position]) -> dict[str, TrimHorizon | At | After]:
+        """The shards that may be read now: not closed, and every parent that there is read to its end."""
+        return {
+            shard_id: position
+            for shard_id, position in sorted(positions.items())
+            if not isinstance(position, Closed)
+            and all(isinstance(positions.get(parent, Closed()), Closed) for parent in self._parents(shard_id))
+        }
+
+    def lacks_children(self, positions: Mapping[str, Position]) -> bool:
+        """Whether a closed shard's children are missing: each has some, so this answer is older than they are."""
+        return any(
+            isinstance(p, Closed) and s in self._shards and s not in self._children for s, p in positions.items()
         )
-    return sorted(shards)
+
+    def has_children(self, shard_id: str) -> bool:
+        """Whether the shard was split or merged, and so takes no more records."""
+        return shard_id in self._children
+
+    def has_descendant_in(self, shard_id: str, positions: Mapping[str, Position]) -> bool:
+        """Whether one of `positions` is of a shard that came from this one, over any number of reshards."""
+        found: set[str] = set()
+        left = [shard_id]
+        while left:
+            children = set(self._children.get(left.pop(), ())) - found
+            found |= children
+            left += children
+        return not found.isdisjoint(positions)
+
+    def _parents(self, shard_id: str) -> tuple[str, ...]:
+        shard = self._shards.get(shard_id)
+        return shard.parents if shard else ()

@@ -1,68 +1,40 @@
 """The Kinesis source for Spark: `spark.readStream.format("event_lake_kinesis")`.
 
-Thin glue: positions are in `offsets`, the ends of batches in `ends`, the calls in `client`.
+Thin glue: batches are planned in `planner`, read in `records`, and the calls are in `client`.
 """
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import timedelta
-from hashlib import md5
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.datasource import DataSource, DataSourceStreamReader, InputPartition
-from pyspark.sql.streaming.datasource import ReadLimit, SupportsTriggerAvailableNow
 from pyspark.sql.types import StructType
 
 import event_lake
-from event_lake.config import Source, parse_instant
-from event_lake.errors import ConfigError, UserError
-from event_lake.kinesis.client import KinesisClient, Page
-from event_lake.kinesis.ends import Planner
-from event_lake.kinesis.offsets import After, At, Offset, Position, TrimHorizon, instant
-from event_lake.kinesis.ranges import Range, pages_of
-from event_lake.kinesis.shards import readable_shards
+from event_lake.config import Source
+from event_lake.errors import DataLossError, StreamNotFoundError
+from event_lake.kinesis.admission import ReadAllAvailable, ReadLimit, ReadMaxRows, SupportsTriggerAvailableNow
+from event_lake.kinesis.client import KinesisClient
+from event_lake.kinesis.offsets import After, Closed, Offset, Position, TrimHorizon, last_read, to_text
+from event_lake.kinesis.options import FORMAT, source_from, unbounded
+from event_lake.kinesis.planner import Bounds, Planner
+from event_lake.kinesis.ranges import Range
+from event_lake.kinesis.records import Hole, batches_of
+from event_lake.kinesis.start import starting_positions
+from event_lake.kinesis.topology import Topology
 from event_lake.schemas import RECORD
 
-FORMAT = "event_lake_kinesis"
-
-# The KPL's aggregated records: https://github.com/awslabs/amazon-kinesis-producer, aggregation-format.md
-_KPL_MAGIC = b"\xf3\x89\x9a\xc2"
-
-_RECEIPT_TYPE = pa.struct(
-    [
-        pa.field("records", pa.int64()),
-        pa.field("bytes", pa.int64()),
-        pa.field("first_sequence_number", pa.string()),
-        pa.field("last_sequence_number", pa.string()),
-        pa.field("millis_behind", pa.int64()),
-    ]
-)
-_ARROW_SCHEMA = pa.schema(
-    [
-        pa.field("data", pa.binary()),
-        pa.field("partitionKey", pa.string()),
-        pa.field("stream", pa.string()),
-        pa.field("shardId", pa.string()),
-        pa.field("sequenceNumber", pa.string()),
-        pa.field("approximateArrivalTimestamp", pa.timestamp("us", tz="UTC")),
-        pa.field("receipt", _RECEIPT_TYPE),
-    ]
-)
-
-
-# Our settings by the options' names, which are those of Databricks' source where it has them.
-_FIELDS = {
-    "streamName": "stream",
-    "region": "region",
-    "endpointUrl": "endpoint_url",
-    "initialPosition": "start_from",
-    "maxBatchSeconds": "max_batch_seconds",
-}
+# Planning waits for answers: of 256 shards at 20 ms a call, 10 s one after the other.
+_SHARDS_AT_ONCE = 16
 
 
 def register(spark: SparkSession) -> None:
@@ -75,32 +47,18 @@ def register(spark: SparkSession) -> None:
     spark.dataSource.register(KinesisDataSource)
 
 
-def options_of(source: Source) -> dict[str, str]:
-    """The format's options for a configured source."""
-    values = {option: getattr(source, field) for option, field in _FIELDS.items()}
-    return {option: str(value) for option, value in values.items() if value is not None}
-
-
-def _source_from(options: Mapping[str, str]) -> Source:
-    """The inverse of `options_of`, for options whose names are case-insensitive."""
-    names = {option.lower(): field for option, field in _FIELDS.items()}
-    unknown = sorted(name for name in options if name.lower() not in names)
-    if unknown:
-        raise ConfigError(f"option {unknown[0]}: unknown to {FORMAT}; it knows {', '.join(_FIELDS)}")
-    values: dict[str, Any] = {names[name.lower()]: value for name, value in options.items()}
-    if "stream" not in values:
-        raise ConfigError(f"option streamName is missing: {FORMAT} needs the stream's name")
-    if "max_batch_seconds" in values:
-        if not values["max_batch_seconds"].isdecimal():
-            raise ConfigError(f"option maxBatchSeconds = {values['max_batch_seconds']!r}: not a whole number")
-        values["max_batch_seconds"] = int(values["max_batch_seconds"])
-    return Source(**values)
+def observed(records: DataFrame) -> DataFrame:
+    """`records`, whose receipts are then in each progress event: `observedMetrics["kinesis"].shards`, one per shard."""
+    receipt = F.struct("shardId", "receipt.*")
+    # A set, as rows are seen again where an executor is lost.
+    return records.observe("kinesis", F.collect_set(F.when(F.col("receipt").isNotNull(), receipt)).alias("shards"))
 
 
 class KinesisDataSource(DataSource):
     """Records of one stream. Every (shard, batch) ends with one row whose `receipt` says what was read.
 
-    A receipt's row has null `data`; a record's row has a null `receipt`. Options: `options_of` above.
+    A receipt's row has null `data`; a record's row has a null `receipt`. The records in KPL aggregates are rows of
+    their own. Options: `options_of` above. Reads by polling: enhanced fan-out isn't supported.
     """
 
     @classmethod
@@ -111,53 +69,92 @@ class KinesisDataSource(DataSource):
         return RECORD
 
     def streamReader(self, schema: StructType) -> "KinesisStreamReader":
-        return KinesisStreamReader(_source_from(dict(self.options)))
+        options = dict(self.options)
+        return KinesisStreamReader(source_from(options), told_bounds=unbounded(options) != options)
 
 
 class KinesisStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
     """Plans on the driver, reads on executors, keeps nothing on executors.
 
     The first batch of a query is empty: it writes the resolved start into the offset log, so that "latest"
-    stays what it was when the query first ran. Needs Spark 4.2 (admission control for Python sources).
+    stays what it was when the query first ran.
+
+    Spark 4.1 has no admission control: it asks for an offset once for a run with Trigger.AvailableNow, and doesn't tell
+    which trigger a query has. So there a batch takes all there is, parents and children side by side, unless the
+    options maxBatchSeconds or maxRecordsPerBatch are given: then batches are as on 4.2, but such a run takes only one.
+    Nothing is lost or read twice either way.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, *, told_bounds: bool = True) -> None:
         self._source = source
+        self._told_bounds = told_bounds
         self._client: KinesisClient | None = None
         self._planner: Planner | None = None
         self._target: Offset | None = None
         self._stop_at_tip = False
+        self._reached: dict[str, Any] | None = None
 
     def initialOffset(self) -> dict[str, Any]:
         return {"start_from": self._source.start_from}
 
+    def getDefaultReadLimit(self) -> ReadLimit:
+        return ReadMaxRows(self._source.max_batch_records)
+
     def prepareForTriggerAvailableNow(self) -> None:
         self._stop_at_tip = True
 
-    def latestOffset(self, start: dict[str, Any], limit: ReadLimit) -> dict[str, Any]:
-        client, planner = self._connected(), self._planning()
-        if "start_from" in start:
-            return self._resolved(client, planner).to_json()
-        begin = Offset.from_json(start)
-        readable_shards(self._source.stream, client.list_shards(), known=begin.shards)
+    def latestOffset(self, start: dict[str, Any] | None = None, limit: ReadLimit | None = None) -> dict[str, Any]:
+        # Spark 4.1 calls `partitions` before this when it resumes from a checkpoint.
+        begin = start or self._reached or self.initialOffset()
+        with self._naming_what_is_gone(begin):
+            return (
+                self._latest_all_at_once(begin)
+                if start is None and not self._told_bounds
+                else self._latest(begin, limit)
+            )
+
+    def _latest(self, begin: dict[str, Any], limit: ReadLimit | None) -> dict[str, Any]:
+        planner = self._planning()
+        if "start_from" in begin:
+            return planner.beginning(self._starting_positions).to_json()
+        offset = Offset.from_json(begin)
         if self._stop_at_tip and self._target is None:
-            self._target = planner.tip(begin)
-        return planner.next_end(begin, self._target).to_json()
+            self._target = planner.tip(offset)
+        return planner.next_end(offset, self._target, self._bounds(limit)).to_json()
+
+    def _latest_all_at_once(self, begin: dict[str, Any]) -> dict[str, Any]:
+        planner = self._planning()
+        if "start_from" in begin:
+            beginning = planner.beginning(self._starting_positions)
+            return (beginning if begin["start_from"] == "latest" else planner.tip(beginning)).to_json()
+        offset = Offset.from_json(begin)
+        end = planner.tip(offset)
+        return offset.to_json() if end.shards == offset.shards else end.to_json()
+
+    def reportLatestOffset(self) -> dict[str, Any] | None:
+        if self._client is None or self._planner is None:
+            return None
+        return {"millis_behind": dict(self._planner.millis_behind), "planning": asdict(self._client.calls)}
 
     def partitions(self, start: dict[str, Any], end: dict[str, Any]) -> Sequence[InputPartition]:
-        if "start_from" in start:
-            return []
-        begin, finish = Offset.from_json(start), Offset.from_json(end)
-        # Spark replays a batch without planning it again, maybe long after it was planned.
-        self._planning().refuse_expired(begin, self._connected().now())
-        return [
-            InputPartition(Range(shard_id, begin.shards[shard_id], position))
-            for shard_id, position in finish.shards.items()
-            if isinstance(position, After) and position != begin.shards[shard_id]
-        ]
+        self._reached = end
+        finish = Offset.from_json(end)
+        with self._naming_what_is_gone(start):
+            begin = self._begin(start, finish)
+            # Spark replays a batch without planning it again, maybe long after it was planned.
+            self._planning().refuse_losses(begin)
+        parts = [_part(shard_id, begin, finish) for shard_id in finish.shards]
+        return [InputPartition(part) for part in parts if part]
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
-        return _batches(self._source.stream, partition.value, self._connected())
+        source = self._source
+        return batches_of(
+            source.stream,
+            partition.value,
+            self._connected(),
+            time.sleep,
+            go_on_after_loss=not source.fail_on_data_loss,
+        )
 
     def _connected(self) -> KinesisClient:
         # Made where it's used: a reader travels from the driver to the executors, connections don't.
@@ -167,74 +164,50 @@ class KinesisStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
 
     def _planning(self) -> Planner:
         if self._planner is None:
-            client = self._connected()
-            max_batch = timedelta(seconds=self._source.max_batch_seconds)
-            self._planner = Planner(client, max_batch=max_batch, retention=client.retention())
+            self._planner = Planner(
+                self._connected(),
+                go_on_after_loss=not self._source.fail_on_data_loss,
+                in_parallel=ThreadPoolExecutor(_SHARDS_AT_ONCE).map,
+            )
         return self._planner
 
-    def _resolved(self, client: KinesisClient, planner: Planner) -> Offset:
-        shard_ids = readable_shards(self._source.stream, client.list_shards())
-        if self._source.start_from == "latest":
-            now = client.now()
-            return Offset(dict.fromkeys(shard_ids, At(now)), now)
-        position: Position = TrimHorizon()
-        if self._source.start_from != "earliest":
-            time_asked = min(parse_instant(self._source.start_from), client.now())
-            if time_asked > client.now() - client.retention():
-                position = At(time_asked)
-        positions = dict.fromkeys(shard_ids, position)
-        return Offset(positions, planner.first_arrival(positions))
+    def _bounds(self, limit: ReadLimit | None) -> Bounds | None:
+        if isinstance(limit, ReadAllAvailable):
+            return None
+        records = limit.max_rows if isinstance(limit, ReadMaxRows) else self._source.max_batch_records
+        return Bounds(time=timedelta(seconds=self._source.max_batch_seconds), records=records)
+
+    def _starting_positions(self, topology: Topology) -> dict[str, Position]:
+        now, retention = self._connected().now(), topology.summary.retention
+        return starting_positions(self._source.start_from, topology.lineage, now, retention)
+
+    def _begin(self, start: dict[str, Any], finish: Offset) -> Offset:
+        if "start_from" not in start:
+            return Offset.from_json(start)
+        if start["start_from"] == "latest":
+            return finish  # The first batch of such a query is empty, and says when that was.
+        return Offset(self._planning().resolved(self._starting_positions), finish.cut, finish.summary)
+
+    @contextmanager
+    def _naming_what_is_gone(self, begin: dict[str, Any] | None) -> Iterator[None]:
+        try:
+            yield
+        except StreamNotFoundError as error:
+            if begin is None or "shards" not in begin:
+                raise
+            read = ", ".join(f"{shard_id} {position}" for shard_id, position in begin["shards"].items())
+            raise DataLossError(f"{error}; it was read up to {read}: what came behind is gone") from error
 
 
-def _batches(stream: str, part: Range, client: KinesisClient) -> Iterator[pa.RecordBatch]:
-    records = size = 0
-    first = ""
-    for page in pages_of(part, client, time.sleep):
-        batch = _record_batch(stream, part.shard_id, page)
-        records += len(page.data)
-        size += sum(map(len, page.data))
-        first = first or page.sequence_numbers[0]
-        yield batch
-    receipt = {
-        "records": records,
-        "bytes": size,
-        "first_sequence_number": first,
-        "last_sequence_number": page.sequence_numbers[-1],
-        "millis_behind": page.millis_behind,
-    }
-    row = {
-        "stream": stream,
-        "shardId": part.shard_id,
-        "sequenceNumber": part.end.sequence_number,
-        "receipt": receipt,
-    }
-    arrived = instant(page.arrived[-1])
-    yield pa.RecordBatch.from_pylist([{**row, "approximateArrivalTimestamp": arrived}], schema=_ARROW_SCHEMA)
-
-
-def _is_kpl_aggregate(data: bytes) -> bool:
-    # Its last 16 bytes are a checksum of the rest; any producer may send the first four.
-    return md5(data[len(_KPL_MAGIC) : -16], usedforsecurity=False).digest() == data[-16:]
-
-
-def _record_batch(stream: str, shard_id: str, page: Page) -> pa.RecordBatch:
-    data = pa.array(page.data, pa.binary())
-    for index in pc.indices_nonzero(pc.starts_with(data, _KPL_MAGIC)).to_pylist():
-        if _is_kpl_aggregate(page.data[index]):
-            raise UserError(
-                f"stream {stream!r}: record {page.sequence_numbers[index]} of {shard_id} is a KPL aggregate, which this"
-                " version can't split; turn AggregationEnabled off in the producer, and begin behind it: a new"
-                " lake.root with a later source.start_from"
-            )
-    millis = pc.cast(pc.round(pc.multiply(pa.array(page.arrived, pa.float64()), 1000.0)), pa.int64())
-    count = len(page.data)
-    columns = [
-        data,
-        pa.array(page.partition_keys, pa.string()),
-        pa.repeat(pa.scalar(stream, pa.string()), count),
-        pa.repeat(pa.scalar(shard_id, pa.string()), count),
-        pa.array(page.sequence_numbers, pa.string()),
-        pc.cast(pc.cast(millis, pa.timestamp("ms", tz="UTC")), pa.timestamp("us", tz="UTC")),
-        pa.nulls(count, _RECEIPT_TYPE),
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=_ARROW_SCHEMA)
+def _part(shard_id: str, begin: Offset, finish: Offset) -> Range | Hole | None:
+    """What a batch reads of one shard, if anything."""
+    start, end = begin.shards.get(shard_id, TrimHorizon()), finish.shards[shard_id]
+    last = last_read(end)
+    if last is not None and last != last_read(start):
+        assert not isinstance(start, Closed), "nothing is behind the end of a closed shard"
+        return Range(shard_id, start, After(last), begin.cut, finish.summary.retention)
+    lost_at = end.lost_at if isinstance(end, TrimHorizon | Closed) else None
+    if lost_at is not None and end != start:
+        place = last_read(start) or to_text(start)
+        return Hole(shard_id, f"{shard_id} behind {place}: expired before {lost_at.isoformat()}")
+    return None

@@ -4,16 +4,20 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from event_lake import tables
 from event_lake.config import Settings, Source, refuse
-from event_lake.errors import UserError
-from event_lake.kinesis import source
+from event_lake.errors import StreamNotFoundError, UserError
+from event_lake.kinesis import options, source
+from event_lake.kinesis.admission import ADMISSION_CONTROL
 from event_lake.kinesis.client import KinesisClient
-from event_lake.kinesis.shards import readable_shards
+from event_lake.kinesis.connectors import CONNECTORS
+from event_lake.kinesis.start import starting_positions
+from event_lake.kinesis.topology import Topology
 from event_lake.raw.dedupe import deduplicated
 from event_lake.raw.ledger import Totals
 from event_lake.raw.parse import EventRules, judged
@@ -24,10 +28,15 @@ _log = logging.getLogger(__name__)
 
 # AWS itself refuses requests that are signed 5 minutes off.
 _LARGEST_CLOCK_ERROR = timedelta(minutes=1)
+_QUERY = "ingest_raw"
+# Somebody waits for the first line; a query that runs has more.
+_PATIENCE_SECONDS = 20.0
 
 
 def check_pace(settings: Settings) -> None:
     """Raise ConfigError if a query with these settings could never catch up after a stop."""
+    if settings.source.connector != options.CONNECTOR:
+        return
     interval = int(settings.raw.trigger_interval.total_seconds())
     if settings.source.max_batch_seconds < 2 * interval:
         raise refuse(
@@ -37,14 +46,44 @@ def check_pace(settings: Settings) -> None:
         )
 
 
-def check_stream(settings: Source) -> None:
+def check_stream(settings: Settings, *, until_caught_up: bool = False) -> None:
     """Raise UserError or ServiceUnavailableError, before Spark starts, if the stream can't be read as it must be."""
-    client = KinesisClient(settings.stream, settings.region, settings.endpoint_url)
-    readable_shards(settings.stream, client.list_shards())
+    asked = settings.source
+    if asked.connector in CONNECTORS:
+        CONNECTORS[asked.connector].options_of(asked)
+        if until_caught_up and asked.connector == "aws-kinesis":
+            raise refuse("source.connector", asked.connector, "it can't do --until-caught-up; leave the flag out")
+    client = KinesisClient(asked.stream, asked.region, asked.endpoint_url, patience_seconds=_PATIENCE_SECONDS)
+    topology = Topology(client)
+    try:
+        topology.look()
+    except StreamNotFoundError:
+        if _may_have_begun(settings.lake.root):
+            return  # The query knows up to where it had read the stream that is gone, and says so.
+        raise
+    if asked.connector == options.CONNECTOR and not _may_have_begun(settings.lake.root):
+        starting_positions(asked.start_from, topology.lineage, client.now(), topology.summary.retention)
     # The dedup window runs on our clock: behind a batch from the future, all would be late.
     wrong = abs(client.now() - datetime.now(UTC))
     if wrong > _LARGEST_CLOCK_ERROR:
         raise UserError(f"this machine's clock is {wrong} off Kinesis' own; set it right")
+
+
+def _may_have_begun(root: str) -> bool:
+    return "://" in root or Path(tables.checkpoint_path(root, _QUERY)).exists()
+
+
+def records_of(spark: SparkSession, settings: Source, *, until_caught_up: bool = False) -> DataFrame:
+    """The stream of `schemas.RECORD` that `source.connector` gives."""
+    if settings.connector == options.CONNECTOR:
+        source.register(spark)
+        told = options.options_of(settings)
+        if until_caught_up and not ADMISSION_CONTROL:
+            told = options.unbounded(told)
+        return source.observed(spark.readStream.format(options.FORMAT).options(**told).load())
+    connector = CONNECTORS[settings.connector]
+    given = spark.readStream.format(connector.format).options(**connector.options_of(settings)).load()
+    return connector.records(given)
 
 
 def raw_rows(records: DataFrame, settings: Settings) -> DataFrame:
@@ -58,14 +97,15 @@ def ingest_raw(spark: SparkSession, settings: Settings, *, until_caught_up: bool
 
     Returns what this run wrote. Resumes from the checkpoint under the lake's root.
     """
-    source.register(spark)
     tables.create(spark, settings.lake.root, (tables.RAW_EVENTS, tables.QUARANTINE, tables.LEDGER))
     written = [Totals()]
-    query = _started(spark, settings, written.append, until_caught_up=until_caught_up)
-    try:
-        query.awaitTermination()
-    finally:
-        query.stop()
+    # Where Spark 4.1 repeats a batch that a crash left, such a run ends with it: another takes what came behind.
+    for _ in range(2 if until_caught_up and not ADMISSION_CONTROL else 1):
+        query = _started(spark, settings, written.append, until_caught_up=until_caught_up)
+        try:
+            query.awaitTermination()
+        finally:
+            query.stop()
     return sum(written, Totals())
 
 
@@ -76,15 +116,15 @@ def _started(
         began = time.monotonic()
         query_id = rows.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId")
         assert query_id, "Spark sets it for every batch"
-        counted = RawWriter(settings.lake.root, query_id).write(rows, batch_id)
+        writer = RawWriter(settings.lake.root, query_id, has_receipts=settings.source.connector == options.CONNECTOR)
+        counted = writer.write(rows, batch_id)
         note(counted)
         _log.info("batch %d: %s, %.1f s", batch_id, counted, time.monotonic() - began)
 
-    records = spark.readStream.format(source.FORMAT).options(**source.options_of(settings.source)).load()
     writing = (
-        raw_rows(records, settings)
-        .writeStream.queryName("ingest_raw")
-        .option("checkpointLocation", tables.checkpoint_path(settings.lake.root, "ingest_raw"))
+        raw_rows(records_of(spark, settings.source, until_caught_up=until_caught_up), settings)
+        .writeStream.queryName(_QUERY)
+        .option("checkpointLocation", tables.checkpoint_path(settings.lake.root, _QUERY))
         .foreachBatch(write)
     )
     if until_caught_up:

@@ -16,8 +16,9 @@ def deduplicated(judged_rows: DataFrame, window: timedelta) -> DataFrame:
     position = F.concat_ws(" ", "shard_id", "sequence_number", "sub_sequence_number")
     key = (
         F.when(F.col("is_event"), F.concat(F.lit("event "), "event_uuid"))
-        .when(F.col("receipt").isNull(), F.concat(F.lit("record "), position))
-        .otherwise(F.concat(F.lit("receipt "), position))
+        # Other connectors don't say where in an aggregate a record was: the bytes tell them apart.
+        .when(F.col("receipt").isNull(), F.concat_ws(" ", F.lit("record"), position, F.md5("data")))
+        .otherwise(F.concat_ws(" ", F.lit("receipt"), position, "receipt.hole"))
     )
     # Spark pins current_timestamp() in the offset log, so that a replayed batch sees the same clock; and unlike
     # created_at no producer can move it.

@@ -1,7 +1,7 @@
 """The ledger: what became of every record that a batch read from a shard."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
@@ -45,14 +45,20 @@ def entries(batch: DataFrame) -> DataFrame:
         "*",
         F.col("receipt.first_sequence_number"),
         F.col("receipt.last_sequence_number"),
-        F.col("receipt.records").alias("read"),
-        (F.col("receipt.records") - F.col("raw") - F.col("quarantined")).alias("duplicates"),
+        F.col("receipt.user_records").alias("read"),
+        (F.col("receipt.user_records") - F.col("raw") - F.col("quarantined")).alias("duplicates"),
         F.col("receipt.bytes"),
         F.col("receipt.millis_behind").alias("lag_ms"),
+        F.col("receipt.hole"),
         F.to_date("ingested_at").alias("date"),
     ).select(*LEDGER.names)
 
 
 def totals(rows: Iterable[Row]) -> Totals:
-    """The sums over ledger rows."""
-    return sum((Totals(**{f.name: row[f.name] for f in fields(Totals)}) for row in rows), Totals())
+    """The sums over ledger rows. Without a receipt, nothing is known of duplicates: read is what came."""
+    return sum((_totals_of(row) for row in rows), Totals())
+
+
+def _totals_of(row: Row) -> Totals:
+    read = row.raw + row.quarantined if row.read is None else row.read
+    return Totals(read=read, raw=row.raw, quarantined=row.quarantined, duplicates=row.duplicates or 0)

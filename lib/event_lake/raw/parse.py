@@ -54,7 +54,7 @@ def judged(records: DataFrame, rules: EventRules) -> DataFrame:
         "stream",
         F.col("shardId").alias("shard_id"),
         F.col("sequenceNumber").alias("sequence_number"),
-        F.lit(0).cast("long").alias("sub_sequence_number"),
+        F.col("subSequenceNumber").alias("sub_sequence_number"),
         F.col("partitionKey").alias("partition_key"),
         F.col("approximateArrivalTimestamp").alias("arrived_at"),
         "receipt",

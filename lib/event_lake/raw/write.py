@@ -15,10 +15,14 @@ from event_lake.schemas import LEDGER
 
 @dataclass(frozen=True)
 class RawWriter:
-    """Writes batches of `dedupe.deduplicated` rows for the query with the id `query_id`."""
+    """Writes batches of `dedupe.deduplicated` rows for the query with the id `query_id`.
+
+    Without receipts, which only our own source gives, the ledger says what came, but not what was read.
+    """
 
     root: str
     query_id: str
+    has_receipts: bool = True
 
     def write(self, rows: DataFrame, batch_id: int) -> Totals:
         """Events to raw, the rest to quarantine, the count to the ledger; a replay completes what a crash left.
@@ -36,7 +40,7 @@ class RawWriter:
     def _write(self, batch: DataFrame, batch_id: int) -> Totals:
         entered = entries(batch).collect()
         for row in entered:
-            if row.read is None or row.duplicates < 0:
+            if self.has_receipts and (row.read is None or row.duplicates < 0):
                 raise DataLossError(f"the ledger doesn't balance: batch {batch_id}, shard {row.shard_id}: {row}")
         counted = totals(entered)
         if counted.raw:

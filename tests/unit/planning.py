@@ -1,0 +1,81 @@
+"""What tests of the planner arrange: streams in memory, offsets, bounds."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from itertools import pairwise
+
+from event_lake.kinesis.offsets import At, Closed, Offset, Position, Summary, TrimHorizon, last_read
+from event_lake.kinesis.planner import Bounds, Planner
+from event_lake.kinesis.topology import Topology
+from unit.fake_shards import T0, FakeShards
+
+DAY = 24 * 3600.0
+MINUTE = 60.0
+NO_END = 10**9
+
+
+def at(seconds: float) -> At:
+    return At(T0 + timedelta(seconds=seconds))
+
+
+def an_offset(cut: float = 0.0, *, retention: float = DAY, **positions: Position) -> Offset:
+    return Offset(positions, at(cut).time, Summary(T0, timedelta(seconds=retention)))
+
+
+def beginning(*shard_ids: str, cut: float = 0.0, retention: float = DAY) -> Offset:
+    return an_offset(cut, retention=retention, **dict.fromkeys(shard_ids, TrimHorizon()))
+
+
+def earliest(topology: Topology) -> Mapping[str, Position]:
+    """What "earliest" resolves to."""
+    return topology.grown({})
+
+
+def bounds(time: float = MINUTE, records: int = NO_END) -> Bounds:
+    return Bounds(time=timedelta(seconds=time), records=records)
+
+
+A_MINUTE = bounds()
+
+
+def calls_of(shards: FakeShards, planner: Planner, start: Offset, most: Bounds | None = A_MINUTE) -> Mapping[str, int]:
+    """What the plan of one batch costs."""
+    shards.calls.clear()
+    planner.next_end(start, bounds=most)
+    return dict(shards.calls)
+
+
+def a_shard(*arrivals: float, clock: float, **kinds: float) -> FakeShards:
+    shards = FakeShards("a", clock=clock, **kinds)  # type: ignore[arg-type]
+    shards.put("a", *arrivals)
+    return shards
+
+
+def batches(planner: Planner, start: Offset, most: Bounds | None = A_MINUTE) -> list[Offset]:
+    """The ends of all batches behind `start`, while time stands still."""
+    ends = [start]
+    while len(ends) < 2 or ends[-1] is not ends[-2]:
+        ends.append(planner.next_end(ends[-1], bounds=most))
+    return ends[1:-1]
+
+
+def counts(shards: FakeShards, start: Offset, end: Offset) -> dict[str, int]:
+    """How many records of each shard a batch holds, where it holds some."""
+    ends = {s: _index(shards, s, p) for s, p in end.shards.items()}
+    found = {s: ends[s] - _index(shards, s, start.shards.get(s, TrimHorizon())) for s in ends}
+    return {s: count for s, count in found.items() if count}
+
+
+def in_batches(
+    shards: FakeShards, planner: Planner, start: Offset, most: Bounds | None = A_MINUTE
+) -> list[dict[str, int]]:
+    """How many records of each shard each batch holds."""
+    offsets = [start, *batches(planner, start, most)]
+    return [counts(shards, one, other) for one, other in pairwise(offsets)]
+
+
+def _index(shards: FakeShards, shard_id: str, position: Position) -> int:
+    number = last_read(position)
+    if number is None:
+        return len(shards.numbers(shard_id)) if isinstance(position, Closed) else 0
+    return shards.numbers(shard_id).index(number) + 1

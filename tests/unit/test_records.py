@@ -1,0 +1,239 @@
+"""What an executor yields: rows of Arrow, and one receipt behind them."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from hashlib import md5
+from typing import TYPE_CHECKING, Any, cast
+
+import pyarrow as pa
+import pytest
+from pyspark.sql.pandas.types import to_arrow_schema
+
+from event_lake.errors import DataLossError
+from event_lake.kinesis.aggregation import MAGIC
+from event_lake.kinesis.offsets import After, TrimHorizon
+from event_lake.kinesis.ranges import Range
+from event_lake.kinesis.reads import Page, ShardGoneError
+from event_lake.kinesis.records import Hole, batches_of
+from event_lake.kinesis.retries import Calls
+from event_lake.schemas import RECORD
+from unit.fake_shards import T0
+from unit.kpl import aggregated
+
+if TYPE_CHECKING:
+    from event_lake.kinesis.client import KinesisClient
+
+Record = tuple[str, bytes]
+
+
+class Answers:
+    """A shard that answers with `pages` of (partition key, data): record n arrives after n ms, with the number 100 + n.
+
+    `gone`: as if the shard had expired. Every second call is throttled once before it's answered.
+    """
+
+    def __init__(self, *pages: list[Record], gone: bool = False) -> None:
+        self.calls = Calls()
+        self._pages = pages
+        self._gone = gone
+
+    def now(self) -> datetime:
+        return T0
+
+    def iterator(self, *_: object, **__: object) -> str:
+        self.calls.made += 2
+        self.calls.throttled += 1
+        if self._gone:
+            raise ShardGoneError
+        return "0"
+
+    def get_records(self, iterator: str, limit: int = 10_000) -> Page:
+        self.calls.made += 1
+        index = int(iterator)
+        first, page = sum(map(len, self._pages[:index])), self._pages[index]
+        numbers = range(first, first + len(page))
+        return Page(
+            sequence_numbers=[str(100 + n) for n in numbers],
+            arrived=[T0.timestamp() + n / 1000 for n in numbers],
+            partition_keys=[key for key, _ in page],
+            data=[data for _, data in page],
+            next_iterator=str(index + 1),
+            millis_behind=1000 * (len(self._pages) - index - 1),
+            at_tip=index + 1 == len(self._pages),
+        )
+
+    def batches(self, part: Range | Hole | None = None, *, go_on: bool = False) -> Iterator[pa.RecordBatch]:
+        last = 99 + sum(map(len, self._pages))
+        everything = Range("s-0", TrimHorizon(), After(str(last)), T0, timedelta(days=1))
+        client = cast("KinesisClient", self)
+        return batches_of("events", part or everything, client, pytest.fail, go_on_after_loss=go_on)
+
+    def rows(self, part: Range | Hole | None = None, *, go_on: bool = False) -> list[dict[str, Any]]:
+        return pa.Table.from_batches(self.batches(part, go_on=go_on)).to_pylist()
+
+
+def told(rows: list[dict[str, Any]]) -> list[tuple[str, bytes, str, int]]:
+    """Of each record: its partition key, its data, its number, and its place in an aggregate."""
+    found = [row for row in rows if row["receipt"] is None]
+    return [(row["partitionKey"], row["data"], row["sequenceNumber"], row["subSequenceNumber"]) for row in found]
+
+
+def test_a_record_is_a_row_of_the_columns_that_databricks_gives_it() -> None:
+    one, other, _ = Answers([("k", b"one")], [("l", b"two")]).rows()
+    assert one == {
+        "data": b"one",
+        "partitionKey": "k",
+        "stream": "events",
+        "shardId": "s-0",
+        "sequenceNumber": "100",
+        "subSequenceNumber": 0,
+        "approximateArrivalTimestamp": T0,
+        "receipt": None,
+    }
+    assert other == one | {
+        "data": b"two",
+        "partitionKey": "l",
+        "sequenceNumber": "101",
+        "approximateArrivalTimestamp": T0 + timedelta(milliseconds=1),
+    }
+
+
+def test_a_receipt_ends_the_range_and_says_what_was_read() -> None:
+    *_, receipt = Answers(
+        [("k", b"one"), ("k", b"three")], [("k", aggregated(("a", b"x", None), ("b", b"", None)))]
+    ).rows()
+    assert receipt == {
+        "data": None,
+        "partitionKey": None,
+        "stream": "events",
+        "shardId": "s-0",
+        "sequenceNumber": "102",
+        "subSequenceNumber": None,
+        "approximateArrivalTimestamp": T0 + timedelta(milliseconds=2),
+        "receipt": {
+            "records": 3,
+            "user_records": 4,
+            "bytes": 8 + len(aggregated(("a", b"x", None), ("b", b"", None))),
+            "first_sequence_number": "100",
+            "last_sequence_number": "102",
+            "millis_behind": 0,
+            "calls": 4,
+            "throttled": 1,
+            "hole": None,
+        },
+    }
+
+
+def test_every_batch_has_the_schema_that_spark_makes_of_ours() -> None:
+    batches = list(Answers([("k", b"one")], [("k", aggregated(("a", b"x", None)))]).batches())
+    assert [batch.schema for batch in batches] == [to_arrow_schema(RECORD, timezone="UTC")] * 3
+
+
+def test_a_page_is_a_batch_and_never_more_than_10_000_rows() -> None:
+    many = aggregated(*[("k", b"%d" % n, None) for n in range(15_000)])
+    answers = Answers([("k", b"first"), ("k", many), ("k", b"last")], [("k", b"x")] * 3)
+    batches = list(answers.batches())
+    assert [batch.num_rows for batch in batches] == [10_000, 5_002, 3, 1]
+    assert [row["data"] for batch in batches[:2] for row in batch.to_pylist()] == [
+        b"first",
+        *[b"%d" % n for n in range(15_000)],
+        b"last",
+    ]
+
+
+def test_an_aggregates_records_are_rows_of_their_own_with_their_places() -> None:
+    packed = aggregated(("a", b"one", None), ("b", b"two", "5"), ("a", b"", None))
+    assert told(Answers([("k", b"before"), ("ignored", packed), ("l", b"behind")]).rows()) == [
+        ("k", b"before", "100", 0),
+        ("a", b"one", "101", 0),
+        ("b", b"two", "101", 1),
+        ("a", b"", "101", 2),
+        ("l", b"behind", "102", 0),
+    ]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x00",
+        bytes(range(256)),
+        MAGIC,
+        MAGIC + b"no checksum, but as long as one is",
+        MAGIC + b"\xff\xff" + md5(b"\xff\xff").digest(),
+        MAGIC + md5(b"").digest(),
+        b"x" + aggregated(("a", b"x", None)),
+        b"x" * (10 << 20),
+    ],
+    ids=lambda data: f"{data[:8]!r}, {len(data)}",
+)
+def test_bytes_that_are_no_aggregate_are_a_record_as_they_are(data: bytes) -> None:
+    packed = aggregated(("a", b"one", None))
+    assert told(Answers([("k", data)]).rows()) == [("k", data, "100", 0)]
+    beside = told(Answers([("k", data), ("k", packed)]).rows())
+    assert beside == [("k", data, "100", 0), ("a", b"one", "101", 0)]
+
+
+@pytest.mark.parametrize("key", ["東京/🗼", "مفتاح", "a\tb\n", "\x00", "x" * 256])
+def test_every_partition_key_survives(key: str) -> None:
+    answers = Answers([(key, b"plain"), ("k", aggregated((key, b"packed", None)))])
+    assert told(answers.rows()) == [(key, b"plain", "100", 0), (key, b"packed", "101", 0)]
+
+
+def test_an_aggregate_within_an_aggregate_is_split_once() -> None:
+    inner = aggregated(("a", b"one", None))
+    assert told(Answers([("k", aggregated(("b", inner, None)))]).rows()) == [("b", inner, "100", 0)]
+
+
+def test_an_arrival_time_is_exact_to_the_millisecond() -> None:
+    *rows, _ = Answers([("k", b"")] * 10_000).rows()
+    assert [row["approximateArrivalTimestamp"] for row in rows] == [
+        T0 + timedelta(milliseconds=n) for n in range(10_000)
+    ]
+
+
+def test_a_hole_is_a_receipt_of_nothing_read() -> None:
+    hole = Hole("s-7", "s-7 behind 5: expired before 2026-11-21T09:00:00+00:00")
+    assert Answers().rows(hole, go_on=True) == [
+        {
+            "data": None,
+            "partitionKey": None,
+            "stream": "events",
+            "shardId": "s-7",
+            "sequenceNumber": None,
+            "subSequenceNumber": None,
+            "approximateArrivalTimestamp": None,
+            "receipt": {
+                "records": 0,
+                "user_records": 0,
+                "bytes": 0,
+                "first_sequence_number": None,
+                "last_sequence_number": None,
+                "millis_behind": 0,
+                "calls": 0,
+                "throttled": 0,
+                "hole": "s-7 behind 5: expired before 2026-11-21T09:00:00+00:00",
+            },
+        }
+    ]
+
+
+def test_records_that_are_gone_end_the_reading() -> None:
+    with pytest.raises(DataLossError) as lost:
+        Answers([("k", b"x")], gone=True).rows()
+    assert str(lost.value) == (
+        "stream 'events': shard s-0 is gone: records behind TRIM_HORIZON up to 100;"
+        " source.fail_on_data_loss = false goes on without them"
+    )
+
+
+def test_records_that_are_gone_are_named_by_the_receipt_of_a_query_that_goes_on() -> None:
+    (row,) = Answers([("k", b"x")], gone=True).rows(go_on=True)
+    assert row["receipt"]["hole"] == "shard s-0 is gone: records behind TRIM_HORIZON up to 100"
+
+
+def test_what_is_read_beside_a_loss_is_in_the_same_receipt() -> None:
+    part = Range("s-0", After("90"), After("100"), T0 - timedelta(days=2), timedelta(days=1))
+    record, receipt = Answers([("k", b"x")]).rows(part, go_on=True)
+    assert (record["data"], receipt["receipt"]["records"]) == (b"x", 1)
+    assert receipt["receipt"]["hole"] == "records of s-0 behind 90 expired before they were read"
