@@ -1,11 +1,13 @@
 # Two commands do everything: `make demo` and `make test`. Each sets up what it needs the first time.
 PYTHON ?= python3
 BIN := .venv/bin
+# What can go wrong by the Spark it runs on.
+SPARK41_TESTS ?= tests/spark tests/unit/test_source.py tests/integration/test_lake.py tests/integration/test_resharded_stream.py
 
-.PHONY: help setup demo shell test emulators test-fast lint format package bench bench-compare clean
+.PHONY: help setup demo shell test emulators test-fast test-faults test-spark41 lint format package bench bench-compare clean
 
 help: ## Show these targets
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
+	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
 
 setup: ## Make .venv with Spark, Delta and all tools
 	@$(PYTHON) infra/setup_local.py
@@ -26,6 +28,13 @@ emulators:
 
 test-fast: setup ## Run the tests that need no Spark
 	@$(BIN)/python -m pytest tests/unit
+
+test-faults: setup emulators ## Kill the job 20 times in place of 3 (CRASH_SEED=1 chooses the moments)
+	@KILLS=20 $(BIN)/python -m pytest tests/integration/test_crashes.py tests/integration/test_faults.py
+
+test-spark41: emulators ## Run the tests that depend on Spark's version by 4.1, in an environment of its own
+	@$(PYTHON) infra/setup_local.py --spark 4.1
+	@.venv-spark41/bin/python -m pytest $(SPARK41_TESTS)
 
 lint: setup ## Check format, rules and types
 	@$(BIN)/ruff format --check .

@@ -1,8 +1,10 @@
 """Make .venv: Python's packages, and Delta's jars in its Spark, so that it is a cluster of one machine.
 
-Runs on whatever Python there is and needs nothing but its standard library. What is there already stays.
+`--spark 4.1` makes .venv-spark41 instead, which differs in Spark and Delta only. Runs on whatever Python there is and
+needs nothing but its standard library. What is there already stays.
 """
 
+import argparse
 import hashlib
 import os
 import re
@@ -10,13 +12,30 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-VENV = ROOT / ".venv"
 CACHE = ROOT / ".cache"
 LOG = CACHE / "setup.log"
 
-DELTA = "io.delta:delta-spark_4.2_2.13:4.4.0"
+
+class Environment(NamedTuple):
+    """A folder, what pip installs into it, and the Delta that fits its Spark."""
+
+    folder: Path
+    requirements: list
+    delta: str
+
+
+ENVIRONMENTS = {
+    "4.2": Environment(ROOT / ".venv", [".[local,dev]"], "io.delta:delta-spark_4.2_2.13:4.4.0"),
+    # delta-spark 4.3 from PyPI refuses pyspark 4.1.3; that of 4.4 takes it, and calls the jar of 4.3 in the same way.
+    "4.1": Environment(
+        ROOT / ".venv-spark41",
+        [".[dev]", "pyspark==4.1.3", "delta-spark==4.4.0", "rich==15.0.0"],
+        "io.delta:delta-spark_4.1_2.13:4.3.0",
+    ),
+}
 # pyspark has no native Hadoop library, as clusters have: each file and folder would cost a `chmod` process.
 LOCAL_FILES = "com.globalmentor:hadoop-bare-naked-local-fs:0.1.0"
 # Without these, 33 jars come for Delta instead of 2, and shadow Spark's own hadoop-client, jackson and log4j.
@@ -37,20 +56,28 @@ def main():
         sys.exit(
             "setup: Python 3.11 or newer is needed, this is %d.%d; try: make PYTHON=python3.11" % sys.version_info[:2]
         )
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--spark", default="4.2", help="one of " + ", ".join(ENVIRONMENTS))
+    spark = parser.parse_args().spark
+    if spark not in ENVIRONMENTS:
+        sys.exit(f"setup: --spark {spark}: there are only {', '.join(ENVIRONMENTS)}")
+    environment = ENVIRONMENTS[spark]
     check_java()
     CACHE.mkdir(exist_ok=True)
     wanted = hashlib.sha256(
         (ROOT / "setup.py").read_bytes() + Path(__file__).read_bytes() + sys.version.encode()
     ).hexdigest()
-    stamp = VENV / "installed"
+    folder = environment.folder
+    stamp = folder / "installed"
     if stamp.exists() and stamp.read_text() == wanted:
         return
-    print("setup: installing into .venv (the first time this takes minutes)", flush=True)
+    print(f"setup: installing into {folder.name} (the first time this takes minutes)", flush=True)
     # What there is may be half made, or of another Python.
-    logged([sys.executable, "-m", "venv", "--clear", VENV], "can't make .venv; is Python's venv module installed?")
-    install = [VENV / "bin" / "python", "-m", "pip", "install", "--editable", ".[local,dev]"]
+    make = [sys.executable, "-m", "venv", "--clear", folder]
+    logged(make, f"can't make {folder.name}; is Python's venv module installed?")
+    install = [folder / "bin" / "python", "-m", "pip", "install", "--editable", *environment.requirements]
     logged(install, "can't install from PyPI; is there a network?")
-    fetch_jars()
+    fetch_jars(environment)
     stamp.write_text(wanted)
 
 
@@ -68,16 +95,16 @@ def check_java():
         sys.exit(f"setup: {java} is {told.splitlines()[0]}, and Spark 4 needs Java 17 or 21; {wanted}")
 
 
-def fetch_jars():
-    """Put the jars where every session of this environment finds them."""
+def fetch_jars(environment):
+    """Put the jars where every session of `environment` finds them."""
     ivy = CACHE / "ivy"
     shutil.rmtree(ivy / "jars", ignore_errors=True)
-    code = RESOLVE_JARS.format(packages=f"{DELTA},{LOCAL_FILES}", excludes=EXCLUDED, ivy=str(ivy))
+    code = RESOLVE_JARS.format(packages=f"{environment.delta},{LOCAL_FILES}", excludes=EXCLUDED, ivy=str(ivy))
     logged(
-        [VENV / "bin" / "python", "-c", code],
+        [environment.folder / "bin" / "python", "-c", code],
         "can't fetch jars from Maven Central; is there a network?",
     )
-    spark_jars = next(VENV.glob("lib/python*/site-packages/pyspark/jars"))
+    spark_jars = next(environment.folder.glob("lib/python*/site-packages/pyspark/jars"))
     for jar in (ivy / "jars").glob("*.jar"):
         shutil.copy(jar, spark_jars)
 
