@@ -25,7 +25,13 @@ def main() -> int:
     for name, report in (("A", a), ("B", b)):
         machine = report["machine"]
         console.print(f"{name}: {machine['commit']} on {machine['date']} {' '.join(report['set'])}", markup=False)
-    console.print(ratios_of("B/A", a["stations"], b["stations"]))
+    if a["stations"] and b["stations"]:
+        console.print(ratios_of("B/A", a["stations"], b["stations"]))
+    if "source" in a and "source" in b:
+        if a["source"]["scale"] != b["source"]["scale"]:
+            parser.exit(2, f"{parser.prog}: can't be compared: the source was measured at different scales\n")
+        for name in a["source"]["figures"]:
+            console.print(ratios_of("B/A", *({name: r["source"]["figures"].get(name, {})} for r in (a, b))))
     return 0
 
 

@@ -69,7 +69,7 @@ class Usage:
         driver = psutil.Process()
         for process in (driver, *driver.children(recursive=True)):
             try:
-                name, times, peak = process.name(), process.cpu_times(), _peak_memory(process.pid)
+                name, times, peak = process.name(), process.cpu_times(), peak_memory(process.pid)
             except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
                 continue
             is_jvm = name == "java"
@@ -149,7 +149,7 @@ def phases(counted: Sequence[StreamingQueryProgress]) -> dict[str, float]:
     return {name: median(progress.durationMs.get(name, 0) for progress in counted) for name in names}
 
 
-def _peak_memory(pid: int) -> int:
+def peak_memory(pid: int) -> int:
     """VmHWM in bytes; 0 for a process that has ended but isn't gone."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):

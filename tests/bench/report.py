@@ -15,9 +15,9 @@ def table_of(title: str, stations: Mapping[str, Figures]) -> Table:
     table = _columns(title, stations)
     prices = _prices(stations)
     for name in _figure_names(stations):
-        table.add_row(name, *[_number(figures.get(name)) for figures in stations.values()])
+        table.add_row(name, *[number(figures.get(name)) for figures in stations.values()])
         if name == "us/event":
-            table.add_row("  by its own work", *[_number(prices.get(station)) for station in stations])
+            table.add_row("  by its own work", *[number(prices.get(station)) for station in stations])
             table.add_row("  share of the way", *[_share(prices, station, stations) for station in stations])
     return table
 
@@ -58,7 +58,7 @@ def _share(prices: Mapping[str, float], station: str, stations: Mapping[str, Fig
     return f"{prices[station] / stations['raw']['us/event']:.0%}"
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
     if value is None:
         return ""
     return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"

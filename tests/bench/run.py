@@ -1,7 +1,8 @@
-"""Measure the way from Kinesis to the lake, station by station, on two cores and 4 GiB of heap.
+"""Measure the way from Kinesis to the lake, station by station, on two cores and 4 GiB of heap; and its source alone.
 
 The stream is replayed over HTTP from memory; everything behind it is what the jobs run. A station that loses or
 invents an event fails the benchmark. Times of two runs compare only if the machine was quiet in both: compare.py.
+The source alone has targets: a figure that misses its own is printed as missed, and fails nothing.
 """
 
 import argparse
@@ -26,9 +27,12 @@ from figures import Figures
 from load import Load, expected, replayed
 from replay import serve
 from report import table_of
+from source_report import MEASUREMENTS, source_table, targets_of
+from source_session import WrongRecordsError
 from station import STATIONS, Task, WrongResultError, measured
 
 _FOLDER = Path(".bench")
+_SOURCE_WIDTH = 120
 # Its batches cost what they cost whatever is in them: so few events, and more batches for the median.
 _SMALL = Load(events_per_batch=10_000, batches=10, warm_up=5)
 
@@ -38,31 +42,50 @@ def main() -> int:
     full = Load(events_per_batch=args.events_per_batch, batches=args.batches, warm_up=1)
     wanted = {*args.only, "raw"} if "staging" in args.only else set(args.only)
     results: dict[str, Figures] = {}
+    alone: dict[str, Figures] = {}
     _FOLDER.mkdir(exist_ok=True)
     try:
         if others := [name for name in STATIONS if name in wanted - {"small"}]:
             results |= _measured_over(full, others, tuple(args.set))
         if "small" in wanted:
             results |= _measured_over(_SMALL, ["small"], tuple(args.set))
-    except WrongResultError as error:
+        for name in [name for name in MEASUREMENTS if name in wanted]:
+            _say(f"{name}…")
+            alone[name] = MEASUREMENTS[name](args.source_scale)
+    except (WrongResultError, WrongRecordsError) as error:
         print(f"{Path(__file__).name}: {error}", file=sys.stderr)
         return 1
     results = {name: results[name] for name in STATIONS if name in results}
     out = args.out or _FOLDER / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.json"
     parameters = {"full": asdict(full), "small": asdict(_SMALL)}
     report = {"parameters": parameters, "set": args.set, "machine": _machine(), "stations": results}
+    if alone:
+        targets = {name: targets_of(name) for name in alone}
+        report["source"] = {"scale": args.source_scale, "figures": alone, "targets": targets}
     out.write_text(json.dumps(report, indent=2) + "\n")
-    Console().print(table_of(f"{args.events_per_batch:,} events a batch", results))
+    if results:
+        Console().print(table_of(f"{args.events_per_batch:,} events a batch", results))
+    if alone:
+        scaled = "" if args.source_scale == 1 else f", scale {args.source_scale:g}: no measure of the targets"
+        # Wide enough for its longest figure's name, wherever it goes.
+        console = Console(width=max(Console().width, _SOURCE_WIDTH))
+        console.print(source_table(f"the source alone{scaled}", alone))
     print(f"written to {out}")
     return 0
 
 
 def _parsed() -> argparse.Namespace:
+    names = [*STATIONS, *MEASUREMENTS]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events-per-batch", type=int, default=500_000, metavar="N", help="default 500000")
     parser.add_argument("--batches", type=int, default=4, metavar="N", help="that count; one more comes first")
-    parser.add_argument("--only", nargs="+", choices=STATIONS, default=list(STATIONS), metavar="STATION")
+    parser.add_argument(
+        "--only", nargs="+", choices=names, default=names, metavar="NAME", help=f"of {', '.join(names)}"
+    )
     parser.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE", help="as for the jobs")
+    parser.add_argument(
+        "--source-scale", type=float, default=1.0, metavar="X", help="share of the source-… work, for a quick look"
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="default .bench/<time>.json")
     return parser.parse_args()
 

@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 from event_lake import tables
 from event_lake.config import Settings
 from event_lake.config_files import load_settings
-from event_lake.kinesis import source
+from event_lake.kinesis import options, source
 from event_lake.pipelines.build_staging import build_staging
 from event_lake.pipelines.ingest_raw import ingest_raw, raw_rows
 from event_lake.raw.ledger import Totals, totals
@@ -21,7 +21,7 @@ from load import BATCH_SECONDS, SHARDS
 from meter import Mark, Usage, batches, metered
 
 # conf/local.toml is for jobs of a minute. A benchmark asks what a job of hours does, as conf/prod.toml has it.
-_JVM = {"spark.driver.extraJavaOptions": "-XX:+UseParallelGC"}
+JVM = {"spark.driver.extraJavaOptions": "-XX:+UseParallelGC"}
 
 _RAW_TABLES = (tables.RAW_EVENTS, tables.QUARANTINE, tables.LEDGER)
 
@@ -71,7 +71,7 @@ def _settings(task: Task) -> Settings:
         f"lake.root={task.root}",
     )
     settings = load_settings("conf/local.toml", overrides)
-    return replace(settings, spark={**settings.spark, **_JVM})
+    return replace(settings, spark={**settings.spark, **JVM})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +90,7 @@ def _up_to(stage: Callable[[DataFrame, Settings], DataFrame]) -> Station:
 
     def run(spark: SparkSession, settings: Settings) -> None:
         source.register(spark)
-        records = spark.readStream.format(source.FORMAT).options(**source.options_of(settings.source)).load()
+        records = spark.readStream.format(options.FORMAT).options(**options.options_of(settings.source)).load()
         (
             stage(records, settings)
             .writeStream.format("noop")

@@ -1,0 +1,80 @@
+"""What an idle stream of 8 shards costs: CPU seconds of the driver's JVM and of all Python, and API calls."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import psutil
+
+from figures import Figures
+from replay import calls, serve
+from source_replay import Alike, ago, payloads
+from source_session import in_new_process, records, session, source_of
+
+SHARDS = 8
+_WARM_UP_SECONDS = 40
+_HOUR = 3600
+
+
+def idle(scale: float) -> Figures:
+    with serve(lambda: Alike(payloads(100), ago(hours=1), 1, shards=SHARDS)) as endpoint_url:
+        return in_new_process(_measured, endpoint_url, 60 * scale)
+
+
+@dataclass(frozen=True)
+class _Used:
+    """So far: CPU seconds of each process, by its id and whether it's a JVM, and calls."""
+
+    at: float
+    cpu: Mapping[tuple[int, bool], float]
+    calls: int
+
+
+def _measured(endpoint_url: str, seconds: float) -> Figures:
+    with session("source-idle") as (spark, folder):
+        query = (
+            records(spark, source_of(endpoint_url))
+            .writeStream.format("noop")
+            .option("checkpointLocation", str(folder / "noop"))
+            .trigger(processingTime="1 second")
+            .start()
+        )
+        time.sleep(_WARM_UP_SECONDS * min(1, seconds / 60))
+        before = _used(endpoint_url)
+        time.sleep(seconds)
+        after = _used(endpoint_url)
+        assert query.isActive, "it waits for records"
+        query.stop()
+        # What the session takes without a query: the rest is the triggers'.
+        time.sleep(5)
+        before_rest = _used(endpoint_url)
+        time.sleep(seconds / 2)
+        after_rest = _used(endpoint_url)
+    jvm, python = _per_second(before, after, is_jvm=True), _per_second(before, after, is_jvm=False)
+    rest = sum(_per_second(before_rest, after_rest, is_jvm=is_jvm) for is_jvm in (True, False))
+    per_trigger = jvm + python - rest
+    return {
+        "CPU s/hour, 1 s trigger": _HOUR * (jvm + python),
+        "CPU s/hour, 1 s trigger, JVM": _HOUR * jvm,
+        "CPU s/hour, 1 s trigger, Python": _HOUR * python,
+        "CPU s/hour, no query": _HOUR * rest,
+        "CPU ms/trigger": 1000 * per_trigger,
+        "CPU s/hour, 60 s trigger (extrapolated)": _HOUR * (rest + per_trigger / 60),
+        "API calls/s/shard, 1 s trigger": (after.calls - before.calls) / (after.at - before.at) / SHARDS,
+    }
+
+
+def _per_second(before: _Used, after: _Used, *, is_jvm: bool) -> float:
+    """CPU seconds a second of the processes that were there at both times."""
+    used = [seconds - before.cpu[key] for key, seconds in after.cpu.items() if key in before.cpu and key[1] is is_jvm]
+    return sum(used) / (after.at - before.at)
+
+
+def _used(endpoint_url: str) -> _Used:
+    """As of now; not sampled in between, because that costs CPU as well."""
+    driver = psutil.Process()
+    cpu: dict[tuple[int, bool], float] = {}
+    for process in (driver, *driver.children(recursive=True)):
+        times = process.cpu_times()
+        cpu[process.pid, process.name() == "java"] = times.user + times.system
+    return _Used(time.monotonic(), cpu, sum(calls(endpoint_url).values()))

@@ -1,0 +1,94 @@
+"""How much memory reading takes: 2 GiB of the largest records, 10 MiB each, in 4 shards, to a noop sink."""
+
+from math import ceil
+from random import Random
+from threading import Event, Thread
+from time import perf_counter
+from typing import Self
+
+import psutil
+
+from figures import Figures
+from meter import peak_memory
+from replay import serve
+from source_replay import Alike, ago
+from source_session import check, in_new_process, records, session, source_of
+
+SHARDS = 4
+_RECORD_BYTES = 10 * 1024 * 1024
+_TOTAL_BYTES = 2 * 1024**3
+_RECORDS_PER_SECOND = 0.09
+_MIB = 1024 * 1024
+_SAMPLE_SECONDS = 0.2
+
+
+def memory(scale: float) -> Figures:
+    of_a_shard = ceil(_TOTAL_BYTES * scale / SHARDS / _RECORD_BYTES)
+    payload = Random(0).randbytes(_RECORD_BYTES)
+    # A shard takes 1 MB/s, so a record in 10 s or more; the last has arrived just now.
+    first = ago(seconds=of_a_shard / _RECORDS_PER_SECOND)
+    with serve(lambda: Alike([payload] * of_a_shard, first, _RECORDS_PER_SECOND, shards=SHARDS)) as endpoint_url:
+        return in_new_process(_measured, endpoint_url, of_a_shard)
+
+
+class _Peaks:
+    """The highest memory in MiB of each kind of process below this one, sampled from the kernel's own peaks."""
+
+    def __init__(self) -> None:
+        self.mib = dict.fromkeys(("executor's Python worker", "planning process", "JVM"), 0.0)
+        self._done = Event()
+        self._thread = Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._done.wait(_SAMPLE_SECONDS):
+            self.sample()
+
+    def sample(self) -> None:
+        for process in psutil.Process().children(recursive=True):
+            try:
+                kind, peak = _kind(process), peak_memory(process.pid) / _MIB
+            except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
+                continue
+            if kind:
+                self.mib[kind] = max(self.mib[kind], peak)
+
+
+def _kind(process: psutil.Process) -> str | None:
+    command = " ".join(process.cmdline())
+    if process.name() == "java":
+        return "JVM"
+    if "pyspark.daemon" in command:
+        return "executor's Python worker"
+    return "planning process" if "python_streaming_source_runner" in command else None
+
+
+def _measured(endpoint_url: str, of_a_shard: int) -> Figures:
+    with session("source-memory") as (spark, folder), _Peaks() as peaks:
+        begun = perf_counter()
+        query = (
+            records(spark, source_of(endpoint_url))
+            .writeStream.format("noop")
+            .option("checkpointLocation", str(folder / "noop"))
+            .trigger(availableNow=True)
+            .start()
+        )
+        query.awaitTermination()
+        seconds = perf_counter() - begun
+        read = [progress.numInputRows - SHARDS for progress in query.recentProgress if progress.numInputRows]
+        check("records read", sum(read), SHARDS * of_a_shard)
+        peaks.sample()
+    return {
+        "records": sum(read),
+        "GiB": sum(read) * _RECORD_BYTES / 1024**3,
+        "batches": len(read),
+        "s": seconds,
+        **{f"MiB at most, {kind}": mib for kind, mib in peaks.mib.items()},
+    }

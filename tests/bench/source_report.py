@@ -1,0 +1,93 @@
+"""The source alone: its measurements, and its targets beside the figures."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from rich.table import Table
+
+from event_lake.config import Source
+from figures import Figures
+from report import number
+from source_catchup import catch_up
+from source_idle import idle
+from source_latency import end_of_data, put_to_visible
+from source_memory import memory
+from source_planning import planning
+from source_throughput import throughput
+
+# By the name that --only takes; each is told what share of its full work to do.
+MEASUREMENTS: Mapping[str, Callable[[float], Figures]] = {
+    "source-throughput": throughput,
+    "source-planning": planning,
+    "source-catchup": catch_up,
+    "source-idle": idle,
+    "source-visible": put_to_visible,
+    "source-end": end_of_data,
+    "source-memory": memory,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """A figure's bounds."""
+
+    least: float = float("-inf")
+    below: float = float("inf")
+    most: float = float("inf")
+
+    def met(self, value: float) -> bool:
+        return self.least <= value <= self.most and value < self.below
+
+    def __str__(self) -> str:
+        bounds = ((">=", self.least), ("<", self.below), ("<=", self.most))
+        return " ".join(f"{sign} {number(bound)}" for sign, bound in bounds if abs(bound) != float("inf"))
+
+
+_BATCH_SECONDS = Target(most=Source.max_batch_seconds)
+_BATCH_RECORDS = Target(most=Source.max_batch_records)
+_PLANNING = Target(below=3)
+
+TARGETS: Mapping[str, Mapping[str, Target]] = {
+    "source-throughput": {"records/s, 4 shards": Target(least=150_000)},
+    "source-planning": {
+        "s, a day behind, worst of 3": _PLANNING,
+        "s, 100 records/s/shard, worst of 3": _PLANNING,
+        "s, 1000 records/s/shard, worst of 3": _PLANNING,
+        "s, idle, worst of 3": _PLANNING,
+        "API calls/shard, idle": Target(most=1),
+    },
+    "source-catchup": {
+        "largest batch, s of arrivals, 4 shards": _BATCH_SECONDS,
+        "largest batch, records, 4 shards": _BATCH_RECORDS,
+        "largest batch, s of arrivals, 32 shards": _BATCH_SECONDS,
+        "largest batch, records, 32 shards": _BATCH_RECORDS,
+    },
+    "source-end": {"s from last record to end, worst": Target(below=3)},
+    "source-memory": {"MiB at most, executor's Python worker": Target(below=512)},
+}
+
+
+def targets_of(measurement: str) -> dict[str, str]:
+    """The measurement's targets in words, by figure."""
+    return {figure: str(target) for figure, target in TARGETS.get(measurement, {}).items()}
+
+
+def source_table(title: str, results: Mapping[str, Figures]) -> Table:
+    """A row for each figure, with its target where it has one."""
+    table = Table("", title=title)
+    table.add_column("", no_wrap=True)
+    table.add_column("figure", justify="right", no_wrap=True)
+    table.add_column("target", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    for measurement, figures in results.items():
+        for index, (name, value) in enumerate(figures.items()):
+            target = TARGETS.get(measurement, {}).get(name)
+            table.add_row(
+                measurement if index == 0 else "",
+                name,
+                number(value),
+                str(target) if target else "",
+                "" if target is None else "met" if target.met(value) else "missed",
+                end_section=index == len(figures) - 1,
+            )
+    return table

@@ -1,0 +1,72 @@
+"""Records/s from HTTP to a noop sink, by the number of shards; as many records whatever the number."""
+
+from itertools import pairwise
+from statistics import median
+
+from pyspark.sql.streaming.listener import StreamingQueryProgress
+
+from figures import Figures
+from load import BATCH_SECONDS
+from meter import Usage, batch_seconds, batches, metered
+from replay import serve
+from source_replay import Alike, ago, payloads
+from source_session import CORES, check, in_new_process, records, session, source_of
+
+SHARDS = (1, 4, 32, 256)
+# A multiple of 256, so that each shard has as many.
+RECORDS_PER_BATCH = 1600 * 256
+_WARM_UP, _BATCHES = 2, 4
+
+
+def throughput(scale: float) -> Figures:
+    per_batch = round(RECORDS_PER_BATCH * scale / max(SHARDS)) * max(SHARDS)
+    return {
+        f"{name}, {shards} shard{'s' if shards > 1 else ''}": value
+        for shards in SHARDS
+        for name, value in _over(shards, per_batch).items()
+    }
+
+
+def _over(shards: int, per_batch: int) -> Figures:
+    of_a_shard = per_batch // shards * (_WARM_UP + _BATCHES)
+    rate = per_batch / shards / BATCH_SECONDS
+    # The last has arrived just now: searching for it would cost calls that no batch is to blame for.
+    first = ago(seconds=BATCH_SECONDS * (_WARM_UP + _BATCHES) + 1)
+    with serve(lambda: Alike(payloads(of_a_shard), first, rate, shards=shards)) as endpoint_url:
+        return in_new_process(_measured, endpoint_url, shards, of_a_shard)
+
+
+def _measured(endpoint_url: str, shards: int, of_a_shard: int) -> Figures:
+    settings = source_of(endpoint_url)
+    assert settings.max_batch_seconds == BATCH_SECONDS, "else batches are cut elsewhere"
+    with session("source-throughput") as (spark, folder), Usage() as usage:
+        with metered(spark, usage, endpoint_url) as marks:
+            (
+                records(spark, settings)
+                .writeStream.format("noop")
+                .option("checkpointLocation", str(folder / "noop"))
+                .trigger(availableNow=True)
+                .start()
+                .awaitTermination()
+            )
+        check("records read", sum(_records(p, shards) for p in batches(marks)), shards * of_a_shard)
+        first, last = marks[_WARM_UP], marks[-1]
+        counted = batches(marks[_WARM_UP + 1 :])
+        read = sum(_records(progress, shards) for progress in counted)
+        rates = [_records(progress, shards) / batch_seconds(progress) for progress in counted]
+        return {
+            "records/s": median(rates),
+            "records/s/core": median(rates) / CORES,
+            "records/s, best batch": max(rates),
+            "records/batch": read / len(counted),
+            "batches": len(counted),
+            "s/batch of it planning": median(p.durationMs["latestOffset"] for p in counted) / 1000,
+            "CPU us/record, JVM": 1e6 * (last.cpu.jvm - first.cpu.jvm) / read,
+            "CPU us/record, Python": 1e6 * (last.cpu.python - first.cpu.python) / read,
+            # Not on average: the last batch searches for the end of the data.
+            "API calls/batch": median(b.calls - a.calls for a, b in pairwise(marks[_WARM_UP:])),
+        }
+
+
+def _records(progress: StreamingQueryProgress, shards: int) -> int:
+    return progress.numInputRows - shards
