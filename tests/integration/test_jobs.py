@@ -85,7 +85,7 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(flags: list[str], line: str
 def test_a_stream_that_is_not_there_is_one_line_before_spark_starts(kinesis_endpoint: str) -> None:
     code, line = _failed("--set", f"source.endpoint_url={kinesis_endpoint}", "--set", "source.stream=nowhere")
     assert (code, line.count("\n")) == (2, 1)
-    assert line.startswith("ingest_raw.py: UserError: stream 'nowhere': ListShards: ResourceNotFoundException")
+    assert line.startswith("ingest_raw.py: StreamNotFoundError: stream 'nowhere': DescribeStreamSummary: Resource")
 
 
 def _failed(*flags: str) -> tuple[int, str]:

@@ -165,6 +165,12 @@ def test_a_stream_that_is_not_there_is_named_with_what_to_check() -> None:
     assert kinesis.slept == []
 
 
+def test_a_stream_with_the_name_of_a_shard_is_still_a_stream() -> None:
+    answer = refused("ResourceNotFoundException", f"Stream {SHARD} under account 123 not found.")
+    with script(answer) as kinesis, pytest.raises(StreamNotFoundError):
+        kinesis.client.summary()
+
+
 def test_an_iterator_that_expired_is_for_the_caller_to_replace() -> None:
     with script(refused("ExpiredIteratorException")) as kinesis, pytest.raises(IteratorExpiredError):
         kinesis.client.get_records("i")

@@ -77,11 +77,12 @@ def test_every_busy_shard_costs_two_calls_a_batch_while_catching_up() -> None:
     assert calls_of(shards, planner, offset) == {"iterator": 3, "get_records": 3}
 
 
-def test_a_batch_whose_records_may_be_too_many_costs_two_calls_more() -> None:
+@pytest.mark.parametrize("records", [10, 100])
+def test_a_batch_whose_records_may_be_too_many_costs_two_calls_more(records: int) -> None:
     shards = a_shard(*range(3600), clock=3600)
     planner = Planner(shards)
     offset = planner.next_end(beginning("a"), bounds=A_MINUTE)
-    assert calls_of(shards, planner, offset, bounds(60, records=100)) == {"iterator": 2, "get_records": 2}
+    assert calls_of(shards, planner, offset, bounds(60, records)) == {"iterator": 2, "get_records": 2}
 
 
 def test_a_batch_before_a_gap_costs_two_calls_more() -> None:

@@ -126,6 +126,13 @@ def test_beyond_the_retention_the_record_before_is_proof_that_nothing_expired() 
     assert (reading.lost, shards.calls["get_records"]) == ([], 2)
 
 
+def test_a_page_of_recent_records_needs_no_proof() -> None:
+    shards = a_shard(0, 10, *range(1800, 1870, 10), clock=HOUR + 5, retention=2 * HOUR, page_size=3)
+    numbers, reading = shards.numbers("a"), Reading(shards)
+    assert reading.read(After(numbers[0]), numbers[8], retention=HOUR) == [numbers[1:4], numbers[4:7], numbers[7:]]
+    assert (reading.lost, shards.calls["get_records"]) == ([], 3 + 1)
+
+
 def test_records_that_expired_before_the_first_are_told_and_the_rest_is_read() -> None:
     shards = a_shard(*range(0, 100, 10), clock=HOUR + 45, retention=HOUR)
     numbers, reading = shards.numbers("a"), Reading(shards)

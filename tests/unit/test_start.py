@@ -6,8 +6,8 @@ import pytest
 from event_lake.errors import ConfigError
 from event_lake.kinesis.offsets import After, At, Closed, Position, TrimHorizon
 from event_lake.kinesis.shards import Lineage, Shard
-from event_lake.kinesis.start import starting_positions
-from unit.fake_shards import T0
+from event_lake.kinesis.start import refuse_expired, starting_positions
+from unit.fake_shards import T0, FakeShards
 
 NOW = T0 + timedelta(days=3)
 DAY = timedelta(days=1)
@@ -84,3 +84,12 @@ def test_a_position_that_cannot_be_read_is_refused_with_those_that_can() -> None
 
 def test_a_time_in_the_future_is_now_for_a_single_shard_too() -> None:
     assert start({"c": "AT 2030-01-01T00:00:00Z"})["c"] == At(NOW)
+
+
+def test_a_given_record_that_has_expired_is_refused_as_what_came_behind_it_may_have() -> None:
+    shards = FakeShards("a", clock=100, retention=50)
+    shards.put("a", 10, 60)
+    expired, there = shards.numbers("a")
+    refuse_expired({"a": After(there)}, shards)
+    with pytest.raises(ConfigError, match=rf"source[.]start_from = '{expired}': a doesn't hold this record any more"):
+        refuse_expired({"a": After(expired)}, shards)

@@ -84,7 +84,7 @@ class Ends:
     def bounded(self, shard_id: str, start: Open, end: End, cut: datetime, most: int) -> End:
         """`end`, or an earlier one if the range up to `end` holds more than `most` records.
 
-        Exact up to 10,000 records; for more it goes by the rate of the first 1,000 behind `start`.
+        Exact up to 10,000 records, if one answer holds them; else by the rate of the first 1,000 behind `start`.
         """
         number, read = last_read(end.position), last_read(start)
         if number is None or number == read:

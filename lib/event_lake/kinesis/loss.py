@@ -4,7 +4,18 @@ from datetime import datetime, timedelta
 
 from event_lake.errors import DataLossError
 from event_lake.kinesis.cursor import Cursor
-from event_lake.kinesis.offsets import After, Closed, Offset, Position, Summary, TrimHorizon, last_read, to_text
+from event_lake.kinesis.offsets import (
+    After,
+    At,
+    Closed,
+    Offset,
+    Position,
+    Summary,
+    TrimHorizon,
+    instant,
+    last_read,
+    to_text,
+)
 from event_lake.kinesis.reads import Reads, ShardGoneError
 from event_lake.kinesis.shards import Lineage
 
@@ -29,8 +40,8 @@ def positions_past_losses(
 
     Raises DataLossError unless `go_on`: if a shard is gone before it was read to its end, or if records may have
     expired unread. They can't have while less than the retention has gone by since `start.cut`, or while the last
-    record that was read is still there. "earliest" is what a shard still holds: before anything is read, nothing can
-    be lost.
+    record that was read, or one from before the time to start from, is still there. "earliest" is what a shard still
+    holds: before anything is read, nothing can be lost.
     """
     now = reads.now()
     gone = {
@@ -50,15 +61,18 @@ def positions_past_losses(
     }
 
 
-def still_holds(reads: Reads, shard_id: str, record: After) -> bool:
-    """Whether the shard still holds this record, and so all that came behind it."""
-    page = Cursor(reads, shard_id, record, inclusive=True).records(limit=1)
-    return page.sequence_numbers[:1] == [record.sequence_number]
+def holds_all_behind(reads: Reads, shard_id: str, position: At | After) -> bool:
+    """Whether the shard holds the record at `position`, or one from before it, and so all that came behind it."""
+    if isinstance(position, After):
+        page = Cursor(reads, shard_id, position, inclusive=True).records(limit=1)
+        return page.sequence_numbers[:1] == [position.sequence_number]
+    oldest = Cursor(reads, shard_id, TrimHorizon()).records(limit=1).arrived
+    return bool(oldest) and instant(oldest[0]) < position.time
 
 
 def _all_is_there(reads: Reads, shard_id: str, position: Position, edge: datetime) -> bool:
-    if isinstance(position, After):
-        return still_holds(reads, shard_id, position)
+    if isinstance(position, At | After):
+        return holds_all_behind(reads, shard_id, position)
     # A hole that was told isn't told again, until the records have expired that were there at that time.
     return isinstance(position, TrimHorizon) and position.lost_at is not None and position.lost_at >= edge
 

@@ -27,7 +27,7 @@ class Planner:
     """Plans one query's micro-batches. Keeps the iterators of idle shards: make one per query.
 
     Calls per batch and shard: 2 for a busy shard; 1 for an idle one while triggers are less than 4 minutes apart,
-    else 4, and 3 when it wakes with more than 1,000 records. More in these cases: 2 log2(seconds) where a shard's last
+    else 4, and 3 when it wakes with 1,000 records or more. More in these cases: 2 log2(seconds) where a shard's last
     record is far behind; 2 for a batch before a gap; 2 where `bounds.records` may be reached (`Ends.bounded`); 2 per
     unread shard for a batch that closes one. `Topology` has the stream's own.
     Source: Kinesis API reference, GetShardIterator (AT_TIMESTAMP) and GetRecords (Limit, MillisBehindLatest).
@@ -60,13 +60,19 @@ class Planner:
         """The offset behind all that the stream holds now."""
         begin = self._checked(start)
         cut = max(begin.cut, self._reads.now() - TIP_WINDOW)
-        ends: dict[str, Position] = {}
+        first, ends = begin.shards, dict[str, Position]()
         while left := [(s, p) for s, p in begin.shards.items() if s not in ends]:
             found = self._in_parallel(lambda shard: self._tip_of(shard[0], shard[1], cut), left)
             ends |= {shard_id: end for (shard_id, _), end in zip(left, found, strict=True)}
             # Children that weren't listed when their parent was found closed.
             begin = replace(begin, shards=self._topology.grown({**begin.shards, **ends}))
-        return Offset({s: ends[s] for s in begin.shards}, cut, begin.summary)
+        # A parent that was closed a moment later isn't read to its end: its children stay where they begin.
+        reached = {s: first.get(s, TrimHorizon()) for s in begin.shards}
+        seen = set[str]()
+        while new := self._topology.lineage.readable(reached).keys() - seen:
+            reached |= {s: ends[s] for s in new}
+            seen |= new
+        return Offset(reached, cut, begin.summary)
 
     def next_end(self, start: Offset, target: Offset | None = None, bounds: Bounds | None = None) -> Offset:
         """The end of the batch behind `start`: what `bounds` allow, or all there is where that is less.

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from event_lake.errors import ServiceUnavailableError
 from event_lake.kinesis.cursor import Cursor
-from event_lake.kinesis.loss import still_holds
+from event_lake.kinesis.loss import holds_all_behind
 from event_lake.kinesis.offsets import After, At, TrimHorizon, instant, to_text
 from event_lake.kinesis.reads import Page, Reads, ShardGoneError
 
@@ -83,5 +83,5 @@ def _end_early(part: Range, lost: Callable[[str], None], *, may_lack: bool) -> N
 
 
 def _all_is_there(reads: Reads, shard_id: str, before: TrimHorizon | At | After) -> bool:
-    # While the record before is there, nothing behind it has expired; of the oldest there is, nothing was promised.
-    return still_holds(reads, shard_id, before) if isinstance(before, After) else isinstance(before, TrimHorizon)
+    # Of the oldest that there is, nothing was promised.
+    return isinstance(before, TrimHorizon) or holds_all_behind(reads, shard_id, before)

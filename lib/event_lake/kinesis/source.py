@@ -29,7 +29,7 @@ from event_lake.kinesis.options import FORMAT, source_from, unbounded
 from event_lake.kinesis.planner import Bounds, Planner
 from event_lake.kinesis.ranges import Range
 from event_lake.kinesis.records import Hole, batches_of
-from event_lake.kinesis.start import starting_positions
+from event_lake.kinesis.start import refuse_expired, starting_positions
 from event_lake.kinesis.topology import Topology
 from event_lake.schemas import RECORD
 
@@ -116,7 +116,7 @@ class KinesisStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
     def _latest(self, begin: dict[str, Any], limit: ReadLimit | None) -> dict[str, Any]:
         planner = self._planning()
         if "start_from" in begin:
-            return planner.beginning(self._starting_positions).to_json()
+            return self._beginning().to_json()
         offset = Offset.from_json(begin)
         if self._stop_at_tip and self._target is None:
             self._target = planner.tip(offset)
@@ -125,7 +125,7 @@ class KinesisStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
     def _latest_all_at_once(self, begin: dict[str, Any]) -> dict[str, Any]:
         planner = self._planning()
         if "start_from" in begin:
-            beginning = planner.beginning(self._starting_positions)
+            beginning = self._beginning()
             return (beginning if begin["start_from"] == "latest" else planner.tip(beginning)).to_json()
         offset = Offset.from_json(begin)
         end = planner.tip(offset)
@@ -180,6 +180,11 @@ class KinesisStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
     def _starting_positions(self, topology: Topology) -> dict[str, Position]:
         now, retention = self._connected().now(), topology.summary.retention
         return starting_positions(self._source.start_from, topology.lineage, now, retention)
+
+    def _beginning(self) -> Offset:
+        beginning = self._planning().beginning(self._starting_positions)
+        refuse_expired(beginning.shards, self._connected())
+        return beginning
 
     def _begin(self, start: dict[str, Any], finish: Offset) -> Offset:
         if "start_from" not in start:

@@ -1,10 +1,13 @@
-"""Where a query without a checkpoint begins: a position for each shard. Pure."""
+"""Where a query without a checkpoint begins: a position for each shard."""
 
 import json
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from event_lake.config import parse_instant, refuse
-from event_lake.kinesis.offsets import At, Closed, Position, TrimHorizon, from_text
+from event_lake.kinesis.loss import holds_all_behind
+from event_lake.kinesis.offsets import After, At, Closed, Position, TrimHorizon, from_text
+from event_lake.kinesis.reads import Reads
 from event_lake.kinesis.shards import Lineage
 
 
@@ -23,6 +26,18 @@ def starting_positions(start_from: str, lineage: Lineage, now: datetime, retenti
         if time > now - retention:
             position = At(time)
     return dict.fromkeys(lineage.shard_ids, position)
+
+
+def refuse_expired(positions: Mapping[str, Position], reads: Reads) -> None:
+    """Raise ConfigError where a shard doesn't hold the record any more behind which a query is to begin."""
+    for shard_id, position in positions.items():
+        if isinstance(position, After) and not holds_all_behind(reads, shard_id, position):
+            raise refuse(
+                "source.start_from",
+                position.sequence_number,
+                f"{shard_id} doesn't hold this record any more, and what came behind it may have expired too; write"
+                ' "TRIM_HORIZON" to begin with what is left',
+            )
 
 
 def _given(texts: dict[str, str], lineage: Lineage, now: datetime) -> dict[str, Position]:

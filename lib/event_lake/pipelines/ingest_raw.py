@@ -16,7 +16,7 @@ from event_lake.kinesis import options, source
 from event_lake.kinesis.admission import ADMISSION_CONTROL
 from event_lake.kinesis.client import KinesisClient
 from event_lake.kinesis.connectors import CONNECTORS
-from event_lake.kinesis.start import starting_positions
+from event_lake.kinesis.start import refuse_expired, starting_positions
 from event_lake.kinesis.topology import Topology
 from event_lake.raw.dedupe import deduplicated
 from event_lake.raw.ledger import Totals
@@ -62,7 +62,8 @@ def check_stream(settings: Settings, *, until_caught_up: bool = False) -> None:
             return  # The query knows up to where it had read the stream that is gone, and says so.
         raise
     if asked.connector == options.CONNECTOR and not _may_have_begun(settings.lake.root):
-        starting_positions(asked.start_from, topology.lineage, client.now(), topology.summary.retention)
+        begin = starting_positions(asked.start_from, topology.lineage, client.now(), topology.summary.retention)
+        refuse_expired(begin, client)
     # The dedup window runs on our clock: behind a batch from the future, all would be late.
     wrong = abs(client.now() - datetime.now(UTC))
     if wrong > _LARGEST_CLOCK_ERROR:
