@@ -3,6 +3,8 @@
 There a source isn't told where a batch begins, nor how much it may take: the names stand for nothing.
 """
 
+from dataclasses import dataclass
+
 try:
     from pyspark.sql.streaming.datasource import (
         ReadAllAvailable,
@@ -21,8 +23,11 @@ except ImportError:  # Spark 4.1
     class ReadAllAvailable(ReadLimit):  # type: ignore[no-redef]
         """Whatever there is."""
 
+    @dataclass
     class ReadMaxRows(ReadLimit):  # type: ignore[no-redef]
         """So many rows."""
+
+        max_rows: int
 
     class SupportsTriggerAvailableNow:  # type: ignore[no-redef]
         """Can end where it was when the query started."""
