@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
@@ -14,6 +15,8 @@ from event_lake.generator.events import Timeline
 from event_lake.generator.faults import FAULTS, reason_of
 from event_lake.generator.put import RecordPutter, batches
 from event_lake.generator.sequence import EVENT, LATE, RETRY, Record, records
+from event_lake.kinesis import source
+from event_lake.kinesis.options import FORMAT, options_of, unbounded
 from event_lake.pipelines.build_staging import build_staging
 from event_lake.pipelines.ingest_raw import ingest_raw
 from event_lake.raw.ledger import Totals
@@ -98,3 +101,16 @@ def _assert_lake_holds(spark: SparkSession, settings: Settings, sent: list[Recor
 
 def _table(spark: SparkSession, settings: Settings, table: tables.Table):
     return spark.read.format("delta").load(table.path(settings.lake.root))
+
+
+def test_a_progress_event_tells_each_shards_receipt(spark: SparkSession, stream: Stream, tmp_path: Path) -> None:
+    stream.put(b"1", b"22")
+    source.register(spark)
+    told = unbounded(options_of(stream.settings("lake").source))
+    records = source.observed(spark.readStream.format(FORMAT).options(**told).load())
+    writing = records.writeStream.format("noop").option("checkpointLocation", str(tmp_path))
+    query = writing.trigger(availableNow=True).start()
+    assert query.awaitTermination(60)
+    [shard] = [shard for progress in query.recentProgress for shard in progress.observedMetrics["kinesis"]["shards"]]
+    expected = {"records": 2, "user_records": 2, "bytes": 3, "millis_behind": 0, "throttled": 0, "hole": None}
+    assert {name: shard[name] for name in expected} == expected
