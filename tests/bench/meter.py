@@ -32,15 +32,11 @@ class Cpu:
     jvm: float
 
 
-class Usage:
-    """CPU and peak memory of this process' JVM and of all Python processes, sampled while it is entered. Linux only.
+class Sampled:
+    """Calls its `sample` every so many seconds, from a thread of its own, while it is entered."""
 
-    A process that ends between two samples is counted up to the first of them.
-    """
-
-    def __init__(self) -> None:
-        self._cpu: dict[tuple[int, bool], float] = {}
-        self.peak_jvm = self.peak_worker = 0
+    def __init__(self, every_seconds: float) -> None:
+        self._every_seconds = every_seconds
         self._done = Event()
         self._thread = Thread(target=self._run, daemon=True)
 
@@ -52,20 +48,36 @@ class Usage:
         self._done.set()
         self._thread.join()
 
+    def sample(self) -> None:
+        """Look at the processes now."""
+        raise NotImplementedError
+
+    def _run(self) -> None:
+        while not self._done.wait(self._every_seconds):
+            self.sample()
+
+
+class Usage(Sampled):
+    """CPU and peak memory of this process' JVM and of all Python processes, sampled while it is entered. Linux only.
+
+    A process that ends between two samples is counted up to the first of them.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(_SAMPLE_SECONDS)
+        self._cpu: dict[tuple[int, bool], float] = {}
+        self.peak_jvm = self.peak_worker = 0
+
     def cpu(self) -> Cpu:
         """As of now."""
-        self._sample()
+        self.sample()
         used = list(self._cpu.items())
         return Cpu(
             python=sum(seconds for (_, is_jvm), seconds in used if not is_jvm),
             jvm=sum(seconds for (_, is_jvm), seconds in used if is_jvm),
         )
 
-    def _run(self) -> None:
-        while not self._done.wait(_SAMPLE_SECONDS):
-            self._sample()
-
-    def _sample(self) -> None:
+    def sample(self) -> None:
         driver = psutil.Process()
         for process in (driver, *driver.children(recursive=True)):
             try:

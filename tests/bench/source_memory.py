@@ -2,14 +2,12 @@
 
 from math import ceil
 from random import Random
-from threading import Event, Thread
 from time import perf_counter
-from typing import Self
 
 import psutil
 
 from figures import Figures
-from meter import peak_memory
+from meter import Sampled, peak_memory
 from replay import serve
 from source_replay import Alike, ago
 from source_session import check, in_new_process, records, session, source_of
@@ -31,25 +29,12 @@ def memory(scale: float) -> Figures:
         return in_new_process(_measured, endpoint_url, of_a_shard)
 
 
-class _Peaks:
+class _Peaks(Sampled):
     """The highest memory in MiB of each kind of process below this one, sampled from the kernel's own peaks."""
 
     def __init__(self) -> None:
+        super().__init__(_SAMPLE_SECONDS)
         self.mib = dict.fromkeys(("executor's Python worker", "planning process", "JVM"), 0.0)
-        self._done = Event()
-        self._thread = Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._done.wait(_SAMPLE_SECONDS):
-            self.sample()
 
     def sample(self) -> None:
         for process in psutil.Process().children(recursive=True):

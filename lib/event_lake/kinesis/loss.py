@@ -13,8 +13,7 @@ from event_lake.kinesis.offsets import (
     Summary,
     TrimHorizon,
     instant,
-    last_read,
-    to_text,
+    place_of,
 )
 from event_lake.kinesis.reads import Reads, ShardGoneError
 from event_lake.kinesis.shards import Lineage
@@ -88,18 +87,14 @@ def _is_gone(reads: Reads, shard_id: str, position: Position) -> bool:
 
 
 def _told(start: Offset, gone: set[str], expired: set[str], edge: datetime) -> str:
-    told = [f"shard {s} is gone, which was read up to {_place(start.shards[s])}" for s in sorted(gone)]
+    told = [f"shard {s} is gone, which was read up to {place_of(start.shards[s])}" for s in sorted(gone)]
     told += [
-        f"records of {s} behind {_place(start.shards[s])} that arrived from {start.cut.isoformat()} to"
+        f"records of {s} behind {place_of(start.shards[s])} that arrived from {start.cut.isoformat()} to"
         f" {edge.isoformat()} may have expired unread"
         for s in sorted(expired)
     ]
     return f"{'; '.join(told)}; {_WAY_OUT}"
 
 
-def _place(position: Position) -> str:
-    return last_read(position) or to_text(position)
-
-
 def _shown(offset: Offset) -> str:
-    return ", ".join(f"{s} {_place(p)}" for s, p in sorted(offset.shards.items()))
+    return ", ".join(f"{s} {place_of(p)}" for s, p in sorted(offset.shards.items()))

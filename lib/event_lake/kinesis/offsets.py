@@ -110,6 +110,11 @@ def last_read(position: Position) -> str | None:
     return None
 
 
+def lost_at(position: Position | None) -> datetime | None:
+    """When records before `position` were found lost, where they were."""
+    return position.lost_at if isinstance(position, TrimHorizon | Closed) else None
+
+
 def earlier(end: Position, bound: Position) -> Position:
     """The one that comes first; a `bound` without a sequence number is where the query began."""
     number, most = last_read(end), last_read(bound)
@@ -157,6 +162,11 @@ def from_text(text: str) -> Position:
         case _:
             raise ValueError(f"{text!r} is no position in a shard")
     return position
+
+
+def place_of(position: Position) -> str:
+    """A position as an error names it: by the last record before it, where one was read."""
+    return last_read(position) or to_text(position)
 
 
 def _lost(time: datetime | None) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from event_lake.kinesis.ends import MOST_PER_SECOND, TIP_WINDOW, End, Ends, Open
 from event_lake.kinesis.loss import positions_past_losses, refuse_another
-from event_lake.kinesis.offsets import Closed, Offset, Position, TrimHorizon, earlier, last_read
+from event_lake.kinesis.offsets import Closed, Offset, Position, TrimHorizon, earlier, last_read, lost_at
 from event_lake.kinesis.reads import Reads
 from event_lake.kinesis.topology import Topology
 
@@ -83,7 +83,7 @@ class Planner:
         """
         begin = self._quiet if self._quiet is not None and self._quiet.shards == start.shards else start
         begin = self._checked(begin)
-        holes = {s for s, position in begin.shards.items() if _lost_at(position) != _lost_at(start.shards.get(s))}
+        holes = {s for s, position in begin.shards.items() if lost_at(position) != lost_at(start.shards.get(s))}
         if holes:
             return replace(begin, cut=self._first_arrival(begin.shards))
         end = self._end_behind(begin, target, bounds)
@@ -201,7 +201,3 @@ def _share(start: Offset, cut: datetime, bounds: Bounds | None) -> int | None:
 
 def _closes_emptily(start: Position, end: Position) -> bool:
     return isinstance(end, Closed) and last_read(start) == last_read(end)
-
-
-def _lost_at(position: Position | None) -> datetime | None:
-    return position.lost_at if isinstance(position, TrimHorizon | Closed) else None

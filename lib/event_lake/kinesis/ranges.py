@@ -54,7 +54,7 @@ def pages_of(part: Range, reads: Reads, sleep: Callable[[float], None], lost: Ca
             lost(f"records of {part.shard_id} behind {to_text(before)} expired before they were read")
             arrived = reads.now()
         numbers = page.sequence_numbers
-        head = page.part(0, bisect_right(numbers, int(part.end.sequence_number), key=int))
+        head = page.head(bisect_right(numbers, int(part.end.sequence_number), key=int))
         if head.sequence_numbers:
             yield head
             limit = min(limit * _GROWTH, _LARGEST_LIMIT)

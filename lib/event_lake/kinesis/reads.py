@@ -34,14 +34,14 @@ class Page:
     millis_behind: int
     at_tip: bool
 
-    def part(self, begin: int, end: int) -> "Page":
-        """The same answer with its records from `begin` up to `end` only."""
+    def head(self, count: int) -> "Page":
+        """The same answer with its first `count` records only."""
         return replace(
             self,
-            sequence_numbers=self.sequence_numbers[begin:end],
-            arrived=self.arrived[begin:end],
-            partition_keys=self.partition_keys[begin:end],
-            data=self.data[begin:end],
+            sequence_numbers=self.sequence_numbers[:count],
+            arrived=self.arrived[:count],
+            partition_keys=self.partition_keys[:count],
+            data=self.data[:count],
         )
 
 

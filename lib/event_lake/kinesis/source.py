@@ -24,7 +24,7 @@ from event_lake.config import Source
 from event_lake.errors import DataLossError, StreamNotFoundError
 from event_lake.kinesis.admission import ReadAllAvailable, ReadLimit, ReadMaxRows, SupportsTriggerAvailableNow
 from event_lake.kinesis.client import KinesisClient
-from event_lake.kinesis.offsets import After, Closed, Offset, Position, TrimHorizon, last_read, to_text
+from event_lake.kinesis.offsets import After, Closed, Offset, Position, TrimHorizon, last_read, lost_at, place_of
 from event_lake.kinesis.options import FORMAT, source_from, unbounded
 from event_lake.kinesis.planner import Bounds, Planner
 from event_lake.kinesis.ranges import Range
@@ -58,7 +58,7 @@ class KinesisDataSource(DataSource):
     """Records of one stream. Every (shard, batch) ends with one row whose `receipt` says what was read.
 
     A receipt's row has null `data`; a record's row has a null `receipt`. The records in KPL aggregates are rows of
-    their own. Options: `options_of` above. Reads by polling: enhanced fan-out isn't supported.
+    their own. Options: `options.options_of`. Reads by polling: enhanced fan-out isn't supported.
     """
 
     @classmethod
@@ -194,11 +194,11 @@ class KinesisStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
         return Offset(self._planning().resolved(self._starting_positions), finish.cut, finish.summary)
 
     @contextmanager
-    def _naming_what_is_gone(self, begin: dict[str, Any] | None) -> Iterator[None]:
+    def _naming_what_is_gone(self, begin: dict[str, Any]) -> Iterator[None]:
         try:
             yield
         except StreamNotFoundError as error:
-            if begin is None or "shards" not in begin:
+            if "start_from" in begin:
                 raise
             read = ", ".join(f"{shard_id} {position}" for shard_id, position in begin["shards"].items())
             raise DataLossError(f"{error}; it was read up to {read}: what came behind is gone") from error
@@ -211,8 +211,7 @@ def _part(shard_id: str, begin: Offset, finish: Offset) -> Range | Hole | None:
     if last is not None and last != last_read(start):
         assert not isinstance(start, Closed), "nothing is behind the end of a closed shard"
         return Range(shard_id, start, After(last), begin.cut, finish.summary.retention)
-    lost_at = end.lost_at if isinstance(end, TrimHorizon | Closed) else None
-    if lost_at is not None and end != start:
-        place = last_read(start) or to_text(start)
-        return Hole(shard_id, f"{shard_id} behind {place}: expired before {lost_at.isoformat()}")
+    lost = lost_at(end)
+    if lost is not None and end != start:
+        return Hole(shard_id, f"{shard_id} behind {place_of(start)}: expired before {lost.isoformat()}")
     return None

@@ -29,10 +29,10 @@ class Topology:
 
     def look(self) -> None:
         """Ask the stream again, where the last answers are old. Raises StreamNotFoundError."""
-        now = self._reads.now()
-        if self._looked is None or now - self._looked >= _LOOK_AGAIN:
+        if self._looked is None or self._reads.now() - self._looked >= _LOOK_AGAIN:
+            # Any answer tells the time: before the first, `now` would have to ask for one of its own.
             self.summary: Summary = self._reads.summary()
-            self._looked = now
+            self._looked = self._reads.now()
             self._list()
 
     def grown(self, positions: Mapping[str, Position], *, after_a_close: bool = False) -> dict[str, Position]:
