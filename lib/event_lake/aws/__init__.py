@@ -1,0 +1,1 @@
+"""AWS services other than Kinesis, each behind one module."""

@@ -1,0 +1,69 @@
+"""A lease's record in memory, and a clock that moves only where somebody sleeps."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from event_lake.errors import ServiceUnavailableError
+
+OUTAGE = ServiceUnavailableError("lake there: PutObject: timeout")
+
+
+@dataclass
+class FakeStore:
+    """A record in memory. `before` and `after` a write: what happens then, an error to raise included."""
+
+    lake: str = "there"
+    record: tuple[bytes, str] | None = None
+    writes: int = 0
+    before: Callable[[], None] = lambda: None
+    after: Callable[[], None] = lambda: None
+
+    def read(self) -> tuple[bytes, str] | None:
+        return self.record
+
+    def create(self, content: bytes) -> str | None:
+        return self._write(None, content)
+
+    def replace(self, version: str, content: bytes) -> str | None:
+        return self._write(version, content)
+
+    def _write(self, expected: str | None, content: bytes) -> str | None:
+        self.before()
+        if (self.record[1] if self.record else None) != expected:
+            return None
+        self.writes += 1
+        self.record = content, str(self.writes)
+        self.after()
+        return str(self.writes)
+
+    @property
+    def told(self) -> Any:
+        assert self.record
+        return json.loads(self.record[0])
+
+
+def raising(error: Exception, times: int = 1) -> Callable[[], None]:
+    """Raises `error` the first `times` that it's called."""
+    left = [error] * times
+
+    def call() -> None:
+        if left:
+            raise left.pop()
+
+    return call
+
+
+@dataclass
+class Clock:
+    """Moves only by sleeping; `then`: what happens while somebody sleeps."""
+
+    now: float = 1000.0
+    slept: list[float] = field(default_factory=list)
+    then: Callable[[], None] = lambda: None
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+        self.then()
