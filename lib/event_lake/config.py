@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from string import ascii_letters, digits
 from urllib.parse import urlsplit
 
 from event_lake.errors import ConfigError
@@ -17,6 +18,23 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _YEAR_SECONDS = 365 * 24 * 3600
 _MOST_RECORDS = 1_000_000_000
 _CONNECTORS = ("event_lake", "aws-kinesis", "kinesis")
+_SAFE_EXTRAS = "_.-+@~!$,()"
+_LETTERS_AND_DIGITS = set(ascii_letters + digits)
+_SAFE_IN_NAMES = _LETTERS_AND_DIGITS | set(_SAFE_EXTRAS)
+_CHOICES = {
+    "dedup_on": ("event_uuid", "event_uuid+payload"),
+    "compression": ("none", "auto"),
+    "payload_split": ("none", "lines"),
+}
+_BOUNDS = {
+    "max_payload_bytes": (1, 128 * 1024 * 1024),
+    "max_depth": (1, 1_000),
+    "max_name_parts": (1, 100),
+    "max_name_part_length": (1, 200),
+    # In seconds: from the year 2001 on, up to which no number of milliseconds can be meant.
+    "milliseconds_from": (1_000_000_000, 1_000_000_000_000),
+    "max_event_types": (1, 10_000),
+}
 _LOOKS_SECRET = re.compile(r"secret|password|passwd|token|credential|access[._-]?key", re.IGNORECASE)
 
 
@@ -120,8 +138,42 @@ class Raw:
 
     trigger_interval: timedelta = timedelta(minutes=1)
     dedup_window: timedelta = timedelta(hours=1)
+    dedup_on: str = "event_uuid"
+    compression: str = "none"
+    payload_split: str = "none"
+    max_payload_bytes: int = 10 * 1024 * 1024
+    max_depth: int = 100
+    max_name_parts: int = 8
+    max_name_part_length: int = 100
+    name_characters: str = "_.-"
+    milliseconds_from: int = 100_000_000_000
     max_future: timedelta = timedelta(minutes=5)
     max_age: timedelta = timedelta(days=30)
+    max_event_types: int = 500
+    event_types: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for key, known in _CHOICES.items():
+            value = getattr(self, key)
+            if value not in known:
+                raise refuse(f"raw.{key}", value, f"not known; write one of {', '.join(known)}")
+        for key, (least, most) in _BOUNDS.items():
+            value = getattr(self, key)
+            if not least <= value <= most:
+                raise refuse(f"raw.{key}", value, f"must be {least:,} to {most:,}")
+        if unsafe := sorted(set(self.name_characters) - _SAFE_IN_NAMES):
+            raise refuse(
+                "raw.name_characters",
+                self.name_characters,
+                f"{''.join(unsafe)!r} can't stand in a folder's name everywhere; there may be {_SAFE_EXTRAS}",
+            )
+        for name in self.event_types:
+            self._check_event_type(name)
+
+    def _check_event_type(self, name: str) -> None:
+        allowed = _LETTERS_AND_DIGITS | set(self.name_characters)
+        if not 1 <= len(name) <= self.max_name_part_length or not set(name) <= allowed or name.startswith("__"):
+            raise refuse("raw.event_types", name, "no event's name can begin with it, see raw.name_characters")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +188,23 @@ class Staging:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Progress:
+    """Where a running job tells what it does."""
+
+    log: str = "auto"
+    cloudwatch_namespace: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.log not in ("auto", "text", "json"):
+            raise refuse("progress.log", self.log, "not known; write one of auto, text, json")
+        namespace = self.cloudwatch_namespace
+        if namespace is not None and (
+            not re.fullmatch(r"[0-9A-Za-z.\-_/#:]{1,255}", namespace) or namespace.startswith("AWS/")
+        ):
+            raise refuse("progress.cloudwatch_namespace", namespace, 'no namespace; write it like "EventLake"')
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """All of it. `spark` holds Spark's own settings, handed on as they are."""
 
@@ -143,9 +212,18 @@ class Settings:
     lake: Lake
     raw: Raw = field(default_factory=Raw)
     staging: Staging = field(default_factory=Staging)
+    progress: Progress = field(default_factory=Progress)
     spark: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def has_receipts(self) -> bool:
+        """Whether the source says what it read: only our own does."""
+        return self.source.connector == "event_lake"
+
     def __post_init__(self) -> None:
+        for key in ("compression", "payload_split"):
+            if not self.has_receipts and getattr(self.raw, key) != "none":
+                raise refuse(f"raw.{key}", getattr(self.raw, key), 'needs source.connector = "event_lake"')
         for key in self.spark:
             if not key.startswith("spark."):
                 raise ConfigError(f'spark."{key}": not a Spark setting; its name starts with "spark."')

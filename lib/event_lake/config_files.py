@@ -100,6 +100,10 @@ def _typed(key: str, value: object, hint: Any) -> object:
         return parse_duration(key, value)
     if hint == Mapping[str, str]:
         return _strings(key, value)
+    if hint == tuple[str, ...]:
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise refuse(key, value, 'not a list of strings; write it like ["lesson", "payment"]')
+        return tuple(value)
     if hint is str and isinstance(value, date):
         return value.isoformat()  # TOML has dates of its own; ours are text
     wanted = get_args(hint)[0] if isinstance(hint, UnionType) else hint

@@ -11,11 +11,15 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-# What was read of a shard in one batch: `records` are Kinesis', `user_records` what they hold after KPL aggregates are
-# split, `bytes` of data, `millis_behind` the distance to the tip at the time of reading, `calls` to Kinesis and
-# `throttled` of them, `hole` what expired unread (null without one).
+# What was read of a shard in one batch: `start` is the position it was read behind, as in the offset log (a sequence
+# number, "TRIM_HORIZON", maybe with "LOST" and a time, or "AT" and a time); `last_sequence_number` is where the range
+# ends, and where the shard's next one starts, also if what lies there expired; it's null if a hole is all there is.
+# `records` are Kinesis', `user_records` the rows that they became (KPL aggregates, and lines where asked, are split),
+# `bytes` of data, `millis_behind` the distance to the tip at the time of reading, `calls` to Kinesis and `throttled`
+# of them, `hole` what expired unread (null without one).
 RECEIPT = (
     StructType()
+    .add("start", StringType())
     .add("records", LongType())
     .add("user_records", LongType())
     .add("bytes", LongType())
@@ -26,8 +30,8 @@ RECEIPT = (
     .add("throttled", LongType())
     .add("hole", StringType())
 )
-# What the Kinesis source gives: Databricks' columns for Kinesis, a user record's place in its KPL aggregate, and the
-# receipt that ends each shard's range.
+# What the Kinesis source gives: Databricks' columns for Kinesis, a user record's place in its Kinesis record, the
+# `content` of `data` where it was compressed (else null), and the receipt that ends each shard's range.
 RECORD = (
     StructType()
     .add("data", BinaryType())
@@ -37,6 +41,7 @@ RECORD = (
     .add("sequenceNumber", StringType())
     .add("subSequenceNumber", LongType())
     .add("approximateArrivalTimestamp", TimestampType())
+    .add("content", BinaryType())
     .add("receipt", RECEIPT)
 )
 
@@ -61,6 +66,7 @@ EVENT = StructType(
         .add("created_at", DoubleType())
         .add("created_datetime", TimestampType())
         .add("event_type", StringType())
+        .add("true_event_type", StringType())
         .add("event_subtype", StringType())
         .add("payload", StringType())
         .add("date", DateType()),
@@ -81,11 +87,15 @@ QUARANTINE = StructType(
     ]
 )
 
+# One shard of one batch. `start` as in the receipt; the next row of the shard starts at this one's
+# `last_sequence_number`. Where a query began there is a row for each shard with nothing but its `start`. The batch read
+# all shards up to the arrival time `read_until` at least.
 LEDGER = (
     StructType()
     .add("stream", StringType())
     .add("shard_id", StringType())
     .add("batch_id", LongType())
+    .add("start", StringType())
     .add("first_sequence_number", StringType())
     .add("last_sequence_number", StringType())
     .add("read", LongType())
@@ -95,6 +105,10 @@ LEDGER = (
     .add("bytes", LongType())
     .add("lag_ms", LongType())
     .add("hole", StringType())
+    .add("read_until", TimestampType())
     .add("ingested_at", TimestampType())
     .add("date", DateType())
 )
+
+# The types that have partitions of their own in raw/events, in the order in which they came.
+EVENT_TYPE = StructType().add("event_type", StringType()).add("batch_id", LongType())

@@ -76,7 +76,7 @@ def refusal(connector: str, **settings: Any) -> str:
 def test_a_connectors_record_has_our_columns_and_no_receipt(spark: SparkSession, connector: str) -> None:
     schema, row, shard_id = GIVEN[connector]
     found = CONNECTORS[connector].records(spark.createDataFrame([row], schema))
-    expected = (b"\x00\xff", "key", "events", shard_id, NUMBER, 0, ARRIVED, None)
+    expected = (b"\x00\xff", "key", "events", shard_id, NUMBER, 0, ARRIVED, None, None)
     assert_df_equality(found, spark.createDataFrame([expected], RECORD), ignore_nullable=True)
 
 

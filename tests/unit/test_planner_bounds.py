@@ -2,6 +2,8 @@
 
 import pytest
 
+from event_lake.kinesis.ends import End, Ends
+from event_lake.kinesis.offsets import After, TrimHorizon, instant
 from event_lake.kinesis.planner import Planner
 from unit.fake_shards import FakeShards
 from unit.planning import a_shard, beginning, bounds, counts, in_batches
@@ -74,3 +76,10 @@ def test_a_bound_that_cannot_be_reached_costs_nothing() -> None:
 def test_without_bounds_a_batch_takes_more_than_10_000() -> None:
     shards = a_shard(*[5.0] * 25_000, clock=3600)
     assert in_batches(shards, Planner(shards), beginning("a"), None) == [{"a": 25_000}]
+
+
+def test_a_range_that_expired_since_its_end_was_found_keeps_that_end() -> None:
+    shards = a_shard(1, 2, 3, clock=3600)
+    end = End(After(shards.numbers("a")[-1]))
+    shards.trim("a", 3)
+    assert Ends(shards).bounded("a", TrimHorizon(), end, instant(60), 1) == end

@@ -1,17 +1,17 @@
 """What an executor yields: rows of Arrow, and one receipt behind them."""
 
+import gzip
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from hashlib import md5
 from typing import TYPE_CHECKING, Any, cast
 
 import pyarrow as pa
 import pytest
 from pyspark.sql.pandas.types import to_arrow_schema
 
+from event_lake.config import Raw, Source
 from event_lake.errors import DataLossError
-from event_lake.kinesis.aggregation import MAGIC
-from event_lake.kinesis.offsets import After, TrimHorizon
+from event_lake.kinesis.offsets import After, At, TrimHorizon
 from event_lake.kinesis.ranges import Range
 from event_lake.kinesis.reads import Page, ShardGoneError
 from event_lake.kinesis.records import Hole, batches_of
@@ -62,14 +62,16 @@ class Answers:
             at_tip=index + 1 == len(self._pages),
         )
 
-    def batches(self, part: Range | Hole | None = None, *, go_on: bool = False) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self, part: Range | Hole | None = None, *, raw: Raw | None = None, go_on: bool = False
+    ) -> Iterator[pa.RecordBatch]:
         last = 99 + sum(map(len, self._pages))
         everything = Range("s-0", TrimHorizon(), After(str(last)), T0, timedelta(days=1))
-        client = cast("KinesisClient", self)
-        return batches_of("events", part or everything, client, pytest.fail, go_on_after_loss=go_on)
+        source, client = Source(stream="events", fail_on_data_loss=not go_on), cast("KinesisClient", self)
+        return batches_of(source, raw or Raw(), part or everything, client, pytest.fail)
 
-    def rows(self, part: Range | Hole | None = None, *, go_on: bool = False) -> list[dict[str, Any]]:
-        return pa.Table.from_batches(self.batches(part, go_on=go_on)).to_pylist()
+    def rows(self, part: Range | Hole | None = None, **asked: Any) -> list[dict[str, Any]]:
+        return pa.Table.from_batches(self.batches(part, **asked)).to_pylist()
 
 
 def told(rows: list[dict[str, Any]]) -> list[tuple[str, bytes, str, int]]:
@@ -88,6 +90,7 @@ def test_a_record_is_a_row_of_the_columns_that_databricks_gives_it() -> None:
         "sequenceNumber": "100",
         "subSequenceNumber": 0,
         "approximateArrivalTimestamp": T0,
+        "content": None,
         "receipt": None,
     }
     assert other == one | {
@@ -110,7 +113,9 @@ def test_a_receipt_ends_the_range_and_says_what_was_read() -> None:
         "sequenceNumber": "102",
         "subSequenceNumber": None,
         "approximateArrivalTimestamp": T0 + timedelta(milliseconds=2),
+        "content": None,
         "receipt": {
+            "start": "TRIM_HORIZON",
             "records": 3,
             "user_records": 4,
             "bytes": 8 + len(aggregated(("a", b"x", None), ("b", b"", None))),
@@ -124,21 +129,45 @@ def test_a_receipt_ends_the_range_and_says_what_was_read() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("start", "text"),
+    [
+        (TrimHorizon(), "TRIM_HORIZON"),
+        (TrimHorizon(T0), "TRIM_HORIZON LOST 2026-11-21T00:00:00+00:00"),
+        (At(T0 + timedelta(milliseconds=5)), "AT 2026-11-21T00:00:00.005000+00:00"),
+        (After("99"), "99"),
+    ],
+)
+def test_a_receipt_says_behind_which_position_its_range_was_read(start: TrimHorizon | At | After, text: str) -> None:
+    *_, row = Answers([("k", b"x")]).rows(Range("s-0", start, After("100"), T0, timedelta(days=1)))
+    assert (row["receipt"]["start"], row["receipt"]["last_sequence_number"]) == (text, "100")
+
+
 def test_every_batch_has_the_schema_that_spark_makes_of_ours() -> None:
     batches = list(Answers([("k", b"one")], [("k", aggregated(("a", b"x", None)))]).batches())
     assert [batch.schema for batch in batches] == [to_arrow_schema(RECORD, timezone="UTC")] * 3
 
 
+def sizes(answers: Answers, raw: Raw) -> list[int]:
+    """The rows of each batch, the receipt's aside."""
+    return [batch.num_rows for batch in answers.batches(raw=raw)][:-1]
+
+
 def test_a_page_is_a_batch_and_never_more_than_10_000_rows() -> None:
     many = aggregated(*[("k", b"%d" % n, None) for n in range(15_000)])
     answers = Answers([("k", b"first"), ("k", many), ("k", b"last")], [("k", b"x")] * 3)
-    batches = list(answers.batches())
-    assert [batch.num_rows for batch in batches] == [10_000, 5_002, 3, 1]
-    assert [row["data"] for batch in batches[:2] for row in batch.to_pylist()] == [
-        b"first",
-        *[b"%d" % n for n in range(15_000)],
-        b"last",
-    ]
+    assert sizes(answers, Raw()) == [10_000, 5_002, 3]
+    numbers = [b"%d" % n for n in range(15_000)]
+    assert [data for _, data, _, _ in told(answers.rows())] == [b"first", *numbers, b"last", *[b"x"] * 3]
+    in_lines = Answers([("k", b"1\n2\n3"), ("k", b"1\n" * 19_998)])
+    assert sizes(in_lines, Raw(payload_split="lines")) == [10_000, 10_000, 1]
+
+
+def test_a_batch_has_64_mib_at_most_or_one_row() -> None:
+    mebibyte = gzip.compress(bytes(1 << 20))
+    assert sizes(Answers([("k", mebibyte)] * 70), Raw(compression="auto")) == [63, 7]
+    patient = Raw(compression="auto", max_payload_bytes=100 << 20)
+    assert sizes(Answers([("k", b"x"), ("k", mebibyte * 65), ("k", b"x"), ("k", b"x")]), patient) == [1, 1, 2]
 
 
 def test_an_aggregates_records_are_rows_of_their_own_with_their_places() -> None:
@@ -152,37 +181,10 @@ def test_an_aggregates_records_are_rows_of_their_own_with_their_places() -> None
     ]
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"",
-        b"\x00",
-        bytes(range(256)),
-        MAGIC,
-        MAGIC + b"no checksum, but as long as one is",
-        MAGIC + b"\xff\xff" + md5(b"\xff\xff").digest(),
-        MAGIC + md5(b"").digest(),
-        b"x" + aggregated(("a", b"x", None)),
-        b"x" * (10 << 20),
-    ],
-    ids=lambda data: f"{data[:8]!r}, {len(data)}",
-)
-def test_bytes_that_are_no_aggregate_are_a_record_as_they_are(data: bytes) -> None:
-    packed = aggregated(("a", b"one", None))
-    assert told(Answers([("k", data)]).rows()) == [("k", data, "100", 0)]
-    beside = told(Answers([("k", data), ("k", packed)]).rows())
-    assert beside == [("k", data, "100", 0), ("a", b"one", "101", 0)]
-
-
 @pytest.mark.parametrize("key", ["東京/🗼", "مفتاح", "a\tb\n", "\x00", "x" * 256])
 def test_every_partition_key_survives(key: str) -> None:
     answers = Answers([(key, b"plain"), ("k", aggregated((key, b"packed", None)))])
     assert told(answers.rows()) == [(key, b"plain", "100", 0), (key, b"packed", "101", 0)]
-
-
-def test_an_aggregate_within_an_aggregate_is_split_once() -> None:
-    inner = aggregated(("a", b"one", None))
-    assert told(Answers([("k", aggregated(("b", inner, None)))]).rows()) == [("b", inner, "100", 0)]
 
 
 def test_an_arrival_time_is_exact_to_the_millisecond() -> None:
@@ -193,7 +195,7 @@ def test_an_arrival_time_is_exact_to_the_millisecond() -> None:
 
 
 def test_a_hole_is_a_receipt_of_nothing_read() -> None:
-    hole = Hole("s-7", "s-7 behind 5: expired before 2026-11-21T09:00:00+00:00")
+    hole = Hole("s-7", After("5"), "s-7 behind 5: expired before 2026-11-21T09:00:00+00:00")
     assert Answers().rows(hole, go_on=True) == [
         {
             "data": None,
@@ -203,7 +205,9 @@ def test_a_hole_is_a_receipt_of_nothing_read() -> None:
             "sequenceNumber": None,
             "subSequenceNumber": None,
             "approximateArrivalTimestamp": None,
+            "content": None,
             "receipt": {
+                "start": "5",
                 "records": 0,
                 "user_records": 0,
                 "bytes": 0,
@@ -227,9 +231,12 @@ def test_records_that_are_gone_end_the_reading() -> None:
     )
 
 
-def test_records_that_are_gone_are_named_by_the_receipt_of_a_query_that_goes_on() -> None:
+def test_a_receipt_names_what_is_gone_and_ends_where_its_range_does_all_the_same() -> None:
     (row,) = Answers([("k", b"x")], gone=True).rows(go_on=True)
-    assert row["receipt"]["hole"] == "shard s-0 is gone: records behind TRIM_HORIZON up to 100"
+    receipt = row["receipt"]
+    assert receipt["hole"] == "shard s-0 is gone: records behind TRIM_HORIZON up to 100"
+    assert (receipt["first_sequence_number"], receipt["last_sequence_number"], receipt["records"]) == (None, "100", 0)
+    assert (row["sequenceNumber"], row["approximateArrivalTimestamp"]) == ("100", None)
 
 
 def test_what_is_read_beside_a_loss_is_in_the_same_receipt() -> None:

@@ -12,14 +12,13 @@ import pyarrow as pa
 import pytest
 
 from bench.replay import Body, RefusedError, calls
-from event_lake.config import Source
+from event_lake.config import Raw, Source
 from event_lake.errors import DataLossError, StreamNotFoundError
 from event_lake.kinesis.admission import ReadAllAvailable, ReadLimit, ReadMaxRows
-from event_lake.kinesis.offsets import After, Offset, instant
+from event_lake.kinesis.offsets import instant
 from event_lake.kinesis.options import options_of
 from event_lake.kinesis.source import KinesisDataSource, KinesisStreamReader
 from event_lake.schemas import RECORD
-from unit.kpl import aggregated
 from unit.replayed import REGION, Stream, any_credentials, serve
 
 FIRST, SECOND = "shardId-000000000000", "shardId-000000000001"
@@ -46,10 +45,10 @@ class Gone(Stream):
         raise RefusedError("Stream events under account 123 not found.", "ResourceNotFoundException")
 
 
-def a_reader(url: str, **settings: Any) -> KinesisStreamReader:
+def a_reader(url: str, *, raw: Raw | None = None, **settings: Any) -> KinesisStreamReader:
     """As Spark makes one: through the options, and shipped as bytes."""
     source = Source(**({"stream": "events", "region": REGION, "endpoint_url": url} | settings))
-    data_source = KinesisDataSource(options_of(source))
+    data_source = KinesisDataSource(options_of(source, raw or Raw()))
     return pickle.loads(pickle.dumps(data_source.streamReader(RECORD)))
 
 
@@ -81,6 +80,10 @@ def numbers_of(url: str) -> list[str]:
     reader = a_reader(url)
     _, start, end = offsets_of(reader)
     return [row["sequenceNumber"] for row in rows_of(reader, start, end) if row["shardId"] == FIRST][:-1]
+
+
+def test_the_schema_is_that_of_the_contract() -> None:
+    assert KinesisDataSource({}).schema() == RECORD
 
 
 def test_the_first_batch_is_empty_and_resolves_where_the_query_starts(url: str) -> None:
@@ -180,65 +183,6 @@ def test_a_reader_reports_its_distance_to_each_tip_and_its_calls(url: str) -> No
     assert len(reported["planning"]) == 3
 
 
-def test_a_row_has_the_columns_that_databricks_gives_it(url: str) -> None:
-    reader = a_reader(url)
-    _, start, end = offsets_of(reader)
-    number = Offset.from_json(end).shards[SECOND]
-    assert isinstance(number, After)
-    assert rows_of(reader, start, end)[-2] == {
-        "data": b"two 99",
-        "partitionKey": "99",
-        "stream": "events",
-        "shardId": SECOND,
-        "sequenceNumber": number.sequence_number,
-        "subSequenceNumber": 0,
-        "approximateArrivalTimestamp": START + timedelta(seconds=19.8),
-        "receipt": None,
-    }
-
-
-def test_each_shard_of_a_batch_ends_with_a_receipt(url: str) -> None:
-    reader = a_reader(url)
-    _, start, end = offsets_of(reader)
-    *records, last = [row for row in rows_of(a_reader(url), start, end) if row["shardId"] == FIRST]
-    assert last == {
-        "data": None,
-        "partitionKey": None,
-        "stream": "events",
-        "shardId": FIRST,
-        "sequenceNumber": records[-1]["sequenceNumber"],
-        "subSequenceNumber": None,
-        "approximateArrivalTimestamp": records[-1]["approximateArrivalTimestamp"],
-        "receipt": {
-            "records": COUNT,
-            "user_records": COUNT,
-            "bytes": sum(map(len, payloads("one"))),
-            "first_sequence_number": records[0]["sequenceNumber"],
-            "last_sequence_number": records[-1]["sequenceNumber"],
-            "millis_behind": 0,
-            "calls": last["receipt"]["calls"],
-            "throttled": 0,
-            "hole": None,
-        },
-    }
-
-
-def test_a_task_has_a_receipt_of_its_own_calls(url: str) -> None:
-    reader = a_reader(url)
-    _, start, end = offsets_of(reader)
-    found = []
-    for part in reader.partitions(start, end):
-        # As Spark does: an executor gets a reader of its own for each task.
-        *_, batch = a_reader(url).read(part)
-        found.append(batch.to_pylist()[0]["receipt"]["calls"])
-    # GetShardIterator and GetRecords; DescribeStreamSummary isn't needed to know the time.
-    assert found == [2, 2]
-
-
-def test_the_schema_is_that_of_the_contract() -> None:
-    assert KinesisDataSource({}).schema() == RECORD
-
-
 def test_a_shard_without_news_is_no_task(url: str) -> None:
     reader = a_reader(url)
     _, start, end = offsets_of(reader)
@@ -253,20 +197,6 @@ def test_a_shard_that_appeared_within_a_batch_is_read_from_its_beginning(url: st
     assert data_of(rows_of(reader, without, end)) == payloads("two")
 
 
-def test_a_hole_is_a_task_that_tells_it(url: str) -> None:
-    reader = a_reader(url, fail_on_data_loss=False)
-    number = numbers_of(url)[3]
-    lost = "2026-11-21T09:00:00+00:00"
-    start = {"shards": {FIRST: number, SECOND: "TRIM_HORIZON"}, "cut": START.isoformat()} | SUMMARY
-    end = start | {"shards": {FIRST: f"TRIM_HORIZON LOST {lost}", SECOND: f"CLOSED LOST {lost}"}}
-    rows = rows_of(reader, start, end)
-    assert [(row["shardId"], row["receipt"]["records"], row["receipt"]["hole"]) for row in rows] == [
-        (FIRST, 0, f"{FIRST} behind {number}: expired before {lost}"),
-        (SECOND, 0, f"{SECOND} behind TRIM_HORIZON: expired before {lost}"),
-    ]
-    assert reader.partitions(end, end) == []
-
-
 def test_an_idle_stream_costs_a_call_for_each_shard() -> None:
     with any_credentials(), serve(lambda: Stream([payloads("one"), payloads("two")], START, 5)) as url:
         reader = a_reader(url)
@@ -274,20 +204,6 @@ def test_an_idle_stream_costs_a_call_for_each_shard() -> None:
         before = Counter(calls(url))
         assert latest(reader, end) == end
         assert Counter(calls(url)) - before == {"GetRecords": 2}
-
-
-def test_a_kpl_aggregates_records_are_rows() -> None:
-    packed = aggregated(("a", b"one", None), ("b", b"two", None))
-    with any_credentials(), serve(lambda: Stream([[packed, b"three"]], START, 5)) as url:
-        reader = a_reader(url)
-        _, start, end = offsets_of(reader)
-        *records, receipt = rows_of(reader, start, end)
-    assert [(row["data"], row["partitionKey"], row["subSequenceNumber"]) for row in records] == [
-        (b"one", "a", 0),
-        (b"two", "b", 1),
-        (b"three", "1", 0),
-    ]
-    assert (receipt["receipt"]["records"], receipt["receipt"]["user_records"]) == (2, 3)
 
 
 def test_a_batch_that_is_replayed_after_its_records_expired_is_a_loss(url: str) -> None:

@@ -91,7 +91,7 @@ CONNECTORS: Mapping[str, Connector] = {
 
 def _as_records(records: DataFrame) -> DataFrame:
     # Both connectors split KPL aggregates, but keep a user record's place in its aggregate to themselves.
-    given = records.withColumns({"subSequenceNumber": F.lit(0), "receipt": F.lit(None)})
+    given = records.withColumns({"subSequenceNumber": F.lit(0), "content": F.lit(None), "receipt": F.lit(None)})
     return given.select(*(F.col(f.name).cast(f.dataType).alias(f.name) for f in RECORD))
 
 

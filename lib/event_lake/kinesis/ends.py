@@ -90,6 +90,8 @@ class Ends:
         if number is None or number == read:
             return end
         page = Cursor(self._reads, shard_id, start).records(most if most <= _LARGEST_PAGE else _SMALL_PAGE)
+        if not page.sequence_numbers:
+            return end  # All of it expired since `end` was found; who reads it says so.
         count, first, last = len(page.sequence_numbers), page.arrived[0], page.arrived[-1]
         reached = After(page.sequence_numbers[-1])
         if reached.reaches(number):

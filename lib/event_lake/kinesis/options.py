@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from event_lake.config import Source
+from event_lake.config import Raw, Source
 from event_lake.errors import ConfigError
 
 FORMAT = "event_lake_kinesis"
@@ -11,7 +11,7 @@ FORMAT = "event_lake_kinesis"
 CONNECTOR = "event_lake"
 
 # Our settings by the options' names, which are those of Databricks' source where it has them.
-_FIELDS = {
+_OF_SOURCE = {
     "streamName": "stream",
     "region": "region",
     "endpointUrl": "endpoint_url",
@@ -20,12 +20,20 @@ _FIELDS = {
     "maxBatchSeconds": "max_batch_seconds",
     "maxRecordsPerBatch": "max_batch_records",
 }
+_OF_RAW = {
+    "compression": "compression",
+    "payloadSplit": "payload_split",
+    "maxPayloadBytes": "max_payload_bytes",
+}
+_NUMBERS = {"maxBatchSeconds", "maxRecordsPerBatch", "maxPayloadBytes"}
 _BOUNDS = {"maxbatchseconds", "maxrecordsperbatch"}
+_PLAIN = Raw()
 
 
-def options_of(source: Source) -> dict[str, str]:
-    """The format's options for a configured source."""
-    values = {option: getattr(source, field) for option, field in _FIELDS.items()}
+def options_of(source: Source, raw: Raw = _PLAIN) -> dict[str, str]:
+    """The format's options for a configured source, whose records are unpacked as `raw` says."""
+    values = {option: getattr(source, field) for option, field in _OF_SOURCE.items()}
+    values |= {option: getattr(raw, field) for option, field in _OF_RAW.items()}
     return {option: _as_text(value) for option, value in values.items() if value is not None}
 
 
@@ -38,22 +46,31 @@ def _as_text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def source_from(options: Mapping[str, str]) -> Source:
-    """The inverse of `options_of`, for options whose names are case-insensitive."""
-    names = {option.lower(): option for option in _FIELDS}
+def settings_from(options: Mapping[str, str]) -> tuple[Source, Raw]:
+    """The inverse of `options_of`, for options whose names are case-insensitive.
+
+    Of `raw` the options hold what the source needs; the rest is as by default. Raises ConfigError for an option that
+    isn't known, can't be read, or breaks a setting's rule.
+    """
+    known = [*_OF_SOURCE, *_OF_RAW]
+    names = {option.lower(): option for option in known}
     values: dict[str, Any] = {}
     for name, text in options.items():
         if name.lower() not in names:
-            raise ConfigError(f"option {name}: unknown to {FORMAT}; it knows {', '.join(_FIELDS)}")
+            raise ConfigError(f"option {name}: unknown to {FORMAT}; it knows {', '.join(known)}")
         option = names[name.lower()]
-        values[_FIELDS[option]] = _value(option, text)
-    if "stream" not in values:
+        values[option] = _value(option, text)
+    if "streamName" not in values:
         raise ConfigError(f"option streamName is missing: {FORMAT} needs the stream's name")
-    return Source(**values)
+    source, raw = (
+        {field: values[option] for option, field in fields.items() if option in values}
+        for fields in (_OF_SOURCE, _OF_RAW)
+    )
+    return Source(**source), Raw(**raw)
 
 
 def _value(option: str, text: str) -> str | int | bool:
-    if option in ("maxBatchSeconds", "maxRecordsPerBatch"):
+    if option in _NUMBERS:
         if not text.isdecimal():
             raise ConfigError(f"option {option} = {text!r}: not a whole number")
         return int(text)

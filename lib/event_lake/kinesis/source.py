@@ -20,21 +20,21 @@ from pyspark.sql.datasource import DataSource, DataSourceStreamReader, InputPart
 from pyspark.sql.types import StructType
 
 import event_lake
-from event_lake.config import Source
+from event_lake.config import Raw, Source
 from event_lake.errors import DataLossError, StreamNotFoundError
 from event_lake.kinesis.admission import ReadAllAvailable, ReadLimit, ReadMaxRows, SupportsTriggerAvailableNow
 from event_lake.kinesis.client import KinesisClient
-from event_lake.kinesis.offsets import After, Closed, Offset, Position, TrimHorizon, last_read, lost_at, place_of
-from event_lake.kinesis.options import FORMAT, source_from, unbounded
+from event_lake.kinesis.offsets import Offset, Position
+from event_lake.kinesis.options import FORMAT, settings_from, unbounded
 from event_lake.kinesis.planner import Bounds, Planner
-from event_lake.kinesis.ranges import Range
-from event_lake.kinesis.records import Hole, batches_of
+from event_lake.kinesis.records import batches_of, part_of
 from event_lake.kinesis.start import refuse_expired, starting_positions
 from event_lake.kinesis.topology import Topology
 from event_lake.schemas import RECORD
 
 # Planning waits for answers: of 256 shards at 20 ms a call, 10 s one after the other.
 _SHARDS_AT_ONCE = 16
+_PLAIN = Raw()
 
 
 def register(spark: SparkSession) -> None:
@@ -58,7 +58,8 @@ class KinesisDataSource(DataSource):
     """Records of one stream. Every (shard, batch) ends with one row whose `receipt` says what was read.
 
     A receipt's row has null `data`; a record's row has a null `receipt`. The records in KPL aggregates are rows of
-    their own. Options: `options.options_of`. Reads by polling: enhanced fan-out isn't supported.
+    their own, and so are lines, where asked. Options: `options.options_of`. Reads by polling: enhanced fan-out isn't
+    supported.
     """
 
     @classmethod
@@ -70,7 +71,7 @@ class KinesisDataSource(DataSource):
 
     def streamReader(self, schema: StructType) -> "KinesisStreamReader":
         options = dict(self.options)
-        return KinesisStreamReader(source_from(options), told_bounds=unbounded(options) != options)
+        return KinesisStreamReader(*settings_from(options), told_bounds=unbounded(options) != options)
 
 
 class KinesisStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
@@ -85,8 +86,9 @@ class KinesisStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
     Nothing is lost or read twice either way.
     """
 
-    def __init__(self, source: Source, *, told_bounds: bool = True) -> None:
+    def __init__(self, source: Source, raw: Raw = _PLAIN, *, told_bounds: bool = True) -> None:
         self._source = source
+        self._raw = raw
         self._told_bounds = told_bounds
         self._client: KinesisClient | None = None
         self._planner: Planner | None = None
@@ -143,18 +145,11 @@ class KinesisStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
             begin = self._begin(start, finish)
             # Spark replays a batch without planning it again, maybe long after it was planned.
             self._planning().refuse_losses(begin)
-        parts = [_part(shard_id, begin, finish) for shard_id in finish.shards]
+        parts = [part_of(shard_id, begin, finish) for shard_id in finish.shards]
         return [InputPartition(part) for part in parts if part]
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
-        source = self._source
-        return batches_of(
-            source.stream,
-            partition.value,
-            self._connected(),
-            time.sleep,
-            go_on_after_loss=not source.fail_on_data_loss,
-        )
+        return batches_of(self._source, self._raw, partition.value, self._connected(), time.sleep)
 
     def _connected(self) -> KinesisClient:
         # Made where it's used: a reader travels from the driver to the executors, connections don't.
@@ -202,16 +197,3 @@ class KinesisStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
                 raise
             read = ", ".join(f"{shard_id} {position}" for shard_id, position in begin["shards"].items())
             raise DataLossError(f"{error}; it was read up to {read}: what came behind is gone") from error
-
-
-def _part(shard_id: str, begin: Offset, finish: Offset) -> Range | Hole | None:
-    """What a batch reads of one shard, if anything."""
-    start, end = begin.shards.get(shard_id, TrimHorizon()), finish.shards[shard_id]
-    last = last_read(end)
-    if last is not None and last != last_read(start):
-        assert not isinstance(start, Closed), "nothing is behind the end of a closed shard"
-        return Range(shard_id, start, After(last), begin.cut, finish.summary.retention)
-    lost = lost_at(end)
-    if lost is not None and end != start:
-        return Hole(shard_id, f"{shard_id} behind {place_of(start)}: expired before {lost.isoformat()}")
-    return None
