@@ -10,6 +10,7 @@ from event_lake import __version__
 from event_lake.config import Settings
 from event_lake.config_files import load_settings
 from event_lake.errors import EventLakeError, UserError, error_in_traceback
+from event_lake.progress.log import formatter
 
 
 class JobParser(argparse.ArgumentParser):
@@ -42,10 +43,10 @@ def run_job(
     An error that has an explanation becomes one line on stderr and its exit code, wherever in Spark it was raised.
     """
     args = parser.parse_args(argv)
-    logging.basicConfig(format="%(asctime)s %(message)s")
-    logging.getLogger("event_lake").setLevel(logging.INFO)
     try:
-        return job(args, load_settings(args.config, args.set))
+        settings = load_settings(args.config, args.set)
+        _log_to_stderr(settings)
+        return job(args, settings)
     except EventLakeError as error:
         known = error
     except Exception as error:
@@ -58,3 +59,10 @@ def run_job(
         return 130
     print(f"{parser.prog}: {type(known).__name__}: {known}", file=sys.stderr)
     return known.exit_code
+
+
+def _log_to_stderr(settings: Settings) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter(settings.progress.log, sys.stderr))
+    logging.basicConfig(handlers=[handler])
+    logging.getLogger("event_lake").setLevel(logging.INFO)

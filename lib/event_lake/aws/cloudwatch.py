@@ -1,0 +1,176 @@
+"""CloudWatch: metrics of our own, and what it counted of a stream."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+from botocore import exceptions as aws
+from botocore.config import Config
+
+from event_lake.errors import EventLakeError, ServiceUnavailableError, UserError
+
+# Three attempts end within half a minute.
+_BOTO_CONFIG = Config(
+    retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=2, read_timeout=5, max_pool_connections=2
+)
+# Of one call: 1,000 metrics and 1 MB, which 1,000 of ours don't reach.
+_MOST_METRICS = 1_000
+# For so many days CloudWatch keeps values of so many seconds.
+_KEPT = ((15, 60, "minutes"), (63, 300, "5 minutes"), (455, 3600, "hours"))
+_DENIED = {"AccessDenied", "AccessDeniedException"}
+_THROTTLED = {"LimitExceededException", "RequestTimeout", "Throttling", "ThrottlingException"}
+_CREDENTIALS = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One value at one time. `unit` is one of CloudWatch's, `dimension` a name and a value."""
+
+    name: str
+    value: float
+    unit: str
+    time: datetime
+    dimension: tuple[str, str]
+
+
+class CloudWatch:
+    """The calls Event Lake makes to CloudWatch; several threads may make them.
+
+    They raise UserError where the user must act, ServiceUnavailableError where CloudWatch stays out of reach after
+    three attempts. Credentials and endpoint are the SDK's, unless `endpoint_url` is given.
+    """
+
+    def __init__(
+        self,
+        region: str | None,
+        endpoint_url: str | None = None,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._now = now
+        try:
+            self._boto: Any = boto3.client(
+                "cloudwatch", region_name=region, endpoint_url=endpoint_url, config=_BOTO_CONFIG
+            )
+        except (aws.BotoCoreError, ValueError) as error:  # ValueError: AWS_ENDPOINT_URL_CLOUDWATCH holds no URL
+            raise _unusable(error) from error
+
+    def put(self, namespace: str, metrics: Sequence[Metric]) -> None:
+        """Put any number of metrics; if one call of several fails, those before it are there.
+
+        Source: CloudWatch API reference, PutMetricData.
+        """
+        data = [_datum(metric) for metric in metrics]
+        for first in range(0, len(data), _MOST_METRICS):
+            with _translated("PutMetricData"):
+                self._boto.put_metric_data(Namespace=namespace, MetricData=data[first : first + _MOST_METRICS])
+
+    def incoming_records(self, stream: str, begin: datetime, end: datetime) -> int:
+        """How many records `stream` took from `begin` on and before `end`, by its metric IncomingRecords.
+
+        A KPL aggregate is one record. The metric may lack the last few minutes, and a stream that isn't there has 0.
+        Raises UserError where CloudWatch doesn't keep times as fine as these: it has minutes for 15 days, 5 minutes
+        for 63 days, hours for 455 days. Source: CloudWatch API reference, GetMetricData; Kinesis Data Streams
+        developer guide, "Monitor with CloudWatch".
+        """
+        metric = {
+            "Namespace": "AWS/Kinesis",
+            "MetricName": "IncomingRecords",
+            "Dimensions": [{"Name": "StreamName", "Value": stream}],
+        }
+        stat = {"Metric": metric, "Period": _seconds_kept(begin, end, self._now()), "Stat": "Sum"}
+        request: dict[str, Any] = {
+            "MetricDataQueries": [{"Id": "records", "MetricStat": stat}],
+            "StartTime": begin,
+            "EndTime": end,
+        }
+        total: float = 0
+        while True:
+            with _translated("GetMetricData"):
+                answer = self._boto.get_metric_data(**request)
+                [result] = answer["MetricDataResults"]
+                total += sum(result["Values"])
+            if not answer.get("NextToken"):
+                _check_complete(result["StatusCode"])
+                return round(total)
+            request["NextToken"] = answer["NextToken"]
+
+
+def _datum(metric: Metric) -> dict[str, Any]:
+    name, value = metric.dimension
+    return {
+        "MetricName": metric.name,
+        "Value": metric.value,
+        "Unit": metric.unit,
+        "Timestamp": metric.time,
+        "Dimensions": [{"Name": name, "Value": value}],
+    }
+
+
+def _check_complete(status: str) -> None:
+    if status == "Forbidden":
+        raise UserError("CloudWatch: GetMetricData: Forbidden; allow cloudwatch:GetMetricData")
+    if status != "Complete":
+        raise ServiceUnavailableError(f"CloudWatch: GetMetricData: not all values came: {status}")
+
+
+def _seconds_kept(begin: datetime, end: datetime, now: datetime) -> int:
+    """How many seconds the values of this window stand for."""
+    for days, seconds, name in _KEPT:
+        if begin > now - timedelta(days=days):
+            for time in (begin, end):
+                if time.timestamp() % seconds:
+                    raise UserError(
+                        f"CloudWatch: {time.isoformat()}: of a window that begins up to {days} days ago it keeps whole"
+                        f" {name}; choose such times"
+                    )
+            return seconds
+    raise UserError(f"CloudWatch: {begin.isoformat()}: it keeps {_KEPT[-1][0]} days; choose a later time")
+
+
+@contextmanager
+def _translated(action: str) -> Iterator[None]:
+    try:
+        yield
+    except aws.ClientError as error:
+        raise _explained(action, error) from error
+    except (
+        aws.NoCredentialsError,
+        aws.PartialCredentialsError,
+        aws.NoRegionError,
+        aws.ProfileNotFound,
+    ) as error:
+        raise _unusable(error) from error
+    except (aws.BotoCoreError, KeyError, ValueError) as error:  # KeyError, ValueError: half an answer
+        raise ServiceUnavailableError(f"CloudWatch: {action}: {_one_line(error)}") from error
+
+
+def _unusable(error: Exception) -> UserError:
+    return UserError(f"CloudWatch: {_one_line(error)}; configure the AWS SDK's usual chain")
+
+
+def _explained(action: str, error: aws.ClientError) -> EventLakeError:
+    told = error.response["Error"]
+    code, status = told["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
+    where = f"CloudWatch: {action}: {code}: {told.get('Message', '')}".rstrip(". ")
+    if code in _DENIED:
+        return UserError(f"{where}; allow cloudwatch:{action}")
+    if code in _CREDENTIALS:
+        return UserError(f"{where}; check the credentials in use and this machine's clock")
+    if code in _THROTTLED or status >= 500:
+        return ServiceUnavailableError(where)
+    return EventLakeError(where)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".")

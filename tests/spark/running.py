@@ -1,0 +1,79 @@
+"""A stream whose batches a test can follow, and a reporter that remembers."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.streaming.query import StreamingQuery
+
+from event_lake.progress.report import BatchReport
+from event_lake.progress.reporter import Reporter
+from event_lake.raw.ledger import Totals, Written
+
+Batch = Callable[[DataFrame, int], None]
+
+
+class Lines:
+    """A stream of text files with a line each, one of them a batch, and what was written of it."""
+
+    def __init__(self, spark: SparkSession, folder: Path) -> None:
+        self._spark = spark
+        self._folder = folder
+        (folder / "in").mkdir()
+        self.written: list[str] = []
+        self.batches: list[int] = []
+
+    def put(self, *lines: str) -> None:
+        """Files to come."""
+        for line in lines:
+            (self._folder / "in" / line).write_text(f"{line}\n", "utf-8")
+
+    def start(self, batch: Batch, **trigger: object) -> StreamingQuery:
+        """The query, with a trigger that begins the next batch at once unless another is given."""
+        stream = self._spark.readStream.option("maxFilesPerTrigger", 1).text(str(self._folder / "in"))
+        clocked = stream.withColumn("at", F.current_timestamp()).withWatermark("at", "1 hour")
+        return (
+            clocked.dropDuplicatesWithinWatermark(["value"])
+            .writeStream.option("checkpointLocation", str(self._folder / "checkpoint"))
+            .foreachBatch(batch)
+            .trigger(**(trigger or {"processingTime": "0 seconds"}))  # type: ignore[arg-type]
+            .start()
+        )
+
+    def start_all(self, batch: Batch) -> StreamingQuery:
+        """The query, for what there is now."""
+        return self.start(batch, availableNow=True)
+
+    def write(self, rows: DataFrame, batch_id: int) -> Written:
+        """Write a batch, if only to memory."""
+        values = [row.value for row in rows.collect()]
+        self.written += values
+        self.batches.append(batch_id)
+        return Written(totals=Totals(read=len(values), raw=len(values)))
+
+    def log(self, name: str) -> list[int]:
+        """The batches in the checkpoint's offset or commit log."""
+        return sorted(int(file.name) for file in (self._folder / "checkpoint" / name).glob("[0-9]*"))
+
+
+class Told(Reporter):
+    """Remembers, and at each tick does what the test wants."""
+
+    def __init__(self, at_tick: Callable[["Told"], None] = lambda _: None) -> None:
+        self.began_batches: list[int] = []
+        self.reports: list[BatchReport] = []
+        self._at_tick = at_tick
+
+    def began(self, batch_id: int) -> None:
+        self.began_batches.append(batch_id)
+
+    def finished(self, report: BatchReport) -> None:
+        self.reports.append(report)
+
+    def tick(self) -> None:
+        self._at_tick(self)
+
+    @property
+    def finished_batches(self) -> list[int]:
+        return [report.batch_id for report in self.reports]

@@ -1,0 +1,151 @@
+"""Log lines for people and for machines."""
+
+import json
+import logging
+import os
+from collections.abc import Iterator
+from io import StringIO
+
+import pytest
+
+from event_lake.config import Lake, Progress, Settings, Source
+from event_lake.progress.live import LiveReporter
+from event_lake.progress.log import JsonFormatter, formatter
+from event_lake.progress.metrics import MetricsReporter
+from event_lake.progress.reporter import LogReporter, lag_text
+from event_lake.progress.reporting import reporting
+from event_lake.raw.ledger import Totals
+from unit.reports import a_report
+
+REPORT = a_report(totals=Totals(read=1010, raw=1000, quarantined=3, duplicates=7), dropped=7, received=1010, lag_ms=800)
+
+
+@pytest.fixture
+def log() -> Iterator[StringIO]:
+    """What our loggers write, by a formatter that a test may replace."""
+    written = StringIO()
+    handler, logger = logging.StreamHandler(written), logging.getLogger("event_lake")
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    handler.setFormatter(JsonFormatter())
+    yield written
+    logger.removeHandler(handler)
+    logger.setLevel(level)
+
+
+@pytest.fixture
+def terminal() -> Iterator[object]:
+    leader, follower = os.openpty()
+    with open(follower, "w", encoding="utf-8") as opened:  # noqa: PTH123 (a descriptor)
+        yield opened
+    os.close(leader)
+
+
+def test_a_batch_is_one_json_object_with_the_documented_fields(log: StringIO) -> None:
+    LogReporter("events").finished(REPORT)
+    line = json.loads(log.getvalue())
+    assert log.getvalue().count("\n") == 1
+    assert line.pop("time")[-6:] == "+00:00"
+    assert line == {
+        "level": "INFO",
+        "event": "batch",
+        "message": "batch 5: 1,010 records read = 1,000 raw + 7 duplicates + 3 quarantined, 2.0 s, lag 0.8 s",
+        "logger": "event_lake.progress.reporter",
+        "stream": "events",
+        "batch": 5,
+        "began": "2026-11-21T15:50:22.250+00:00",
+        "ended": "2026-11-21T15:50:24.250+00:00",
+        "seconds": 2.0,
+        "planning_seconds": 0.0,
+        "writing_seconds": 0.0,
+        "read": 1010,
+        "raw": 1000,
+        "quarantined": 3,
+        "duplicates": 7,
+        "known": 0,
+        "dropped": 7,
+        "imbalance": 0,
+        "late": 0,
+        "events_per_second": 505.0,
+        "received": 1010,
+        "shards": 0,
+        "records": 0,
+        "bytes": 0,
+        "calls": 0,
+        "throttled": 0,
+        "holes": 0,
+        "lag_ms": 800,
+        "state_rows_added": 0,
+        "state_rows_removed": 0,
+        "state_memory_bytes": 0,
+        "state_disk_bytes": 0,
+    }
+
+
+def test_any_other_record_is_one_json_object_as_well(log: StringIO) -> None:
+    logging.getLogger("event_lake.kinesis").warning("asking again in %.1f s:\n%s", 0.5, "why")
+    line = json.loads(log.getvalue())
+    line.pop("time")
+    assert (log.getvalue().count("\n"), line) == (
+        1,
+        {
+            "level": "WARNING",
+            "event": "log",
+            "message": "asking again in 0.5 s:\nwhy",
+            "logger": "event_lake.kinesis",
+        },
+    )
+
+
+def test_an_exceptions_traceback_is_in_its_line(log: StringIO) -> None:
+    logging.getLogger("event_lake").error("what", exc_info=ValueError("why"))
+    line = json.loads(log.getvalue())
+    assert (line["message"], line["error"].splitlines()[-1]) == ("what", "ValueError: why")
+
+
+def test_what_is_not_known_of_a_batch_is_null(log: StringIO) -> None:
+    LogReporter("events").finished(a_report(received=None, dropped=None))
+    line = json.loads(log.getvalue())
+    assert [line[name] for name in ("received", "dropped", "imbalance", "lag_ms")] == [None] * 4
+    assert "lag" not in line["message"]
+
+
+@pytest.mark.parametrize(
+    ("lag_ms", "text"), [(0, "0.0 s"), (59_940, "59.9 s"), (61_000, "0:01:01"), (90_061_999, "1 day, 1:01:01")]
+)
+def test_a_lag_is_seconds_and_from_a_minute_on_hours_and_minutes(lag_ms: int, text: str) -> None:
+    assert lag_text(lag_ms) == text
+
+
+def test_lines_are_json_where_asked_and_where_nobody_watches(terminal) -> None:
+    made = {
+        (name, stream is terminal): isinstance(formatter(name, stream), JsonFormatter)
+        for name in ("auto", "text", "json")
+        for stream in (terminal, StringIO())
+    }
+    assert made == {
+        ("auto", True): False,
+        ("auto", False): True,
+        ("text", True): False,
+        ("text", False): False,
+        ("json", True): True,
+        ("json", False): True,
+    }
+
+
+def settings(**progress: str) -> Settings:
+    return Settings(
+        source=Source(stream="events", region="us-east-1"), lake=Lake(root="lake"), progress=Progress(**progress)
+    )
+
+
+def test_who_is_told_follows_the_settings_and_the_terminal(terminal) -> None:
+    def told(stream, **progress: str) -> list[type]:
+        with reporting(settings(**progress), stream) as reporters:
+            return [type(reporter) for reporter in reporters]
+
+    assert told(terminal) == [LiveReporter]
+    assert told(terminal, log="text") == [LogReporter]
+    assert told(StringIO()) == [LogReporter]
+    assert told(StringIO(), cloudwatch_namespace="EventLake") == [LogReporter, MetricsReporter]
