@@ -2,16 +2,16 @@
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from event_lake.raw.parse import EventRules
+from event_lake.config import Raw
 from event_lake.schemas import RECORD
 
 ARRIVED = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
-RULES = EventRules(max_future=timedelta(minutes=5), max_age=timedelta(days=30))
+RULES = Raw()
 
 
 def an_event(**fields: Any) -> bytes:
@@ -25,6 +25,12 @@ def an_event(**fields: Any) -> bytes:
     return json.dumps({name: value for name, value in event.items() if value is not None}).encode()
 
 
+def with_tokens(**tokens: str) -> bytes:
+    """A valid event but for the JSON texts of some fields."""
+    event = {name: json.dumps(value) for name, value in json.loads(an_event()).items()} | tokens
+    return ("{" + ",".join(f'"{name}":{token}' for name, token in event.items()) + "}").encode()
+
+
 def records(
     spark: SparkSession, data: Sequence[bytes], *, shard: str = "shardId-0", first: int = 100, aggregated: bool = False
 ) -> DataFrame:
@@ -34,17 +40,17 @@ def records(
     """
     places = [(first, index) if aggregated else (first + index, 0) for index in range(len(data))]
     rows: list[tuple[Any, ...]] = [
-        (payload, "key", "events", shard, str(number), place, ARRIVED, None)
+        (payload, "key", "events", shard, str(number), place, ARRIVED, None, None)
         for payload, (number, place) in zip(data, places, strict=True)
     ]
     last = str(places[-1][0])
     count = 1 if aggregated else len(data)
-    receipt = (count, len(data), sum(map(len, data)), str(first), last, 0, 2, 0, None)
-    rows.append((None, None, "events", shard, last, None, ARRIVED, receipt))
+    receipt = ("TRIM_HORIZON", count, len(data), sum(map(len, data)), str(first), last, 0, 2, 0, None)
+    rows.append((None, None, "events", shard, last, None, ARRIVED, None, receipt))
     return spark.createDataFrame(rows, RECORD).coalesce(1)
 
 
 def a_hole(spark: SparkSession, hole: str, *, shard: str = "shardId-0") -> DataFrame:
     """The receipt of a shard whose records expired unread."""
-    receipt = (0, 0, 0, None, None, 0, 0, 0, hole)
-    return spark.createDataFrame([(None, None, "events", shard, None, None, None, receipt)], RECORD)
+    receipt = (hole, 0, 0, 0, None, None, 0, 0, 0, hole)
+    return spark.createDataFrame([(None, None, "events", shard, None, None, None, None, receipt)], RECORD)

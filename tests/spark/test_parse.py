@@ -1,17 +1,18 @@
 """What is an event, and every reason why something is none."""
 
 from datetime import UTC, date, datetime
+from pathlib import Path
 from random import Random
 
 import pytest
 from chispa import assert_df_equality
-from pyspark.sql import Row, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from event_lake.generator.events import Timeline, drafted
 from event_lake.generator.faults import FAULTS, reason_of
 from event_lake.raw.parse import events, judged, quarantined
-from spark.builders import ARRIVED, RULES, an_event, records
+from spark.builders import ARRIVED, RULES, an_event, records, with_tokens
 
 SECONDS = int(ARRIVED.timestamp())
 
@@ -99,6 +100,9 @@ def test_each_of_the_generators_faults_is_quarantined_for_its_one_reason(spark: 
         (str(SECONDS), "2026-11-21 09:00:00"),
         (f"{SECONDS}.5", "2026-11-21 09:00:00.5"),
         (str(SECONDS * 1000 + 7), "2026-11-21 09:00:00.007"),
+        (SECONDS * 1000 + 0.5, "2026-11-21 09:00:00.0005"),
+        ("1.7952516e9", "2026-11-21 09:00:00"),
+        ("17952516E+02", "2026-11-21 09:00:00"),
     ],
 )
 def test_every_spelling_of_created_at_is_one_instant(spark: SparkSession, spelling: object, created: str) -> None:
@@ -115,6 +119,7 @@ def test_an_event_is_one_row_of_all_that_is_known_of_it(spark: SparkSession) -> 
         created_at=1795251600.5,
         created_datetime=datetime(2026, 11, 21, 9, 0, 0, 500_000),  # noqa: DTZ001 Spark's rows have no zone
         event_type="a",
+        true_event_type="a",
         event_subtype="b",
         payload=payload.decode(),
         date=date(2026, 11, 21),
@@ -149,12 +154,50 @@ def test_quarantine_keeps_the_bytes_and_what_could_be_read(spark: SparkSession) 
 
 
 def test_a_row_keeps_its_place_in_its_aggregate(spark: SparkSession) -> None:
-    clock = {"ingested_at": F.lit(ARRIVED), "batch_id": F.lit(7).cast("long")}
-    batch = judged(records(spark, [an_event(), b"x", an_event()], aggregated=True), RULES).withColumns(clock)
+    batch = _clocked(judged(records(spark, [an_event(), b"x", an_event()], aggregated=True), RULES))
     places = [(row.sequence_number, row.sub_sequence_number) for row in events(batch).collect()]
     assert sorted(places) == [("100", 0), ("100", 2)]
     [row] = quarantined(batch).collect()
     assert (row.sequence_number, row.sub_sequence_number) == ("100", 1)
+
+
+def test_numbers_are_times_however_they_are_spelled(spark: SparkSession) -> None:
+    spellings = ["1.7952516e9", "17952516E+02", f"{SECONDS}.{'0' * 2000}", f"{SECONDS}000e-3", f"{SECONDS}000"]
+    rows = events(_batch(spark, *(with_tokens(created_at=spelling) for spelling in spellings))).collect()
+    assert [row.created_at for row in rows] == [float(SECONDS)] * len(spellings)
+
+
+def test_any_string_can_be_a_uuid_that_fits_and_can_be_written(spark: SparkSession) -> None:
+    uuids = ["5", "-1.5e3", "true", "null", "a?", "{a}", "[a]", " ", '"', "\\", "x", "é" * 256, "😀", "\u2028", "a\r\n"]
+    rows = events(_batch(spark, *(an_event(event_uuid=uuid) for uuid in uuids))).orderBy("sequence_number").collect()
+    assert [row.event_uuid for row in rows] == uuids
+
+
+def test_names_that_look_like_other_things_are_names(spark: SparkSession, tmp_path: Path) -> None:
+    names = ["true", "null", "5", "-1.5e3", "-", "_", ".", "..", "a.", "CON", ":".join("abcdefgh"), "a" * 100]
+    rows = events(_batch(spark, *(an_event(event_name=name) for name in names)))
+    # Folders that mean something to some file system, behind "event_type=", mean nothing.
+    rows.write.format("delta").partitionBy("event_type").save(str(tmp_path / "table"))
+    written = spark.read.format("delta").load(str(tmp_path / "table")).orderBy("sequence_number").collect()
+    assert [(row.event_name, row.event_type) for row in written] == [(name, name.split(":")[0]) for name in names]
+
+
+@pytest.mark.parametrize(
+    ("more", "changed"),
+    [
+        ('"event_uuid":"last"', {"event_uuid": "last"}),
+        ('"event\\u005fuuid":"last"', {"event_uuid": "last"}),
+        ('"event_name":"last:name"', {"event_name": "last:name"}),
+        (f'"created_at":true,"created_at":"{SECONDS}.5"', {"created_at": SECONDS + 0.5}),
+    ],
+)
+def test_of_a_key_that_comes_twice_the_last_counts(spark: SparkSession, more: str, changed: dict[str, object]) -> None:
+    payload = an_event()[:-1] + b"," + more.encode() + b"}"
+    [plain, row] = events(_batch(spark, an_event(), payload)).orderBy("sequence_number").collect()
+    kept = {**plain.asDict(), **changed}
+    fields = ("event_uuid", "event_name", "created_at")
+    assert [row[field] for field in fields] == [kept[field] for field in fields]
+    assert row.payload == payload.decode()
 
 
 def test_a_receipt_is_neither_event_nor_quarantined(spark: SparkSession) -> None:
@@ -162,6 +205,9 @@ def test_a_receipt_is_neither_event_nor_quarantined(spark: SparkSession) -> None
     assert (batch.count(), events(batch).count(), quarantined(batch).count()) == (3, 1, 1)
 
 
-def _batch(spark: SparkSession, *data: bytes):
-    clock = {"ingested_at": F.lit(ARRIVED), "batch_id": F.lit(7).cast("long")}
-    return judged(records(spark, list(data)), RULES).withColumns(clock)
+def _batch(spark: SparkSession, *data: bytes) -> DataFrame:
+    return _clocked(judged(records(spark, list(data)), RULES))
+
+
+def _clocked(rows: DataFrame) -> DataFrame:
+    return rows.withColumns({"ingested_at": F.lit(ARRIVED), "batch_id": F.lit(7).cast("long")})

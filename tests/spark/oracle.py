@@ -1,0 +1,143 @@
+"""What `raw.parse` must say of a record, written again in plain Python over its own JSON reader."""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from event_lake.config import Raw
+from spark.builders import ARRIVED
+
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+
+class Number(str):
+    """A JSON number as it was spelled."""
+
+    __slots__ = ()
+
+
+class Members(list[tuple[str, Any]]):
+    """A JSON object, with keys that come twice."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`fields`: event_uuid, event_name and the text of created_at, as far as they could be read."""
+
+    reasons: list[str]
+    fields: tuple[str | None, str | None, str | None] = (None, None, None)
+    seconds: float | None = None
+
+
+def verdict(data: bytes, rules: Raw) -> Verdict:
+    """Of a record that arrived at `builders.ARRIVED`."""
+    if len(data) > rules.max_payload_bytes:
+        return Verdict(["too_large"])
+    try:
+        text = data.decode()
+        reasons = []
+    except UnicodeDecodeError:
+        text = data.decode(errors="replace")
+        reasons = ["not_utf8"]
+    is_text = not reasons
+    try:
+        value = _DECODER.decode(text)
+    except ValueError:
+        return Verdict(reasons or ["trailing_data" if _begins_with_object(text) else "not_json"])
+    if too_deep := _depth(value) > rules.max_depth:
+        reasons.append("too_deep")
+    if not isinstance(value, Members) and is_text:
+        reasons.append("not_an_object")
+    if too_deep or not isinstance(value, Members):
+        return Verdict(reasons)
+    return _of_object(dict(value), reasons, rules)
+
+
+def _of_object(members: dict[str, Any], reasons: list[str], rules: Raw) -> Verdict:
+    uuid, name, created_at = (members.get(field) for field in ("event_uuid", "event_name", "created_at"))
+    seconds = _seconds(created_at, rules)
+    arrived = ARRIVED.timestamp()
+    checks = {
+        "missing_event_uuid": uuid is None or (_is_string(uuid) and uuid == ""),
+        "missing_event_name": name is None,
+        "missing_created_at": created_at is None,
+        "wrong_type_event_uuid": uuid is not None and not _is_string(uuid),
+        "wrong_type_event_name": name is not None and not _is_string(name),
+        "wrong_type_created_at": created_at is not None and not isinstance(created_at, str),
+        "malformed_event_uuid": _is_string(uuid)
+        and (len(uuid) > 256 or any(character == "\0" or "\ud800" <= character <= "\udfff" for character in uuid)),
+        "malformed_event_name": _is_string(name) and not _is_name(name, rules),
+        "unreadable_created_at": isinstance(created_at, str) and seconds is None,
+        "created_at_in_future": seconds is not None and seconds > arrived + rules.max_future.total_seconds(),
+        "created_at_too_old": seconds is not None
+        and (seconds < arrived - rules.max_age.total_seconds() or seconds < 0),
+    }
+    found = [*reasons, *(reason for reason, holds in checks.items() if holds)]
+    return Verdict(found, (_text(uuid), _text(name), _text(created_at)), seconds)
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(constant)
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=Members, parse_int=Number, parse_float=Number, parse_constant=_refuse, strict=True
+)
+
+
+def _begins_with_object(text: str) -> bool:
+    begin = len(text) - len(text.lstrip(" \t\r\n"))
+    try:
+        value, _ = _DECODER.raw_decode(text, begin)
+    except ValueError:
+        return False
+    return isinstance(value, Members)
+
+
+def _depth(value: Any) -> int:
+    deepest = 0
+    waiting = [(value, 0)]
+    while waiting:
+        found, level = waiting.pop()
+        deepest = max(deepest, level)
+        if isinstance(found, Members):
+            waiting += [(inner, level + 1) for _, inner in found]
+            deepest = max(deepest, level + 1)
+        elif isinstance(found, list):
+            waiting += [(inner, level + 1) for inner in found]
+            deepest = max(deepest, level + 1)
+    return deepest
+
+
+def _is_string(value: Any) -> bool:
+    return isinstance(value, str) and not isinstance(value, Number)
+
+
+def _is_name(name: str, rules: Raw) -> bool:
+    parts = name.split(":")
+    return (
+        not name.startswith("__")
+        and len(parts) <= rules.max_name_parts
+        and all(1 <= len(part) <= rules.max_name_part_length for part in parts)
+        and set(name) <= {*_LETTERS, *rules.name_characters, ":"}
+    )
+
+
+def _seconds(created_at: Any, rules: Raw) -> float | None:
+    if not isinstance(created_at, str) or not _NUMBER.fullmatch(created_at):
+        return None
+    number = float(created_at)
+    if abs(number) < rules.milliseconds_from:
+        return number
+    return number / 1000 if abs(number) < 1000 * rules.milliseconds_from else None
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, str):
+        return None
+    # Half a surrogate pair can't be written.
+    return re.sub("[\ud800-\udfff]", "\0", str(value))

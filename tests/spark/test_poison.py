@@ -1,0 +1,86 @@
+"""Poison goes to quarantine, byte for byte, with the right reasons, and touches nothing around it."""
+
+from collections import Counter
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from event_lake.raw.dedupe import deduplicated
+from event_lake.raw.parse import events, judged, quarantined
+from event_lake.schemas import RECORD
+from spark.builders import ARRIVED, RULES, an_event, records
+from spark.poison import harmless, heavy, poison
+
+
+def test_the_corpus_holds_hundreds_of_different_records() -> None:
+    assert len({data for data, _ in poison()}) == len(poison()) >= 400
+
+
+def test_poison_is_quarantined_whole_with_its_reasons_and_every_event_around_it_passes(spark: SparkSession) -> None:
+    sent = poison()
+    good = [an_event(event_uuid=f"good {number}") for number in range(len(sent) + 1)]
+    data = [good[0]]
+    for (bad, _), event in zip(sent, good[1:], strict=True):
+        data += [bad, event]
+    batch = _clocked(judged(records(spark, data, first=10_000), RULES))
+    found = quarantined(batch).orderBy("sequence_number").collect()
+    wrong = [
+        (bad, reasons, bytes(row.data), row.reasons)
+        for (bad, reasons), row in zip(sent, found, strict=True)
+        if (bad, reasons) != (bytes(row.data), row.reasons)
+    ]
+    assert wrong == []
+    passed = events(batch).orderBy("sequence_number").collect()
+    assert [row.payload.encode() for row in passed] == good
+
+
+def test_megabytes_of_poison_are_no_more_than_poison(spark: SparkSession) -> None:
+    sent = list(heavy())
+    batch = _clocked(judged(records(spark, [data for data, _ in sent]), RULES))
+    found = quarantined(batch).select("reasons", "data").orderBy("sequence_number").collect()
+    assert [row.reasons for row in found] == [reasons for _, reasons in sent]
+    assert [bytes(row.data) for row in found] == [data for data, _ in sent]
+
+
+def test_what_only_looks_like_poison_passes(spark: SparkSession) -> None:
+    sent = list(harmless())
+    batch = _clocked(judged(records(spark, sent), RULES))
+    assert quarantined(batch).select("reasons").collect() == []
+    passed = events(batch).select("payload").orderBy("sequence_number").collect()
+    assert [row.payload.encode() for row in passed] == sent
+
+
+def test_an_event_of_the_year_2999_keeps_none_of_ten_thousand_others_back(spark: SparkSession, tmp_path: Path) -> None:
+    folder = str(tmp_path / "in")
+    future = an_event(event_uuid="future", created_at=32_472_144_000)
+    good = [an_event(event_uuid=f"good {number}") for number in range(10_000)]
+    # In batches of their own, so that a watermark could have moved in between.
+    for number, data in enumerate([[future], good[:5_000], good[5_000:]]):
+        records(spark, data, first=number * 10_000).write.mode("append").parquet(folder)
+    arrived: list[str] = []
+    reasons: list[str] = []
+
+    def note(rows, batch_id: int) -> None:
+        batch = rows.withColumn("batch_id", F.lit(batch_id).cast("long"))
+        arrived.extend(row.event_uuid for row in events(batch).collect())
+        reasons.extend(reason for row in quarantined(batch).collect() for reason in row.reasons)
+
+    query = (
+        spark.readStream.schema(RECORD)
+        .option("maxFilesPerTrigger", 1)
+        .parquet(folder)
+        .transform(judged, RULES)
+        .transform(deduplicated, RULES.dedup_window)
+        .writeStream.option("checkpointLocation", str(tmp_path / "checkpoint"))
+        .foreachBatch(note)
+        .trigger(availableNow=True)
+        .start()
+    )
+    query.awaitTermination()
+    assert reasons == ["created_at_in_future"]
+    assert Counter(arrived) == Counter(f"good {number}" for number in range(10_000))
+
+
+def _clocked(rows):
+    return rows.withColumns({"ingested_at": F.lit(ARRIVED), "batch_id": F.lit(7).cast("long")})
