@@ -152,7 +152,7 @@ class FakeShards:
         trimmed = self._trimmed(shard)
         if isinstance(position, At):
             since = (position.time - T0).total_seconds()
-            if since > self.clock:
+            if since > self.clock + 1e-6:
                 raise EventLakeError("InvalidArgumentException: a time in the future")
             return self._token(shard_id, shard.first_at(since, self.clock, trimmed), since)
         if isinstance(position, After):

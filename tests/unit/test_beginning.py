@@ -1,0 +1,75 @@
+"""What a checkpoint is held to."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from event_lake.errors import ConfigError
+from event_lake.pipelines.beginning import refuse_changes
+from event_lake.raw.resume import Beginning
+
+FOUND = Beginning(
+    stream="events",
+    connector="event_lake",
+    start_from="earliest",
+    dedup_window=timedelta(hours=1),
+    dedup_on="event_uuid",
+    shuffle_partitions="4",
+    first_batch=7,
+)
+WAY_OUT = "put it back, or: ingest_raw --new-checkpoint, given once, resumes from the ledger"
+WINDOW = (
+    "raw.dedup_window = '5400 seconds': the checkpoint has '3600 seconds', and events that came before would be"
+    " remembered for that long only"
+)
+
+
+def refusal(**changed: Any) -> str:
+    with pytest.raises(ConfigError) as refused:
+        refuse_changes(FOUND, replace(FOUND, **changed))
+    return str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        (
+            {"stream": "x"},
+            "source.stream = 'x': the checkpoint has 'events', and its positions are of that stream's shards",
+        ),
+        (
+            {"connector": "kinesis"},
+            "source.connector = 'kinesis': the checkpoint has 'event_lake', and another can't read its positions",
+        ),
+        ({"dedup_window": timedelta(minutes=90)}, WINDOW),
+        (
+            {"dedup_on": "event_uuid+payload"},
+            (
+                "raw.dedup_on = 'event_uuid+payload': the checkpoint has 'event_uuid', and events that came before are"
+                " remembered by that"
+            ),
+        ),
+        (
+            {"shuffle_partitions": "200"},
+            (
+                "spark.\"spark.sql.shuffle.partitions\" = '200': the checkpoint has '4', and Spark would go on with"
+                " that, whatever it's told"
+            ),
+        ),
+    ],
+)
+def test_a_changed_setting_is_told_with_both_values_the_reason_and_the_way_out(
+    changed: dict[str, Any], told: str
+) -> None:
+    assert refusal(**changed) == f"{told}; {WAY_OUT}"
+
+
+def test_all_changed_settings_are_told_at_once() -> None:
+    told = refusal(shuffle_partitions="8", dedup_window=timedelta(minutes=90))
+    assert told.startswith(f"{WINDOW}; spark.\"spark.sql.shuffle.partitions\" = '8': ")
+
+
+def test_where_to_start_from_and_what_the_ledger_told_may_differ() -> None:
+    refuse_changes(FOUND, replace(FOUND, start_from="latest", first_batch=0, holes={"a": "lost"}))
