@@ -1,0 +1,66 @@
+"""What a ledger's history shows."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from event_lake.raw.history import Commit, changed
+
+NINE = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
+
+
+def commits(*operations: str) -> list[Commit]:
+    """A version a minute from nine on; "RESTORE 3" restores version 3, "WRITE" appends."""
+    made = []
+    for version, told in enumerate(operations):
+        operation, _, rest = told.partition(" to ")
+        mode = {"WRITE": "Append", "OVERWRITE": "Overwrite"}.get(operation)
+        made.append(
+            Commit(
+                version=version,
+                at=NINE + timedelta(minutes=version),
+                operation="WRITE" if mode else operation,
+                mode=mode,
+                restored=int(rest) if rest else None,
+            )
+        )
+    return made
+
+
+def versions(*operations: str, since: datetime | None = None) -> list[str]:
+    return [fault.place.split()[1] for fault in changed(commits(*operations), since) if fault.place]
+
+
+def test_appends_and_upkeep_are_no_faults() -> None:
+    assert versions("CREATE TABLE", "WRITE", "OPTIMIZE", "VACUUM START", "VACUUM END", "WRITE") == []
+
+
+@pytest.mark.parametrize("operation", ["DELETE", "UPDATE", "MERGE", "OVERWRITE", "TRUNCATE", "RESTORE", "What next"])
+def test_anything_else_is_named_with_its_version_and_time(operation: str) -> None:
+    [fault] = changed(commits("CREATE TABLE", "WRITE", operation, "WRITE"), None)
+    assert fault.place == "version 2 of raw/ledger"
+    assert fault.what.endswith("at 2026-11-21T09:02:00+00:00; ingest_raw only appends")
+
+
+def test_a_change_that_was_taken_back_is_no_fault() -> None:
+    assert versions("CREATE TABLE", "WRITE", "DELETE", "RESTORE to 1", "WRITE") == []
+
+
+def test_what_was_appended_since_is_not_to_be_taken_back() -> None:
+    assert versions("CREATE TABLE", "WRITE", "DELETE", "WRITE", "RESTORE to 1") == ["4"]
+    assert versions("CREATE TABLE", "WRITE", "DELETE", "WRITE", "RESTORE to 1", "RESTORE to 3") == ["2"]
+
+
+def test_a_change_that_is_restored_is_a_fault_again() -> None:
+    assert versions("CREATE TABLE", "WRITE", "DELETE", "RESTORE to 1", "RESTORE to 2") == ["2"]
+
+
+def test_a_restore_of_a_version_that_the_log_has_forgotten_is_a_fault() -> None:
+    forgotten = commits("CREATE TABLE", "WRITE", "WRITE", "RESTORE to 0")[2:]
+    assert [fault.place for fault in changed(forgotten, None)] == ["version 3 of raw/ledger"]
+
+
+def test_what_was_changed_before_a_window_does_not_touch_it() -> None:
+    told = ("CREATE TABLE", "DELETE", "WRITE", "DELETE")
+    assert versions(*told, since=NINE + timedelta(minutes=2)) == ["3"]
+    assert versions(*told, since=NINE + timedelta(minutes=1)) == ["1", "3"]
