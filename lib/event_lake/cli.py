@@ -11,6 +11,7 @@ from event_lake.config import Settings
 from event_lake.config_files import load_settings
 from event_lake.errors import EventLakeError, UserError, error_in_traceback
 from event_lake.progress.log import formatter
+from event_lake.storage_errors import explained
 
 
 class JobParser(argparse.ArgumentParser):
@@ -50,7 +51,7 @@ def run_job(
     except EventLakeError as error:
         known = error
     except Exception as error:
-        found = error_in_traceback(str(error))
+        found = error_in_traceback(str(error)) or explained(error)
         if found is None:
             raise
         known = found

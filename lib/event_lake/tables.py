@@ -34,13 +34,15 @@ RAW_EVENTS = Table(
 )
 QUARANTINE = Table("raw/quarantine", schemas.QUARANTINE, ("date",), ("arrived_at", "ingested_at", "batch_id"))
 LEDGER = Table("raw/ledger", schemas.LEDGER, ("date",), ("shard_id", "ingested_at", "batch_id"))
+EVENT_TYPES = Table("raw/event_types", schemas.EVENT_TYPE, (), ("batch_id",))
 STAGING_EVENTS = Table(
     "staging/events",
     schemas.EVENT,
     ("date", "event_type"),
     ("event_uuid", "created_datetime", "arrived_at", "ingested_at"),
 )
-ALL = (RAW_EVENTS, QUARANTINE, LEDGER, STAGING_EVENTS)
+ALL = (RAW_EVENTS, QUARANTINE, LEDGER, EVENT_TYPES, STAGING_EVENTS)
+RAW = (RAW_EVENTS, QUARANTINE, LEDGER, EVENT_TYPES)
 
 
 def checkpoint_path(root: str, query: str) -> str:
@@ -71,18 +73,22 @@ def exists(spark: SparkSession, root: str, table: Table) -> bool:
     return DeltaTable.isDeltaTable(spark, table.path(root))
 
 
+def read(spark: SparkSession, root: str, table: Table) -> DataFrame:
+    """The table's rows as of now."""
+    return spark.read.format("delta").load(table.path(root))
+
+
 def append_once(rows: DataFrame, root: str, table: Table, *, writer: str, batch_id: int) -> None:
     """Append `rows`, unless `writer` has appended a batch with this id or a later one to this table before.
 
     `writer` identifies a stream of batches for ever: a query's id. Source: Delta Lake documentation, "Idempotent
-    table writes in foreachBatch".
+    table writes in foreachBatch". A table that isn't there any more is an error: `save` would make another.
     """
     (
-        rows.write.format("delta")
-        .mode("append")
+        rows.writeTo(f"delta.`{table.path(root)}`")
         .option("txnAppId", writer)
-        .option("txnVersion", batch_id)
-        .save(table.path(root))
+        .option("txnVersion", str(batch_id))
+        .append()
     )
 
 
