@@ -9,13 +9,17 @@ from collections.abc import Sequence
 
 from event_lake.cli import JobParser, run_job
 from event_lake.config import Settings
-from event_lake.pipelines.ingest_raw import check_pace, check_stream, ingest_raw
+from event_lake.pipelines.ingest_raw import Asked, check_pace, check_stream, ingest_raw, sole_writer
+from event_lake.progress.reporting import reporting
 from event_lake.session import spark_session
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = JobParser(__doc__)
     parser.add_argument("--until-caught-up", action="store_true", help="stop at what the stream holds now")
+    parser.add_argument(
+        "--new-checkpoint", action="store_true", help="put the checkpoint aside and resume from the ledger"
+    )
     return run_job(parser, argv, _ingest)
 
 
@@ -23,8 +27,14 @@ def _ingest(args: Namespace, settings: Settings) -> int:
     if not args.until_caught_up:
         check_pace(settings)
     check_stream(settings, until_caught_up=args.until_caught_up)
-    with spark_session("ingest_raw", settings.spark) as spark:
-        print(ingest_raw(spark, settings, until_caught_up=args.until_caught_up))
+    with (
+        sole_writer(settings.lake.root) as check,
+        spark_session("ingest_raw", settings.spark) as spark,
+        reporting(settings, sys.stderr) as reporters,
+    ):
+        asked = Asked(until_caught_up=args.until_caught_up, new_checkpoint=args.new_checkpoint)
+        ended = ingest_raw(spark, settings, asked, check=check, reporters=reporters)
+    print(ended.totals)
     return 0
 
 

@@ -26,6 +26,9 @@ PREFERRED = {
     "spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled": "true",
     "spark.sql.streaming.stateStore.rocksdb.boundedMemoryUsage": "true",
     "spark.sql.streaming.stateStore.rocksdb.trackTotalNumberOfRows": "false",
+    # A batch needs more generated classes than Spark keeps by default (100), so that each batch would compile some 35
+    # of them again, and run them uncompiled at first.
+    "spark.sql.codegen.cache.maxEntries": "2000",
     "spark.sql.parquet.compression.codec": "zstd",
     # Columns whose values don't repeat: the writer would make a dictionary, and then give it up.
     **{

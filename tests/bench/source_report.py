@@ -1,10 +1,11 @@
-"""The source alone: its measurements, and its targets beside the figures."""
+"""The source alone, and the deduplication: their measurements, and their targets beside the figures."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from rich.table import Table
 
+from dedup_day import day
 from event_lake.config import Source
 from figures import Figures
 from report import number
@@ -24,6 +25,7 @@ MEASUREMENTS: Mapping[str, Callable[[float], Figures]] = {
     "source-visible": put_to_visible,
     "source-end": end_of_data,
     "source-memory": memory,
+    "dedup-day": day,
 }
 
 
@@ -64,6 +66,7 @@ TARGETS: Mapping[str, Mapping[str, Target]] = {
     },
     "source-end": {"s from last record to end, worst": Target(below=3)},
     "source-memory": {"MiB at most, executor's Python worker": Target(below=512)},
+    "dedup-day": {"last decile / second decile": Target(most=1.2)},
 }
 
 

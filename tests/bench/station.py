@@ -12,9 +12,9 @@ from event_lake.config import Settings
 from event_lake.config_files import load_settings
 from event_lake.kinesis import options, source
 from event_lake.pipelines.build_staging import build_staging
-from event_lake.pipelines.ingest_raw import ingest_raw, raw_rows
+from event_lake.pipelines.ingest_raw import Asked, ingest_raw, raw_rows
 from event_lake.raw.ledger import Totals, totals
-from event_lake.raw.parse import EventRules, judged
+from event_lake.raw.parse import judged
 from event_lake.session import spark_session
 from figures import Figures, figures_of
 from load import BATCH_SECONDS, SHARDS
@@ -90,7 +90,9 @@ def _up_to(stage: Callable[[DataFrame, Settings], DataFrame]) -> Station:
 
     def run(spark: SparkSession, settings: Settings) -> None:
         source.register(spark)
-        records = spark.readStream.format(options.FORMAT).options(**options.options_of(settings.source)).load()
+        records = (
+            spark.readStream.format(options.FORMAT).options(**options.options_of(settings.source, settings.raw)).load()
+        )
         (
             stage(records, settings)
             .writeStream.format("noop")
@@ -104,7 +106,7 @@ def _up_to(stage: Callable[[DataFrame, Settings], DataFrame]) -> Station:
 
 
 def _parsed(records: DataFrame, settings: Settings) -> DataFrame:
-    return judged(records, EventRules(max_future=settings.raw.max_future, max_age=settings.raw.max_age))
+    return judged(records, settings.raw)
 
 
 def _check_read(_: SparkSession, task: Task, marks: list[Mark]) -> None:
@@ -138,7 +140,7 @@ def _check(task: Task, what: str, found: object, expected: object) -> None:
 
 
 def _ingest(spark: SparkSession, settings: Settings) -> None:
-    ingest_raw(spark, settings, until_caught_up=True)
+    ingest_raw(spark, settings, Asked(until_caught_up=True))
 
 
 _INGEST = Station(run=_ingest, check=_check_ledger, query="ingest_raw", writes=_RAW_TABLES)
@@ -147,7 +149,7 @@ _INGEST = Station(run=_ingest, check=_check_ledger, query="ingest_raw", writes=_
 STATIONS = {
     "source": _up_to(lambda records, _: records),
     "source+parse": _up_to(_parsed),
-    "source+parse+dedup": _up_to(raw_rows),
+    "source+parse+dedup": _up_to(lambda records, settings: raw_rows(records, settings.raw)),
     "raw": _INGEST,
     "small": _INGEST,
     "staging": Station(

@@ -1,6 +1,7 @@
-"""SIGKILL at chosen moments while events arrive and shards are resharded: each accepted event is in raw once.
+"""SIGKILL before and after each commit of a batch, while events arrive and shards are resharded.
 
-`make test` kills 3 times, `make test-faults` 20 times (KILLS); CRASH_SEED chooses the moments.
+Each accepted event is in raw once, each bad one in quarantine once, and the reconciliation finds nothing wrong.
+`make test` kills 3 times, `make test-faults` 30 times (KILLS); CRASH_SEED chooses the moments.
 """
 
 import os
@@ -48,11 +49,15 @@ def test_kills_while_events_arrive_and_shards_are_resharded_leave_each_event_onc
                 moment = MOMENTS[(kill + SEED) % len(MOMENTS)]
                 with _job(stream, root, log, "--set", "raw.trigger_interval='1 second'") as running:
                     _reshard(boto, stream.name, rng)
-                    moment(Lake(root), lambda running=running: _assert_runs(running, log), rng)
+                    _wait_for_more(moment(Lake(root)), lambda running=running: _assert_runs(running, log))
+                    # At once, or some way on to what comes next.
+                    time.sleep(rng.choice((0, 0, rng.uniform(0, 2))))
                     _kill(running)
-        with _job(stream, root, log, "--until-caught-up") as last:
-            assert last.wait() == 0, log.read_text()
-    _assert_each_once(spark, root, sent)
+        for flags in (("--new-checkpoint", "--until-caught-up"), ("--until-caught-up",)):
+            with _job(stream, root, log, *flags) as last:
+                assert last.wait() == 0, log.read_text()
+        _assert_each_once(spark, root, sent)
+        _assert_reconciled(stream, root)
 
 
 class Lake:
@@ -65,36 +70,54 @@ class Lake:
         """The batches in the offset log: each is there before anything of it is read."""
         return self._names(tables.checkpoint_path(self._root, "ingest_raw"), "offsets", "[0-9]*")
 
+    def done(self) -> set[str]:
+        """The batches in the commit log: the last thing that is written of each."""
+        return self._names(tables.checkpoint_path(self._root, "ingest_raw"), "commits", "[0-9]*")
+
     def commits(self, table: tables.Table) -> set[str]:
         """The commits of a table."""
         return self._names(table.path(self._root), "_delta_log", "*.json")
+
+    def files(self, table: tables.Table) -> set[str]:
+        """The data files of a table, committed or not."""
+        return self._names(table.path(self._root), ".", "**/*.parquet")
 
     def _names(self, folder: str, of: str, pattern: str) -> set[str]:
         return {file.name for file in Path(folder, of).glob(pattern)}
 
 
-def _between_plan_and_read(lake: Lake, runs: Callable[[], None], rng: Random) -> None:
-    _wait_for_more(lake.planned, runs)
+def _once_it_is_planned(lake: Lake) -> Callable[[], set[str]]:
+    return lake.planned
 
 
-def _while_it_reads_and_writes(lake: Lake, runs: Callable[[], None], rng: Random) -> None:
-    _wait_for_more(lake.planned, runs)
-    time.sleep(rng.uniform(0, 2))
+def _once_raw_has_a_file(lake: Lake) -> Callable[[], set[str]]:
+    return lambda: lake.files(tables.RAW_EVENTS)
 
 
-def _between_raw_and_ledger(lake: Lake, runs: Callable[[], None], rng: Random) -> None:
-    _wait_for_more(lambda: lake.commits(tables.RAW_EVENTS), runs)
+def _once_raw_is_committed(lake: Lake) -> Callable[[], set[str]]:
+    return lambda: lake.commits(tables.RAW_EVENTS)
 
 
-def _between_ledger_and_commit_log(lake: Lake, runs: Callable[[], None], rng: Random) -> None:
-    _wait_for_more(lambda: lake.commits(tables.LEDGER), runs)
+def _once_quarantine_is_committed(lake: Lake) -> Callable[[], set[str]]:
+    return lambda: lake.commits(tables.QUARANTINE)
 
 
+def _once_the_ledger_is_committed(lake: Lake) -> Callable[[], set[str]]:
+    return lambda: lake.commits(tables.LEDGER)
+
+
+def _once_spark_has_committed_it(lake: Lake) -> Callable[[], set[str]]:
+    return lake.done
+
+
+# Before and after each commit: what follows one is before the next.
 MOMENTS = (
-    _between_ledger_and_commit_log,
-    _between_plan_and_read,
-    _while_it_reads_and_writes,
-    _between_raw_and_ledger,
+    _once_the_ledger_is_committed,
+    _once_raw_is_committed,
+    _once_quarantine_is_committed,
+    _once_spark_has_committed_it,
+    _once_it_is_planned,
+    _once_raw_has_a_file,
 )
 
 
@@ -170,5 +193,13 @@ def _assert_each_once(spark: SparkSession, root: str, sent: list[Record]) -> Non
     assert Counter(row.payload for row in rows(tables.RAW_EVENTS).select("payload").collect()) == Counter(good)
     bad = [record.data for record in sent if record.kind in FAULTS]
     assert Counter(bytes(row.data) for row in rows(tables.QUARANTINE).select("data").collect()) == Counter(bad)
+    copies = len(sent) - len(good) - len(bad)
+    assert copies > 0
     [read] = rows(tables.LEDGER).selectExpr("sum(read)").first() or [None]
     assert read == len(sent)
+
+
+def _assert_reconciled(stream: Stream, root: str) -> None:
+    job = [sys.executable, "jobs/reconcile.py", "--config", "conf/local.toml", *stream.overrides(root)]
+    done = subprocess.run(job, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -18,7 +18,7 @@ from event_lake.generator.sequence import EVENT, LATE, RETRY, Record, records
 from event_lake.kinesis import source
 from event_lake.kinesis.options import FORMAT, options_of, unbounded
 from event_lake.pipelines.build_staging import build_staging
-from event_lake.pipelines.ingest_raw import ingest_raw
+from event_lake.pipelines.ingest_raw import Asked, ingest_raw
 from event_lake.raw.ledger import Totals
 
 COUNT = 6_000
@@ -34,7 +34,7 @@ def test_all_that_was_sent_is_in_the_lake_and_again_after_a_restart(
     spark: SparkSession, stream: Stream, root: str, timeline: Timeline
 ) -> None:
     settings = stream.settings(root, max_batch_seconds=1)
-    ingest = partial(ingest_raw, spark, settings, until_caught_up=True)
+    ingest = partial(_ingested, spark, settings)
     sent = list(records(timeline, first=0, count=COUNT))
     _put(stream, sent)
     assert ingest() == _expected(sent)
@@ -61,10 +61,14 @@ def test_latest_means_what_arrives_after_the_first_start(spark: SparkSession, st
     stream.put(b"before")
     # Kinesis' clock is known to a second.
     _wait_for_the_next_second(stream)
-    assert ingest_raw(spark, settings, until_caught_up=True) == Totals()
+    assert _ingested(spark, settings) == Totals()
     stream.put(b"after 1", key="a")
     stream.put(b"after 2", key="b")
-    assert ingest_raw(spark, settings, until_caught_up=True) == Totals(read=2, quarantined=2)
+    assert _ingested(spark, settings) == Totals(read=2, quarantined=2)
+
+
+def _ingested(spark: SparkSession, settings: Settings) -> Totals:
+    return ingest_raw(spark, settings, Asked(until_caught_up=True)).totals
 
 
 def _wait_for_the_next_second(stream: Stream) -> None:

@@ -1,16 +1,19 @@
 """Kinesis to the raw layer: the streaming query."""
 
 import logging
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from event_lake import tables
-from event_lake.config import Settings, Source, refuse
+from event_lake.checkpoints import Checkpoint
+from event_lake.config import Raw, Settings, refuse
 from event_lake.errors import StreamNotFoundError, UserError
 from event_lake.kinesis import options, source
 from event_lake.kinesis.admission import ADMISSION_CONTROL
@@ -18,10 +21,16 @@ from event_lake.kinesis.client import KinesisClient
 from event_lake.kinesis.connectors import CONNECTORS
 from event_lake.kinesis.start import refuse_expired, starting_positions
 from event_lake.kinesis.topology import Topology
+from event_lake.lease import held
+from event_lake.lease_stores import lease_store
+from event_lake.pipelines.beginning import begun
+from event_lake.progress.reporter import Reporter
 from event_lake.raw.dedupe import deduplicated
-from event_lake.raw.ledger import Totals
-from event_lake.raw.parse import EventRules, judged
+from event_lake.raw.ledger import Batch, Totals, Written
+from event_lake.raw.parse import judged
+from event_lake.raw.resume import Beginning
 from event_lake.raw.write import RawWriter
+from event_lake.running import Ended, run_to_end
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +40,14 @@ _LARGEST_CLOCK_ERROR = timedelta(minutes=1)
 _QUERY = "ingest_raw"
 # Somebody waits for the first line; a query that runs has more.
 _PATIENCE_SECONDS = 20.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Of a run: to end with what the stream held at its start, and to begin a new checkpoint behind the ledger."""
+
+    until_caught_up: bool = False
+    new_checkpoint: bool = False
 
 
 def check_pace(settings: Settings) -> None:
@@ -71,63 +88,126 @@ def check_stream(settings: Settings, *, until_caught_up: bool = False) -> None:
 
 
 def _may_have_begun(root: str) -> bool:
-    return "://" in root or Path(tables.checkpoint_path(root, _QUERY)).exists()
+    return "://" in root or Path(tables.LEDGER.path(root)).exists()
 
 
-def records_of(spark: SparkSession, settings: Source, *, until_caught_up: bool = False) -> DataFrame:
+def records_of(spark: SparkSession, settings: Settings, *, until_caught_up: bool = False) -> DataFrame:
     """The stream of `schemas.RECORD` that `source.connector` gives."""
-    if settings.connector == options.CONNECTOR:
+    asked = settings.source
+    if asked.connector == options.CONNECTOR:
         source.register(spark)
-        told = options.options_of(settings)
+        told = options.options_of(asked, settings.raw)
         if until_caught_up and not ADMISSION_CONTROL:
             told = options.unbounded(told)
         return source.observed(spark.readStream.format(options.FORMAT).options(**told).load())
-    connector = CONNECTORS[settings.connector]
-    given = spark.readStream.format(connector.format).options(**connector.options_of(settings)).load()
+    connector = CONNECTORS[asked.connector]
+    given = spark.readStream.format(connector.format).options(**connector.options_of(asked)).load()
     return connector.records(given)
 
 
-def raw_rows(records: DataFrame, settings: Settings) -> DataFrame:
+def raw_rows(records: DataFrame, settings: Raw) -> DataFrame:
     """What the raw layer holds of a stream of `schemas.RECORD`: judged and deduplicated, not yet written."""
-    rules = EventRules(max_future=settings.raw.max_future, max_age=settings.raw.max_age)
-    return records.transform(judged, rules).transform(deduplicated, settings.raw.dedup_window)
+    return records.transform(judged, settings).transform(deduplicated, settings.dedup_window, settings.dedup_on)
 
 
-def ingest_raw(spark: SparkSession, settings: Settings, *, until_caught_up: bool = False) -> Totals:
-    """Run the query: until it is stopped, or has read what the stream held at the start.
+@contextmanager
+def sole_writer(root: str) -> Iterator[Callable[[], None]]:
+    """Hold the lease of the lake's raw layer in the block; gives its check. Raises UserError if another holds it."""
+    store = lease_store(root, "raw")
+    if store is None:
+        _log.warning("lake %s: nothing guards it against a second writer; see to it that there's only one", root)
+        yield lambda: None
+        return
+    with held(store, job=_QUERY) as lease:
+        yield lease.check
 
-    Returns what this run wrote. Resumes from the checkpoint under the lake's root.
+
+def ingest_raw(
+    spark: SparkSession,
+    settings: Settings,
+    asked: Asked,
+    *,
+    check: Callable[[], None] = lambda: None,
+    reporters: Sequence[Reporter] = (),
+) -> Ended:
+    """Run the query until a signal stops it, or it comes to the end that was `asked` for.
+
+    `check` is `sole_writer`'s. Raises what `pipelines.beginning.begun` and `running.run_to_end` raise.
     """
-    tables.create(spark, settings.lake.root, (tables.RAW_EVENTS, tables.QUARANTINE, tables.LEDGER))
-    written = [Totals()]
+    tables.create(spark, settings.lake.root, tables.RAW)
+    stream = settings.source
+    checkpoint = Checkpoint(spark, tables.checkpoint_path(settings.lake.root, _QUERY))
+    client = KinesisClient(stream.stream, stream.region, stream.endpoint_url, patience_seconds=_PATIENCE_SECONDS)
+    beginning = begun(spark, settings, checkpoint, client, anew=asked.new_checkpoint)
+    begins = replace(settings, source=replace(stream, start_from=beginning.start_from))
+    query = _Query(spark, begins, checkpoint, beginning, check)
     # Where Spark 4.1 repeats a batch that a crash left, such a run ends with it: another takes what came behind.
-    for _ in range(2 if until_caught_up and not ADMISSION_CONTROL else 1):
-        query = _started(spark, settings, written.append, until_caught_up=until_caught_up)
-        try:
-            query.awaitTermination()
-        finally:
-            query.stop()
-    return sum(written, Totals())
+    runs = 2 if asked.until_caught_up and not ADMISSION_CONTROL else 1
+    ended = Ended(Totals(), stopped=False)
+    while runs and not ended.stopped:
+        start = partial(query.started, until_caught_up=asked.until_caught_up)
+        run = run_to_end(
+            start,
+            query.write,
+            reporters,
+            has_receipts=settings.has_receipts,
+            first_batch=beginning.first_batch,
+        )
+        ended, runs = Ended(ended.totals + run.totals, stopped=run.stopped), runs - 1
+    return ended
 
 
-def _started(
-    spark: SparkSession, settings: Settings, note: Callable[[Totals], None], *, until_caught_up: bool
-) -> StreamingQuery:
-    def write(rows: DataFrame, batch_id: int) -> None:
-        began = time.monotonic()
-        query_id = rows.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId")
-        assert query_id, "Spark sets it for every batch"
-        writer = RawWriter(settings.lake.root, query_id, has_receipts=settings.source.connector == options.CONNECTOR)
-        counted = writer.write(rows, batch_id)
-        note(counted)
-        _log.info("batch %d: %s, %.1f s", batch_id, counted, time.monotonic() - began)
+class _Query:
+    """The streaming query: how it's started, and how a batch of it is written."""
 
-    writing = (
-        raw_rows(records_of(spark, settings.source, until_caught_up=until_caught_up), settings)
-        .writeStream.queryName(_QUERY)
-        .option("checkpointLocation", tables.checkpoint_path(settings.lake.root, _QUERY))
-        .foreachBatch(write)
-    )
-    if until_caught_up:
-        return writing.trigger(availableNow=True).start()
-    return writing.trigger(processingTime=f"{int(settings.raw.trigger_interval.total_seconds())} seconds").start()
+    def __init__(
+        self,
+        spark: SparkSession,
+        settings: Settings,
+        checkpoint: Checkpoint,
+        beginning: Beginning,
+        check: Callable[[], None],
+    ) -> None:
+        self._spark = spark
+        self._settings = settings
+        self._checkpoint = checkpoint
+        self._beginning = beginning
+        self._check = check
+        self._writer: RawWriter | None = None
+
+    def started(self, batch: Callable[[DataFrame, int], None], *, until_caught_up: bool) -> StreamingQuery:
+        """Start it, with `batch` for each batch."""
+        records = records_of(self._spark, self._settings, until_caught_up=until_caught_up)
+        writing = (
+            raw_rows(records, self._settings.raw)
+            .writeStream.queryName(_QUERY)
+            .option("checkpointLocation", self._checkpoint.path)
+            .foreachBatch(batch)
+        )
+        if until_caught_up:
+            return writing.trigger(availableNow=True).start()
+        interval = int(self._settings.raw.trigger_interval.total_seconds())
+        return writing.trigger(processingTime=f"{interval} seconds").start()
+
+    def write(self, rows: DataFrame, batch_id: int) -> Written:
+        """Write the batch to which Spark gave this number."""
+        if self._writer is None:
+            query_id = rows.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId")
+            assert query_id, "Spark sets it for every batch"
+            self._writer = RawWriter(self._settings, self._beginning, query_id, self._check)
+        return self._writer.write(rows, self._batch(batch_id))
+
+    def _batch(self, batch_id: int) -> Batch:
+        planned = self._checkpoint.planned(batch_id)
+        number = self._beginning.first_batch + batch_id
+        if not self._settings.has_receipts:
+            return Batch(batch_id=number, clock=planned.clock)
+        begins = batch_id == 0
+        return Batch(
+            batch_id=number,
+            clock=planned.clock,
+            read_until=planned.offset.cut,
+            begins=begins,
+            positions={**planned.positions, **(self._beginning.gone if begins else {})},
+            holes=self._beginning.holes if begins else {},
+        )

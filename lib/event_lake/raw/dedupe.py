@@ -2,26 +2,36 @@
 
 from datetime import timedelta
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from event_lake.raw.varying import varying
 
-def deduplicated(judged_rows: DataFrame, window: timedelta) -> DataFrame:
-    """`judged_rows` with `ingested_at`, and only one of the events with one `event_uuid` in `window`.
 
+def deduplicated(
+    judged_rows: DataFrame, window: timedelta, on: str = "event_uuid", *, clock: Column | None = None
+) -> DataFrame:
+    """`judged_rows` with `ingested_at`, and only one of the events that are the same in `window`.
+
+    Events are the same by `event_uuid`, or by `event_uuid+payload` (`config.Raw.dedup_on`).
     Of copies in several batches that is the first, within a batch any, but the first of those in one shard. The
     window runs on the ingest clock: a copy within it is dropped, one after twice of it is kept. Records that are no
-    events, and receipts, have a key of their own and pass.
+    events, and receipts, have a key of their own and pass. `clock` is for a simulated one.
     """
+    event = [F.lit("event "), F.col("event_uuid")]
+    if on == "event_uuid+payload":
+        # The state keeps what tells payloads apart, not the payloads.
+        event += [F.lit(" "), F.sha2("payload", 256)]
     position = F.concat_ws(" ", "shard_id", "sequence_number", "sub_sequence_number")
     key = (
-        F.when(F.col("is_event"), F.concat(F.lit("event "), "event_uuid"))
+        F.when(F.col("is_event"), F.concat(*event))
         # Other connectors don't say where in an aggregate a record was: the bytes tell them apart.
         .when(F.col("receipt").isNull(), F.concat_ws(" ", F.lit("record"), position, F.md5("data")))
         .otherwise(F.concat_ws(" ", F.lit("receipt"), position, "receipt.hole"))
     )
     # Spark pins current_timestamp() in the offset log, so that a replayed batch sees the same clock; and unlike
     # created_at no producer can move it.
-    clocked = judged_rows.withColumns({"ingested_at": F.current_timestamp(), "dedup_key": key})
+    now = varying(F.current_timestamp()) if clock is None else clock
+    clocked = judged_rows.withColumns({"ingested_at": now, "dedup_key": key})
     delay = f"{int(window.total_seconds())} seconds"
     return clocked.withWatermark("ingested_at", delay).dropDuplicatesWithinWatermark(["dedup_key"]).drop("dedup_key")

@@ -1,12 +1,25 @@
 """The ledger: what became of every record that a batch read from a shard."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from event_lake.schemas import LEDGER
+from event_lake.raw.partitions import EventTypes
+
+# What an entry has of its receipt, by the names of both.
+_OF_RECEIPT = {
+    "start": "start",
+    "first_sequence_number": "first_sequence_number",
+    "last_sequence_number": "last_sequence_number",
+    "read": "user_records",
+    "bytes": "bytes",
+    "lag_ms": "millis_behind",
+    "hole": "hole",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,32 +46,83 @@ class Totals:
         )
 
 
-def entries(batch: DataFrame) -> DataFrame:
-    """The ledger's rows (`schemas.LEDGER`) of a deduplicated batch: one for each of its receipts."""
-    by_shard = batch.groupBy("stream", "shard_id", "batch_id").agg(
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """What the writer of a batch counted. `known` of the duplicates it dropped itself, not the state store."""
+
+    totals: Totals
+    known: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """A micro-batch as the lake knows it: its number, its clock, and the arrival time up to which it read all shards.
+
+    `positions` is where it ends, by shard. A query `begins` with it; `holes` is what had expired unread before that.
+    """
+
+    batch_id: int
+    clock: datetime
+    read_until: datetime | None = None
+    begins: bool = False
+    positions: Mapping[str, str] = field(default_factory=dict)
+    holes: Mapping[str, str] = field(default_factory=dict)
+
+
+def summed(rows: DataFrame, types: EventTypes) -> DataFrame:
+    """Of each shard what deduplicated `rows` hold: counts, the receipt, and the types that `types` doesn't own."""
+    event_type = F.substring_index("event_name", ":", 1)
+    is_new = F.col("is_event") & ~types.is_own(event_type)
+    return rows.groupBy("stream", "shard_id").agg(
         F.max("receipt").alias("receipt"),
         F.count_if("is_event").alias("raw"),
         F.count_if(F.expr("not is_event and receipt is null")).alias("quarantined"),
-        F.max("ingested_at").alias("ingested_at"),
+        F.lit(None).alias("types") if types.is_full else F.collect_set(F.when(is_new, event_type)).alias("types"),
     )
-    return by_shard.select(
-        "*",
-        F.col("receipt.first_sequence_number"),
-        F.col("receipt.last_sequence_number"),
-        F.col("receipt.user_records").alias("read"),
-        (F.col("receipt.user_records") - F.col("raw") - F.col("quarantined")).alias("duplicates"),
-        F.col("receipt.bytes"),
-        F.col("receipt.millis_behind").alias("lag_ms"),
-        F.col("receipt.hole"),
-        F.to_date("ingested_at").alias("date"),
-    ).select(*LEDGER.names)
 
 
-def totals(rows: Iterable[Row]) -> Totals:
+def entries(sums: Iterable[Row], stream: str, batch: Batch) -> list[dict[str, Any]]:
+    """The ledger's rows (`schemas.LEDGER`) of a batch, from the rows of `summed`.
+
+    Shards of which nothing was read have one with their position alone where the query begins, and where it's idle:
+    Spark runs a batch then only for `read_until`, a few in a stream's retention.
+    """
+    sums = list(sums)
+    read = {row.shard_id for row in sums}
+    told = batch.positions if batch.begins or not sums else {}
+    common = {
+        "batch_id": batch.batch_id,
+        "read_until": batch.read_until,
+        "ingested_at": batch.clock,
+        "date": batch.clock.date(),
+    }
+    standing = [
+        _entry(common, stream, shard_id, 0, 0)
+        | {"start": position, "read": 0, "duplicates": 0, "bytes": 0, "hole": batch.holes.get(shard_id)}
+        for shard_id, position in sorted(told.items())
+        if shard_id not in read and (batch.begins or not position.startswith("CLOSED"))
+    ]
+    return standing + [_of_shard(common, row) for row in sums]
+
+
+def _of_shard(common: Mapping[str, Any], row: Row) -> dict[str, Any]:
+    entry = _entry(common, row.stream, row.shard_id, row.raw, row.quarantined)
+    if row.receipt is not None:
+        entry |= {name: row.receipt[of_receipt] for name, of_receipt in _OF_RECEIPT.items()}
+        entry["duplicates"] = entry["read"] - row.raw - row.quarantined
+    return entry
+
+
+def _entry(common: Mapping[str, Any], stream: str, shard_id: str | None, raw: int, quarantined: int) -> dict[str, Any]:
+    unknown = dict.fromkeys([*_OF_RECEIPT, "duplicates"])
+    return {**common, **unknown, "stream": stream, "shard_id": shard_id, "raw": raw, "quarantined": quarantined}
+
+
+def totals(rows: Iterable[Mapping[str, Any]]) -> Totals:
     """The sums over ledger rows. Without a receipt, nothing is known of duplicates: read is what came."""
     return sum((_totals_of(row) for row in rows), Totals())
 
 
-def _totals_of(row: Row) -> Totals:
-    read = row.raw + row.quarantined if row.read is None else row.read
-    return Totals(read=read, raw=row.raw, quarantined=row.quarantined, duplicates=row.duplicates or 0)
+def _totals_of(row: Mapping[str, Any]) -> Totals:
+    read = row["raw"] + row["quarantined"] if row["read"] is None else row["read"]
+    return Totals(read=read, raw=row["raw"], quarantined=row["quarantined"], duplicates=row["duplicates"] or 0)

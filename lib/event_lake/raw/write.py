@@ -1,57 +1,123 @@
-"""Writing a deduplicated batch to its three tables, each exactly once."""
+"""Writing a deduplicated batch to its tables, each exactly once."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from pyspark import StorageLevel
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 
 from event_lake import tables
+from event_lake.config import Settings
 from event_lake.errors import DataLossError
-from event_lake.raw.ledger import Totals, entries, totals
+from event_lake.raw import resume
+from event_lake.raw.ledger import Batch, Totals, Written, entries, summed, totals
 from event_lake.raw.parse import events, quarantined
-from event_lake.schemas import LEDGER
+from event_lake.raw.partitions import EventTypes
+from event_lake.raw.resume import Beginning
+from event_lake.raw.varying import varying
+from event_lake.schemas import EVENT_TYPE, LEDGER
 
 
-@dataclass(frozen=True)
 class RawWriter:
-    """Writes batches of `dedupe.deduplicated` rows for the query with the id `query_id`.
+    """Writes the batches of one query, rows of `dedupe.deduplicated`, into the lake of `settings`.
 
-    Without receipts, which only our own source gives, the ledger says what came, but not what was read.
+    `query_id` is the query's own: with a batch's number it names the batch for ever. `check` is called before each
+    commit, and raises where there must be none. Without receipts, which only our own source gives, the ledger says what
+    came, but not what was read.
     """
 
-    root: str
-    query_id: str
-    has_receipts: bool = True
+    def __init__(
+        self, settings: Settings, beginning: Beginning, query_id: str, check: Callable[[], None] = lambda: None
+    ) -> None:
+        self._root = settings.lake.root
+        self._settings = settings.raw
+        self._has_receipts = settings.has_receipts
+        self._beginning = beginning
+        self._query_id = query_id
+        self._check = check
+        self._types: EventTypes | None = None
 
-    def write(self, rows: DataFrame, batch_id: int) -> Totals:
+    def write(self, rows: DataFrame, batch: Batch) -> Written:
         """Events to raw, the rest to quarantine, the count to the ledger; a replay completes what a crash left.
 
-        The ledger comes last, so that a batch in it is a batch that is written. Raises DataLossError, before
-        anything is written, if more rows came than the receipts say were read.
+        The ledger comes last, so that a batch in it is a batch that is written. Raises DataLossError, before anything
+        is written, if more rows came than the receipts say were read.
         """
-        batch = rows.withColumn("batch_id", F.lit(batch_id).cast("long")).persist(StorageLevel.MEMORY_AND_DISK)
-        try:
-            with tables.adaptive(rows.sparkSession):
-                return self._write(batch, batch_id)
-        finally:
-            batch.unpersist()
+        spark = rows.sparkSession
+        with tables.adaptive(spark), _cached(rows) as came:
+            older = self._older(spark, batch)
+            if older is None:
+                return Written(totals=self._write(came, batch))
+            with _cached(resume.without_known(came, older, self._settings.dedup_on)) as fresh:
+                return Written(totals=self._write(fresh, batch), known=came.count() - fresh.count())
 
-    def _write(self, batch: DataFrame, batch_id: int) -> Totals:
-        entered = entries(batch).collect()
-        for row in entered:
-            if self.has_receipts and (row.read is None or row.duplicates < 0):
-                raise DataLossError(f"the ledger doesn't balance: batch {batch_id}, shard {row.shard_id}: {row}")
+    def _older(self, spark: SparkSession, batch: Batch) -> DataFrame | None:
+        if self._beginning.older_until is None:
+            return None  # Without opening the table for it.
+        return resume.known(tables.read(spark, self._root, tables.RAW_EVENTS), self._beginning, batch.clock)
+
+    def _write(self, rows: DataFrame, batch: Batch) -> Totals:
+        types = self._known_types(rows.sparkSession)
+        sums = summed(rows, types).collect()
+        entered = entries(sums, self._beginning.stream, batch)
+        self._refuse_imbalance(entered, batch)
         counted = totals(entered)
         if counted.raw:
-            by_partition = events(batch).hint("rebalance", *tables.RAW_EVENTS.partitioned_by)
-            self._append(by_partition, tables.RAW_EVENTS, batch_id)
+            types = self._with_new_types(rows.sparkSession, sums, types, batch)
+            found = events(rows.withColumn("batch_id", varying(F.lit(batch.batch_id).cast("long"))))
+            by_partition = types.partitioned(found).hint("rebalance", *tables.RAW_EVENTS.partitioned_by)
+            self._append(by_partition, tables.RAW_EVENTS, batch)
         if counted.quarantined:
-            self._append(quarantined(batch).coalesce(1), tables.QUARANTINE, batch_id)
+            bad = quarantined(rows.withColumn("batch_id", varying(F.lit(batch.batch_id).cast("long"))))
+            self._append(bad.coalesce(1), tables.QUARANTINE, batch)
         if entered:
-            ledger = batch.sparkSession.createDataFrame(entered, LEDGER).coalesce(1)
-            self._append(ledger, tables.LEDGER, batch_id)
+            self._append(_frame(rows.sparkSession, entered, LEDGER), tables.LEDGER, batch)
         return counted
 
-    def _append(self, rows: DataFrame, table: tables.Table, batch_id: int) -> None:
-        tables.append_once(rows, self.root, table, writer=self.query_id, batch_id=batch_id)
+    def _refuse_imbalance(self, entered: Sequence[Mapping[str, Any]], batch: Batch) -> None:
+        for row in entered:
+            if self._has_receipts and (row["read"] is None or row["duplicates"] < 0):
+                raise DataLossError(
+                    f"the ledger doesn't balance: batch {batch.batch_id}, shard {row['shard_id']}: {dict(row)}"
+                )
+
+    def _known_types(self, spark: SparkSession) -> EventTypes:
+        if self._types is None:
+            allowed, most = self._settings.event_types, self._settings.max_event_types
+            rows = [] if allowed else tables.read(spark, self._root, tables.EVENT_TYPES).collect()
+            self._types = EventTypes(allowed, len(allowed)) if allowed else EventTypes(_names(rows), most)
+        return self._types
+
+    def _with_new_types(self, spark: SparkSession, sums: Sequence[Row], types: EventTypes, batch: Batch) -> EventTypes:
+        """The types once those of this batch have got their partitions; they are noted before they are used."""
+        grown = types.grown(name for row in sums for name in row.types or ())
+        if grown != types:
+            new = [{"event_type": name, "batch_id": batch.batch_id} for name in grown.own[len(types.own) :]]
+            self._append(_frame(spark, new, EVENT_TYPE), tables.EVENT_TYPES, batch)
+            self._types = grown
+        return grown
+
+    def _append(self, rows: DataFrame, table: tables.Table, batch: Batch) -> None:
+        self._check()
+        tables.append_once(rows, self._root, table, writer=self._query_id, batch_id=batch.batch_id)
+
+
+@contextmanager
+def _cached(rows: DataFrame) -> Iterator[DataFrame]:
+    cached = rows.persist(StorageLevel.MEMORY_AND_DISK)
+    try:
+        yield cached
+    finally:
+        cached.unpersist()
+
+
+def _names(rows: Sequence[Row]) -> tuple[str, ...]:
+    return tuple(sorted({row.event_type for row in rows}))
+
+
+def _frame(spark: SparkSession, rows: Sequence[Mapping[str, Any]], schema: StructType) -> DataFrame:
+    values = [tuple(row[name] for name in schema.names) for row in rows]
+    return spark.createDataFrame(values, schema).coalesce(1)

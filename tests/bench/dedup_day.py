@@ -1,0 +1,90 @@
+"""A day of keys through the deduplication at a compressed clock: is its state bounded, do its batches stay as fast?"""
+
+from pathlib import Path
+from statistics import median
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from event_lake.config import Raw
+from event_lake.raw.dedupe import deduplicated
+from figures import Figures
+from source_session import check, in_new_process, session
+
+EVENTS_PER_HOUR = 1_000_000
+BATCH_MINUTES = 6
+_PER_BATCH = EVENTS_PER_HOUR * BATCH_MINUTES // 60
+_BATCHES = 24 * 60 // BATCH_MINUTES
+# Every so many-th event is a copy of one that came a while before, in the same batch or the one before.
+_COPY_EVERY, _COPY_BEHIND = 50, 30_000
+
+
+def day(scale: float) -> Figures:
+    """The figures of `scale` days."""
+    return in_new_process(_day, max(30, round(_BATCHES * scale)))
+
+
+def _day(batches: int) -> Figures:
+    with session("dedup-day") as (spark, folder):
+        return _figures(spark, folder, batches)
+
+
+def _figures(spark: SparkSession, folder: Path, batches: int) -> Figures:
+    query = (
+        _rows(spark)
+        .transform(deduplicated, Raw().dedup_window, clock=F.col("timestamp"))
+        .writeStream.format("noop")
+        .option("checkpointLocation", str(folder / "checkpoint"))
+        .start()
+    )
+    done = []
+    while len(done) < batches:
+        seen = done[-1].batchId if done else -1
+        done += [progress for progress in query.recentProgress if progress.batchId > seen]
+        query.awaitTermination(1)
+    query.stop()
+    seconds = [progress.durationMs["triggerExecution"] / 1000 for progress in done[:batches]]
+    states = [progress.stateOperators[0] for progress in done[:batches]]
+    copies = sum(state.customMetrics["numDroppedDuplicateRows"] for state in states)
+    check("copies dropped", copies, (batches * _PER_BATCH - _COPY_BEHIND) // _COPY_EVERY)
+    rows, most = 0, 0
+    for state in states:
+        rows += state.numRowsUpdated - state.numRowsRemoved
+        most = max(most, rows)
+    tenth = len(seconds) // 10
+    return {
+        "events": batches * _PER_BATCH,
+        "events/s": batches * _PER_BATCH / sum(seconds),
+        "s/batch, second decile": median(seconds[tenth : 2 * tenth]),
+        "s/batch, last decile": median(seconds[-tenth:]),
+        "last decile / second decile": median(seconds[-tenth:]) / median(seconds[tenth : 2 * tenth]),
+        "hours of events in the state, most": most / EVENTS_PER_HOUR,
+        "hours of events in the state, at the end": rows / EVENTS_PER_HOUR,
+        "MB in memory, at the end": states[-1].memoryUsedBytes / 1e6,
+    }
+
+
+def _rows(spark: SparkSession) -> DataFrame:
+    """Judged rows of 450 bytes, all of them events, at a clock of their own."""
+    number = F.col("value")
+    is_copy = (number % _COPY_EVERY == 0) & (number >= _COPY_BEHIND)
+    original = F.when(is_copy, number - _COPY_BEHIND + 1).otherwise(number)
+    return (
+        spark.readStream.format("rate-micro-batch")
+        .option("rowsPerBatch", _PER_BATCH)
+        .option("numPartitions", 2)
+        .option("advanceMillisPerBatch", BATCH_MINUTES * 60_000)
+        .option("startTimestamp", 1_795_219_200_000)
+        .load()
+        .select(
+            "timestamp",
+            F.expr("true").alias("is_event"),
+            F.md5(original.cast("string").cast("binary")).alias("event_uuid"),
+            F.lit("x" * 400).alias("payload"),
+            F.lit(None).cast("binary").alias("data"),
+            F.lit("shardId-000000000000").alias("shard_id"),
+            number.cast("string").alias("sequence_number"),
+            F.lit(0).alias("sub_sequence_number"),
+            F.lit(None).cast("struct<hole:string>").alias("receipt"),
+        )
+    )
