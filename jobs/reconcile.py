@@ -3,9 +3,12 @@
 Prints a table of the shards, what was checked, and what is at fault, with its shard, batch and range; exits 3 if
 anything is. Writes nothing, and may run while ingest_raw does.
 
---cloudwatch compares the records put into the stream (its metric IncomingRecords) with those that arrived in the same
-minutes and were read. It finds lost records, but for so many as copies were dropped in that time; AWS counts them
-some minutes late.
+What it can't see: a changed payload, and a row in place of another one of its shard and batch. Without receipts, which
+only the connector event_lake gives, it counts the rows in raw/events and raw/quarantine, and nothing else.
+
+--cloudwatch compares the records that were put into the stream (IncomingRecords; those that failed aren't in it) with
+those that arrived in the same minutes and were read. Copies that were dropped are known by batch only: as many lost
+records can't be seen. CloudWatch counts some minutes late.
 """
 
 import json
