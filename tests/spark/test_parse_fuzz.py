@@ -178,18 +178,10 @@ def _differences(data: Iterable[bytes], rows: Iterable[Row]) -> list[tuple[bytes
             created_at,
             said.seconds if is_event else None,
         )
-        data_kept = None if row.data is None else bytes(row.data)
-        got = (
-            row.reasons,
-            row.is_event,
-            data_kept,
-            row.payload,
-            row.event_uuid,
-            row.event_name,
-            row.created_at,
-            row.created_seconds,
-        )
-        if got != expected:
+        kept = None if row.data is None else bytes(row.data)
+        fields = (row.event_uuid, row.event_name, row.created_at)
+        got = (row.reasons, row.is_event, kept, row.payload, *fields, row.created_seconds)
+        if _undecoded(got) != _undecoded(expected):
             found.append((sent, expected, got))
     return found
 
