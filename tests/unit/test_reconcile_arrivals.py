@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from event_lake.pipelines.arrivals import whole_minutes
@@ -20,6 +20,7 @@ def test_a_time_is_cut_to_the_whole_minutes_in_it() -> None:
     assert whole_minutes(at("21T08:00:00"), at("21T08:07:00"), NOW) == (at("21T08:00:00"), at("21T08:07:00"))
 
 
+@settings(deadline=None)
 @given(st.floats(0, 450), st.floats(0, 450), st.floats(-60, 60))
 def test_of_long_ago_it_is_cut_to_what_cloudwatch_keeps(days: float, longer: float, clock_is_off: float) -> None:
     """Minutes for 15 days, 5 minutes for 63, then hours, by its own clock."""

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from event_lake.raw.audit import Check, Entry, Fault, Found, faults_in, faults_of, number_of
@@ -17,11 +17,13 @@ def checks(faults: list[Fault]) -> list[Check]:
     return [fault.check for fault in faults]
 
 
+@settings(deadline=None)
 @given(histories())
 def test_a_history_as_ingest_raw_writes_it_has_no_fault(rows: list[Entry]) -> None:
     assert audited(rows) == []
 
 
+@settings(deadline=None)
 @given(histories(least_rows=2), st.data())
 def test_a_missing_row_is_found_but_the_newest_and_one_that_only_tells_a_start(
     rows: list[Entry], data: st.DataObject
@@ -34,12 +36,14 @@ def test_a_missing_row_is_found_but_the_newest_and_one_that_only_tells_a_start(
     assert checks(audited(rows)) == [Check.CHAIN]
 
 
+@settings(deadline=None)
 @given(histories(least_rows=1), st.data())
 def test_a_row_that_is_there_twice_is_found(rows: list[Entry], data: st.DataObject) -> None:
     twice = data.draw(st.sampled_from(rows))
     assert checks(audited([*rows, twice])) == [Check.ONCE]
 
 
+@settings(deadline=None)
 @given(histories(least_rows=1), st.data(), st.sampled_from(["read", "raw", "quarantined", "duplicates"]))
 def test_a_count_that_is_changed_or_missing_is_found(rows: list[Entry], data: st.DataObject, name: str) -> None:
     changed = data.draw(st.integers(0, len(rows) - 1))
@@ -51,6 +55,7 @@ def test_a_count_that_is_changed_or_missing_is_found(rows: list[Entry], data: st
     assert {fault.batch_id for fault in found} == {rows[changed].batch_id}
 
 
+@settings(deadline=None)
 @given(histories(least_rows=2), st.data())
 def test_an_end_that_is_moved_or_missing_is_found_but_of_the_newest_row(rows: list[Entry], data: st.DataObject) -> None:
     reading = [i for i, row in enumerate(rows[:-1]) if row.reads]
@@ -62,6 +67,7 @@ def test_an_end_that_is_moved_or_missing_is_found_but_of_the_newest_row(rows: li
     assert audited(rows) != []
 
 
+@settings(deadline=None)
 @given(histories(least_rows=1), st.data())
 def test_a_start_that_is_moved_or_missing_is_found_but_of_the_first_row(rows: list[Entry], data: st.DataObject) -> None:
     """Where a shard's first row starts, nothing else tells."""
@@ -73,6 +79,7 @@ def test_a_start_that_is_moved_or_missing_is_found_but_of_the_first_row(rows: li
     assert audited(rows) != []
 
 
+@settings(deadline=None)
 @given(histories(least_rows=1), st.data())
 def test_a_first_record_that_lies_outside_its_range_is_found(rows: list[Entry], data: st.DataObject) -> None:
     changed = data.draw(st.integers(0, len(rows) - 1))
