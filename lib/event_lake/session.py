@@ -30,6 +30,8 @@ PREFERRED = {
     # of them again, and run them uncompiled at first.
     "spark.sql.codegen.cache.maxEntries": "2000",
     "spark.sql.parquet.compression.codec": "zstd",
+    # Faster than zstd's default, 3, and no larger: a small file's columns are too short for a larger search.
+    "spark.hadoop.parquet.compression.codec.zstd.level": "1",
     # Columns whose values don't repeat: the writer would make a dictionary, and then give it up.
     **{
         f"spark.hadoop.parquet.enable.dictionary#{column}": "false"

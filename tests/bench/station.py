@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 
+import plain
 from event_lake import tables
 from event_lake.config import Settings
 from event_lake.config_files import load_settings
@@ -129,6 +130,14 @@ def _check_ledger(spark: SparkSession, task: Task, marks: list[Mark]) -> None:
     _check(task, "rows in quarantine", quarantine.count(), found.quarantined)
 
 
+def _check_plain(spark: SparkSession, task: Task, marks: list[Mark]) -> None:
+    """It wrote every event, and what it takes for one."""
+    _check_read(spark, task, marks)
+    rows = spark.read.format("delta").load(tables.RAW_EVENTS.path(task.root)).count()
+    most = task.expected.raw + task.expected.quarantined
+    _check(task, "rows in raw", min(max(rows, task.expected.raw), most), rows)
+
+
 def _check_staging(spark: SparkSession, task: Task, _: list[Mark]) -> None:
     staged = spark.read.format("delta").load(tables.STAGING_EVENTS.path(task.root))
     _check(task, "rows in staging", staged.count(), task.expected.raw)
@@ -150,6 +159,7 @@ STATIONS = {
     "source": _up_to(lambda records, _: records),
     "source+parse": _up_to(_parsed),
     "source+parse+dedup": _up_to(lambda records, settings: raw_rows(records, settings.raw)),
+    "plain": Station(run=plain.ingest, check=_check_plain, query="plain", writes=(tables.RAW_EVENTS,)),
     "raw": _INGEST,
     "small": _INGEST,
     "staging": Station(

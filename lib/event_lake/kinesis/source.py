@@ -47,11 +47,14 @@ def register(spark: SparkSession) -> None:
     spark.dataSource.register(KinesisDataSource)
 
 
-def observed(records: DataFrame) -> DataFrame:
-    """`records`, whose receipts are then in each progress event: `observedMetrics["kinesis"].shards`, one per shard."""
-    receipt = F.struct("shardId", "receipt.*")
+def observed(rows: DataFrame, shard_id: str = "shardId") -> DataFrame:
+    """`rows`, whose receipts are then in each progress event: `observedMetrics["kinesis"].shards`, one per shard.
+
+    `shard_id` is the column with a row's shard. It costs least where Spark has made rows anyway: beside a watermark.
+    """
+    receipt = F.struct(F.col(shard_id).alias("shardId"), "receipt.*")
     # A set, as rows are seen again where an executor is lost.
-    return records.observe("kinesis", F.collect_set(F.when(F.col("receipt").isNotNull(), receipt)).alias("shards"))
+    return rows.observe("kinesis", F.collect_set(F.when(F.col("receipt").isNotNull(), receipt)).alias("shards"))
 
 
 class KinesisDataSource(DataSource):

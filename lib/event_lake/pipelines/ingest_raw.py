@@ -25,7 +25,7 @@ from event_lake.lease import held
 from event_lake.lease_stores import lease_store
 from event_lake.pipelines.beginning import begun
 from event_lake.progress.reporter import Reporter
-from event_lake.raw.dedupe import deduplicated
+from event_lake.raw.dedupe import clocked, without_copies
 from event_lake.raw.ledger import Batch, Totals, Written
 from event_lake.raw.parse import judged
 from event_lake.raw.resume import Beginning
@@ -99,15 +99,19 @@ def records_of(spark: SparkSession, settings: Settings, *, until_caught_up: bool
         told = options.options_of(asked, settings.raw)
         if until_caught_up and not ADMISSION_CONTROL:
             told = options.unbounded(told)
-        return source.observed(spark.readStream.format(options.FORMAT).options(**told).load())
+        return spark.readStream.format(options.FORMAT).options(**told).load()
     connector = CONNECTORS[asked.connector]
     given = spark.readStream.format(connector.format).options(**connector.options_of(asked)).load()
     return connector.records(given)
 
 
 def raw_rows(records: DataFrame, settings: Raw) -> DataFrame:
-    """What the raw layer holds of a stream of `schemas.RECORD`: judged and deduplicated, not yet written."""
-    return records.transform(judged, settings).transform(deduplicated, settings.dedup_window, settings.dedup_on)
+    """What the raw layer holds of a stream of `schemas.RECORD`: judged and deduplicated, not yet written.
+
+    Progress events tell its receipts, as `source.observed` says.
+    """
+    rows = records.transform(judged, settings).transform(clocked, settings.dedup_window, settings.dedup_on)
+    return without_copies(source.observed(rows, "shard_id"))
 
 
 @contextmanager

@@ -18,6 +18,13 @@ def deduplicated(
     window runs on the ingest clock: a copy within it is dropped, one after twice of it is kept. Records that are no
     events, and receipts, have a key of their own and pass. `clock` is for a simulated one.
     """
+    return without_copies(clocked(judged_rows, window, on, clock=clock))
+
+
+def clocked(
+    judged_rows: DataFrame, window: timedelta, on: str = "event_uuid", *, clock: Column | None = None
+) -> DataFrame:
+    """`judged_rows` with `ingested_at`, its watermark, and the `dedup_key`: half of `deduplicated`."""
     event = [F.lit("event "), F.col("event_uuid")]
     if on == "event_uuid+payload":
         # The state keeps what tells payloads apart, not the payloads.
@@ -32,6 +39,10 @@ def deduplicated(
     # Spark pins current_timestamp() in the offset log, so that a replayed batch sees the same clock; and unlike
     # created_at no producer can move it.
     now = varying(F.current_timestamp()) if clock is None else clock
-    clocked = judged_rows.withColumns({"ingested_at": now, "dedup_key": key})
     delay = f"{int(window.total_seconds())} seconds"
-    return clocked.withWatermark("ingested_at", delay).dropDuplicatesWithinWatermark(["dedup_key"]).drop("dedup_key")
+    return judged_rows.withColumns({"ingested_at": now, "dedup_key": key}).withWatermark("ingested_at", delay)
+
+
+def without_copies(clocked_rows: DataFrame) -> DataFrame:
+    """The first of the `clocked` rows with each `dedup_key`: the other half of `deduplicated`."""
+    return clocked_rows.dropDuplicatesWithinWatermark(["dedup_key"]).drop("dedup_key")

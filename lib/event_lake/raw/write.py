@@ -1,6 +1,7 @@
 """Writing a deduplicated batch to its tables, each exactly once."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -8,6 +9,7 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
+from pyspark.util import inheritable_thread_target
 
 from event_lake import tables
 from event_lake.config import Settings
@@ -65,14 +67,14 @@ class RawWriter:
         entered = entries(sums, self._beginning.stream, batch)
         self._refuse_imbalance(entered, batch)
         counted = totals(entered)
+        numbered = rows.withColumn("batch_id", varying(F.lit(batch.batch_id).cast("long")))
+        kept: dict[tables.Table, DataFrame] = {}
         if counted.raw:
             types = self._with_new_types(rows.sparkSession, sums, types, batch)
-            found = events(rows.withColumn("batch_id", varying(F.lit(batch.batch_id).cast("long"))))
-            by_partition = types.partitioned(found).hint("rebalance", *tables.RAW_EVENTS.partitioned_by)
-            self._append(by_partition, tables.RAW_EVENTS, batch)
+            kept[tables.RAW_EVENTS] = types.partitioned(events(numbered))
         if counted.quarantined:
-            bad = quarantined(rows.withColumn("batch_id", varying(F.lit(batch.batch_id).cast("long"))))
-            self._append(bad.coalesce(1), tables.QUARANTINE, batch)
+            kept[tables.QUARANTINE] = quarantined(numbered)
+        self._append_at_once(kept, batch)
         if entered:
             self._append(_frame(rows.sparkSession, entered, LEDGER), tables.LEDGER, batch)
         return counted
@@ -99,6 +101,24 @@ class RawWriter:
             self._append(_frame(spark, new, EVENT_TYPE), tables.EVENT_TYPES, batch)
             self._types = grown
         return grown
+
+    def _append_at_once(self, kept: Mapping[tables.Table, DataFrame], batch: Batch) -> None:
+        """Append to all of the tables, a file for each partition; while one commits, another writes."""
+        if not kept:
+            return
+        with ThreadPoolExecutor(max_workers=len(kept)) as threads:
+            appends = [
+                # With the thread's properties, by which Spark cancels a query's jobs.
+                threads.submit(
+                    inheritable_thread_target(rows.sparkSession)(self._append),
+                    rows.hint("rebalance", *table.partitioned_by),
+                    table,
+                    batch,
+                )
+                for table, rows in kept.items()
+            ]
+        for append in appends:
+            append.result()
 
     def _append(self, rows: DataFrame, table: tables.Table, batch: Batch) -> None:
         self._check()

@@ -1,0 +1,71 @@
+"""Kinesis to Delta as one would write it without Event Lake's promises: what those cost is the difference.
+
+It reads the same records and drops the same copies in the same way, and writes the same columns into the same files.
+It takes JSON for what Spark's own parser makes of it, and has no limits, no quarantine, no ledger and no balance.
+"""
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from event_lake import tables
+from event_lake.config import Raw, Settings
+from event_lake.kinesis import options, source
+from event_lake.raw.dedupe import deduplicated
+from event_lake.raw.parse import events
+
+_QUERY = "plain"
+_FIELDS = "event_uuid string, event_name string, created_at string"
+
+
+def ingest(spark: SparkSession, settings: Settings) -> None:
+    """Append every event of the stream to the lake's raw table, once."""
+    source.register(spark)
+    root = settings.lake.root
+    tables.create(spark, root, [tables.RAW_EVENTS])
+    records = (
+        spark.readStream.format(options.FORMAT).options(**options.options_of(settings.source, settings.raw)).load()
+    )
+
+    def write(rows: DataFrame, batch_id: int) -> None:
+        with tables.adaptive(rows.sparkSession):
+            found = events(rows.withColumn("batch_id", F.lit(batch_id).cast("long")))
+            by_partition = found.hint("rebalance", *tables.RAW_EVENTS.partitioned_by)
+            tables.append_once(by_partition, root, tables.RAW_EVENTS, writer=_QUERY, batch_id=batch_id)
+
+    (
+        deduplicated(_parsed(records), settings.raw.dedup_window)
+        .writeStream.option("checkpointLocation", tables.checkpoint_path(root, _QUERY))
+        .foreachBatch(write)
+        .trigger(availableNow=True)
+        .start()
+        .awaitTermination()
+    )
+
+
+def _parsed(records: DataFrame) -> DataFrame:
+    text = F.col("data").cast("string")
+    read = records.withColumn("event", F.from_json(text, _FIELDS))
+    number = F.expr("try_cast(event.created_at as double)")
+    seconds = F.when(number > Raw().milliseconds_from, number / 1000).otherwise(number)
+    arrived = F.col("approximateArrivalTimestamp").cast("double")
+    # What isn't plausible would make partitions of its own, and so the comparison too kind to the other side.
+    is_event = (
+        F.col("event.event_uuid").isNotNull()
+        & F.col("event.event_name").isNotNull()
+        & seconds.between(arrived - 30 * 86_400, arrived + 300)
+    )
+    return read.select(
+        F.coalesce(is_event, F.expr("false")).alias("is_event"),
+        F.lit(None).cast("binary").alias("data"),
+        text.alias("payload"),
+        "event.event_uuid",
+        "event.event_name",
+        seconds.alias("created_seconds"),
+        "stream",
+        F.col("shardId").alias("shard_id"),
+        F.col("sequenceNumber").alias("sequence_number"),
+        F.col("subSequenceNumber").alias("sub_sequence_number"),
+        F.col("partitionKey").alias("partition_key"),
+        F.col("approximateArrivalTimestamp").alias("arrived_at"),
+        "receipt",
+    )
