@@ -29,6 +29,7 @@ from event_lake.raw.dedupe import clocked, without_copies
 from event_lake.raw.ledger import Batch, Totals, Written
 from event_lake.raw.parse import judged
 from event_lake.raw.resume import Beginning
+from event_lake.raw.standing import refuse_gone
 from event_lake.raw.write import RawWriter
 from event_lake.running import Ended, run_to_end
 
@@ -136,11 +137,13 @@ def ingest_raw(
 ) -> Ended:
     """Run the query until a signal stops it, or it comes to the end that was `asked` for.
 
-    `check` is `sole_writer`'s. Raises what `pipelines.beginning.begun` and `running.run_to_end` raise.
+    `check` is `sole_writer`'s. Raises what `raw.standing.refuse_gone`, `pipelines.beginning.begun` and
+    `running.run_to_end` raise.
     """
+    checkpoint = Checkpoint(spark, tables.checkpoint_path(settings.lake.root, _QUERY))
+    refuse_gone(spark, settings.lake.root, has_begun=checkpoint.newest_batch is not None)
     tables.create(spark, settings.lake.root, tables.RAW)
     stream = settings.source
-    checkpoint = Checkpoint(spark, tables.checkpoint_path(settings.lake.root, _QUERY))
     client = KinesisClient(stream.stream, stream.region, stream.endpoint_url, patience_seconds=_PATIENCE_SECONDS)
     beginning = begun(spark, settings, checkpoint, client, anew=asked.new_checkpoint)
     begins = replace(settings, source=replace(stream, start_from=beginning.start_from))

@@ -21,6 +21,7 @@ from event_lake.raw.partitions import EventTypes
 from event_lake.raw.resume import Beginning
 from event_lake.raw.varying import varying
 from event_lake.schemas import EVENT_TYPE, LEDGER
+from event_lake.storage_errors import explained
 
 
 class RawWriter:
@@ -122,7 +123,14 @@ class RawWriter:
 
     def _append(self, rows: DataFrame, table: tables.Table, batch: Batch) -> None:
         self._check()
-        tables.append_once(rows, self._root, table, writer=self._query_id, batch_id=batch.batch_id)
+        try:
+            tables.append_once(rows, self._root, table, writer=self._query_id, batch_id=batch.batch_id)
+        except Exception as error:
+            known = explained(error, table.path(self._root))
+            if known is None:
+                raise
+            # Delta's text may hold values of a row, which Spark would log.
+            raise known from None
 
 
 @contextmanager

@@ -1,0 +1,33 @@
+"""Whether the raw layer's tables still stand: an empty one must not take the place of one that held rows."""
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from event_lake import tables
+from event_lake.errors import DataLossError
+from event_lake.storage_errors import PUT_BACK
+
+# The ledger's count of each table's rows. What the other table has can be made again from what comes.
+_COUNTED = {tables.RAW_EVENTS: "raw", tables.QUARANTINE: "quarantined"}
+
+
+def refuse_gone(spark: SparkSession, root: str, *, has_begun: bool) -> None:
+    """Raise DataLossError, saying what it held, if a table is gone that held rows.
+
+    `has_begun`: whether there's a checkpoint with a batch. Without one, a lake without ledger is a new one.
+    """
+    if not tables.exists(spark, root, tables.LEDGER):
+        if has_begun:
+            raise DataLossError(f"{tables.LEDGER.path(root)} is gone, and with it what every batch read; {PUT_BACK}")
+        return
+    for table, counted in _COUNTED.items():
+        if not tables.exists(spark, root, table) and (held := _held(spark, root, counted)):
+            raise DataLossError(f"{table.path(root)} is gone: {held}; {PUT_BACK}")
+
+
+def _held(spark: SparkSession, root: str, counted: str) -> str | None:
+    """What the ledger says that a table held; None if nothing."""
+    ledger = tables.read(spark, root, tables.LEDGER).where(F.col(counted) > 0)
+    [found] = ledger.agg(F.sum(counted), F.min("batch_id"), F.max("batch_id")).collect()
+    rows, first, last = found
+    return f"by the ledger it held {rows:,} rows of the batches {first} to {last}" if rows else None
