@@ -3,11 +3,16 @@
 from collections import Counter
 from pathlib import Path
 
-from pyspark.sql import SparkSession
+from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
+from event_lake import tables
+from event_lake.config import Lake, Settings, Source
+from event_lake.pipelines.beginning import configured
 from event_lake.raw.dedupe import deduplicated
+from event_lake.raw.ledger import Batch, Totals
 from event_lake.raw.parse import events, judged, quarantined
+from event_lake.raw.write import RawWriter
 from event_lake.schemas import RECORD
 from spark.builders import ARRIVED, RULES, an_event, records
 from spark.poison import harmless, heavy, poison
@@ -17,28 +22,29 @@ def test_the_corpus_holds_hundreds_of_different_records() -> None:
     assert len({data for data, _ in poison()}) == len(poison()) >= 400
 
 
-def test_poison_is_quarantined_whole_with_its_reasons_and_every_event_around_it_passes(spark: SparkSession) -> None:
+def test_poison_is_in_quarantine_whole_with_its_reasons_and_every_event_around_it_in_raw(
+    spark: SparkSession, root: str
+) -> None:
     sent = poison()
     good = [an_event(event_uuid=f"good {number}") for number in range(len(sent) + 1)]
     data = [good[0]]
     for (bad, _), event in zip(sent, good[1:], strict=True):
         data += [bad, event]
-    batch = _clocked(judged(records(spark, data, first=10_000), RULES))
-    found = quarantined(batch).orderBy("sequence_number").collect()
+    assert _written(spark, root, data) == Totals(read=len(data), raw=len(good), quarantined=len(sent))
+    found = _in(spark, root, tables.QUARANTINE)
     wrong = [
         (bad, reasons, bytes(row.data), row.reasons)
         for (bad, reasons), row in zip(sent, found, strict=True)
         if (bad, reasons) != (bytes(row.data), row.reasons)
     ]
     assert wrong == []
-    passed = events(batch).orderBy("sequence_number").collect()
-    assert [row.payload.encode() for row in passed] == good
+    assert [row.payload.encode() for row in _in(spark, root, tables.RAW_EVENTS)] == good
 
 
-def test_megabytes_of_poison_are_no_more_than_poison(spark: SparkSession) -> None:
+def test_megabytes_of_poison_are_no_more_than_poison(spark: SparkSession, root: str) -> None:
     sent = list(heavy())
-    batch = _clocked(judged(records(spark, [data for data, _ in sent]), RULES))
-    found = quarantined(batch).select("reasons", "data").orderBy("sequence_number").collect()
+    assert _written(spark, root, [data for data, _ in sent]).quarantined == len(sent)
+    found = _in(spark, root, tables.QUARANTINE)
     assert [row.reasons for row in found] == [reasons for _, reasons in sent]
     assert [bytes(row.data) for row in found] == [data for data, _ in sent]
 
@@ -84,3 +90,16 @@ def test_an_event_of_the_year_2999_keeps_none_of_ten_thousand_others_back(spark:
 
 def _clocked(rows):
     return rows.withColumns({"ingested_at": F.lit(ARRIVED), "batch_id": F.lit(7).cast("long")})
+
+
+def _written(spark: SparkSession, root: str, data: list[bytes]) -> Totals:
+    """A batch of `data`, numbered in their order, in the tables of a new lake."""
+    settings = Settings(source=Source(stream="events"), lake=Lake(root=root))
+    tables.create(spark, root, tables.RAW)
+    rows = judged(records(spark, data, first=10_000), RULES).withColumn("ingested_at", F.lit(ARRIVED))
+    writer = RawWriter(settings, configured(spark, settings), "query")
+    return writer.write(rows, Batch(batch_id=0, clock=ARRIVED, read_until=ARRIVED)).totals
+
+
+def _in(spark: SparkSession, root: str, table: tables.Table) -> list[Row]:
+    return tables.read(spark, root, table).orderBy("sequence_number").collect()
