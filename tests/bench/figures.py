@@ -1,7 +1,8 @@
 """From the marks of a query to the figures that a benchmark reports."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import TypeAlias
@@ -16,6 +17,14 @@ Figures: TypeAlias = dict[str, float]
 _MB = 1_000_000
 
 
+@dataclass(frozen=True)
+class _Commit:
+    """The sizes of the files that it added, in bytes, and the time from the last of them to its own."""
+
+    sizes: Sequence[int]
+    seconds: float
+
+
 def figures_of(
     marks: Sequence[Mark], usage: Usage, *, warm_up: int, receipts: int, written: Sequence[Path], state: Path
 ) -> Figures:
@@ -28,7 +37,7 @@ def figures_of(
     counted = batches(marks[warm_up + 1 :])
     seconds = [batch_seconds(progress) for progress in counted]
     events = sum(progress.numInputRows - receipts for progress in counted)
-    added = [_added(table, {progress.batchId for progress in counted}) for table in written]
+    commits = [commit for table in written for commit in _commits(table, {progress.batchId for progress in counted})]
     return {
         "events": events,
         "batches": len(counted),
@@ -44,14 +53,23 @@ def figures_of(
         "peak MB, JVM": usage.peak_jvm / _MB,
         "peak MB, Python worker": usage.peak_worker / _MB,
         "API calls/batch": (last.calls - first.calls) / len(counted),
-        **_written_figures([one for table in added for one in table]),
+        **_written_figures(commits, len(counted)),
         **_state_figures(batches(marks), state),
         **{f"ms/batch, {phase}": ms for phase, ms in phases(counted).items()},
     }
 
 
-def _written_figures(sizes: Sequence[int]) -> Figures:
-    return {"files": len(sizes), "MB written": sum(sizes) / _MB} if sizes else {}
+def _written_figures(commits: Sequence[_Commit], batches_counted: int) -> Figures:
+    sizes = [size for commit in commits for size in commit.sizes]
+    if not sizes:
+        return {}
+    return {
+        "files": len(sizes),
+        "files/batch": len(sizes) / batches_counted,
+        "kB/file": sum(sizes) / len(sizes) / 1000,
+        "MB written": sum(sizes) / _MB,
+        "ms/batch, commits": 1000 * sum(commit.seconds for commit in commits) / batches_counted,
+    }
 
 
 def _state_figures(done: Sequence[StreamingQueryProgress], state: Path) -> Figures:
@@ -69,11 +87,11 @@ def _state_figures(done: Sequence[StreamingQueryProgress], state: Path) -> Figur
     }
 
 
-def _added(table: Path, batch_ids: Collection[int]) -> list[int]:
-    """The sizes of the files that a Delta table gained from these batches, or from commits without a batch."""
-    sizes: list[int] = []
-    for commit in sorted(table.glob("_delta_log/*.json")):
-        actions = [json.loads(line) for line in commit.read_text("utf-8").splitlines()]
-        if all(action["txn"]["version"] in batch_ids for action in actions if "txn" in action):
-            sizes += [action["add"]["size"] for action in actions if "add" in action]
-    return sizes
+def _commits(table: Path, batch_ids: Collection[int]) -> Iterator[_Commit]:
+    """What a Delta table gained from these batches, or from commits without a batch."""
+    for log in sorted(table.glob("_delta_log/*.json")):
+        actions = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
+        added = [action["add"] for action in actions if "add" in action]
+        if added and all(action["txn"]["version"] in batch_ids for action in actions if "txn" in action):
+            written = max(add["modificationTime"] for add in added) / 1000
+            yield _Commit([add["size"] for add in added], log.stat().st_mtime - written)

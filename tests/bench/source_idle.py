@@ -22,7 +22,7 @@ def idle(scale: float) -> Figures:
 
 
 @dataclass(frozen=True)
-class _Used:
+class Used:
     """So far: CPU seconds of each process, by its id and whether it's a JVM, and calls."""
 
     at: float
@@ -40,18 +40,18 @@ def _measured(endpoint_url: str, seconds: float) -> Figures:
             .start()
         )
         time.sleep(_WARM_UP_SECONDS * min(1, seconds / 60))
-        before = _used(endpoint_url)
+        before = used(endpoint_url)
         time.sleep(seconds)
-        after = _used(endpoint_url)
+        after = used(endpoint_url)
         assert query.isActive, "it waits for records"
         query.stop()
         # What the session takes without a query: the rest is the triggers'.
         time.sleep(5)
-        before_rest = _used(endpoint_url)
+        before_rest = used(endpoint_url)
         time.sleep(seconds / 2)
-        after_rest = _used(endpoint_url)
-    jvm, python = _per_second(before, after, is_jvm=True), _per_second(before, after, is_jvm=False)
-    rest = sum(_per_second(before_rest, after_rest, is_jvm=is_jvm) for is_jvm in (True, False))
+        after_rest = used(endpoint_url)
+    jvm, python = per_second(before, after, is_jvm=True), per_second(before, after, is_jvm=False)
+    rest = sum(per_second(before_rest, after_rest, is_jvm=is_jvm) for is_jvm in (True, False))
     per_trigger = jvm + python - rest
     return {
         "CPU s/hour, 1 s trigger": _HOUR * (jvm + python),
@@ -64,17 +64,17 @@ def _measured(endpoint_url: str, seconds: float) -> Figures:
     }
 
 
-def _per_second(before: _Used, after: _Used, *, is_jvm: bool) -> float:
+def per_second(before: Used, after: Used, *, is_jvm: bool) -> float:
     """CPU seconds a second of the processes that were there at both times."""
     used = [seconds - before.cpu[key] for key, seconds in after.cpu.items() if key in before.cpu and key[1] is is_jvm]
     return sum(used) / (after.at - before.at)
 
 
-def _used(endpoint_url: str) -> _Used:
+def used(endpoint_url: str) -> Used:
     """As of now; not sampled in between, because that costs CPU as well."""
     driver = psutil.Process()
     cpu: dict[tuple[int, bool], float] = {}
     for process in (driver, *driver.children(recursive=True)):
         times = process.cpu_times()
         cpu[process.pid, process.name() == "java"] = times.user + times.system
-    return _Used(time.monotonic(), cpu, sum(calls(endpoint_url).values()))
+    return Used(time.monotonic(), cpu, sum(calls(endpoint_url).values()))

@@ -1,4 +1,4 @@
-"""The source alone, and the deduplication: their measurements, and their targets beside the figures."""
+"""The source alone, the deduplication and a job of little: what is measured, with its targets beside the figures."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from source_latency import end_of_data, put_to_visible
 from source_memory import memory
 from source_planning import planning
 from source_throughput import throughput
+from trickle import trickle
 
 # By the name that --only takes; each is told what share of its full work to do.
 MEASUREMENTS: Mapping[str, Callable[[float], Figures]] = {
@@ -26,6 +27,7 @@ MEASUREMENTS: Mapping[str, Callable[[float], Figures]] = {
     "source-end": end_of_data,
     "source-memory": memory,
     "dedup-day": day,
+    "trickle": trickle,
 }
 
 
@@ -67,6 +69,7 @@ TARGETS: Mapping[str, Mapping[str, Target]] = {
     "source-end": {"s from last record to end, worst": Target(below=3)},
     "source-memory": {"MiB at most, executor's Python worker": Target(below=512)},
     "dedup-day": {"last decile / second decile": Target(most=1.2)},
+    "trickle": {"% of a core": Target(most=12)},
 }
 
 
