@@ -13,8 +13,8 @@ from event_lake.config import parse_instant
 from event_lake.errors import UserError
 from event_lake.kinesis.offsets import Offset, to_text
 from event_lake.raw.resume import Beginning
+from event_lake.storage_errors import NEW_CHECKPOINT
 
-WAY_OUT = "ingest_raw --new-checkpoint, given once, resumes from the ledger"
 _FILE = "event_lake.json"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -158,7 +158,7 @@ class Checkpoint:
             raise OSError(f"{path} can't be renamed to {new_path}")
 
     def _damaged(self, name: str, problem: str) -> UserError:
-        return UserError(f"checkpoint {self.path}: {name} {problem}; {WAY_OUT}")
+        return UserError(f"checkpoint {self.path}: {name} {problem}; {NEW_CHECKPOINT}")
 
 
 def _parsed(text: str) -> Any:

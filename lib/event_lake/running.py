@@ -79,7 +79,8 @@ def run_to_end(
 
 def _await_end(run: "_Run", query: StreamingQuery, signals: Sequence[float]) -> None:
     while not _has_ended(query, _LOOK_CLOSELY_SECONDS if run.closed else _LOOK_SECONDS):
-        run.look()
+        # A look at the last event alone misses a batch, if what is idle was told meanwhile.
+        run.look(far=bool(signals))
         if len(signals) > 1:
             raise KeyboardInterrupt
         if (signals or run.loss) and run.close():

@@ -41,7 +41,6 @@ STAGING_EVENTS = Table(
     ("date", "event_type"),
     ("event_uuid", "created_datetime", "arrived_at", "ingested_at"),
 )
-ALL = (RAW_EVENTS, QUARANTINE, LEDGER, EVENT_TYPES, STAGING_EVENTS)
 RAW = (RAW_EVENTS, QUARANTINE, LEDGER, EVENT_TYPES)
 
 

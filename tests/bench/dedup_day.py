@@ -7,7 +7,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from event_lake.config import Raw
-from event_lake.raw.dedupe import deduplicated
+from event_lake.raw.dedupe import clocked, without_copies
 from figures import Figures
 from source_session import check, in_new_process, session
 
@@ -32,7 +32,8 @@ def _day(batches: int) -> Figures:
 def _figures(spark: SparkSession, folder: Path, batches: int) -> Figures:
     query = (
         _rows(spark)
-        .transform(deduplicated, Raw().dedup_window, clock=F.col("timestamp"))
+        .transform(clocked, Raw().dedup_window, clock=F.col("timestamp"))
+        .transform(without_copies)
         .writeStream.format("noop")
         .option("checkpointLocation", str(folder / "checkpoint"))
         .start()

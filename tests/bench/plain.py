@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from event_lake import tables
 from event_lake.config import Raw, Settings
 from event_lake.kinesis import options, source
-from event_lake.raw.dedupe import deduplicated
+from event_lake.raw.dedupe import clocked, without_copies
 from event_lake.raw.parse import events
 
 _QUERY = "plain"
@@ -33,7 +33,7 @@ def ingest(spark: SparkSession, settings: Settings) -> None:
             tables.append_once(by_partition, root, tables.RAW_EVENTS, writer=_QUERY, batch_id=batch_id)
 
     (
-        deduplicated(_parsed(records), settings.raw.dedup_window)
+        without_copies(clocked(_parsed(records), settings.raw.dedup_window))
         .writeStream.option("checkpointLocation", tables.checkpoint_path(root, _QUERY))
         .foreachBatch(write)
         .trigger(availableNow=True)

@@ -110,7 +110,7 @@ def _once_spark_has_committed_it(lake: Lake) -> Callable[[], set[str]]:
     return lake.done
 
 
-# Before and after each commit: what follows one is before the next.
+# Before and after each commit: what follows one is before the next. Raw's and quarantine's come in any order.
 MOMENTS = (
     _once_the_ledger_is_committed,
     _once_raw_is_committed,

@@ -6,8 +6,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
-from event_lake.config import Raw
+from event_lake import tables
+from event_lake.config import Lake, Raw, Settings, Source
+from event_lake.pipelines.beginning import configured
+from event_lake.raw.ledger import Batch, Totals
+from event_lake.raw.parse import judged
+from event_lake.raw.write import RawWriter
 from event_lake.schemas import RECORD
 
 ARRIVED = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
@@ -54,3 +60,12 @@ def a_hole(spark: SparkSession, hole: str, *, shard: str = "shardId-0") -> DataF
     """The receipt of a shard whose records expired unread."""
     receipt = (hole, 0, 0, 0, None, None, 0, 0, 0, hole)
     return spark.createDataFrame([(None, None, "events", shard, None, None, None, None, receipt)], RECORD)
+
+
+def written(spark: SparkSession, root: str, data: Sequence[bytes]) -> Totals:
+    """A lake's first batch of `data`, numbered in their order, in its tables."""
+    settings = Settings(source=Source(stream="events"), lake=Lake(root=root))
+    tables.create(spark, root, tables.RAW)
+    rows = judged(records(spark, data, first=10_000), RULES).withColumn("ingested_at", F.lit(ARRIVED))
+    writer = RawWriter(settings, configured(spark, settings), "query")
+    return writer.write(rows, Batch(batch_id=0, clock=ARRIVED, read_until=ARRIVED)).totals

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from event_lake.raw.dedupe import deduplicated
+from event_lake.raw.dedupe import clocked, without_copies
 from event_lake.raw.parse import judged
 from event_lake.schemas import RECORD
 from spark.builders import RULES, an_event, records
@@ -41,7 +41,8 @@ class Arrivals:
         query = (
             stream.parquet(str(self._folder / "in"))
             .transform(judged, RULES)
-            .transform(deduplicated, self._window)
+            .transform(clocked, self._window)
+            .transform(without_copies)
             .writeStream.option("checkpointLocation", str(self._folder / "checkpoint"))
             .foreachBatch(note)
             .trigger(availableNow=True)

@@ -7,14 +7,11 @@ from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
 from event_lake import tables
-from event_lake.config import Lake, Settings, Source
-from event_lake.pipelines.beginning import configured
-from event_lake.raw.dedupe import deduplicated
-from event_lake.raw.ledger import Batch, Totals
+from event_lake.raw.dedupe import clocked, without_copies
+from event_lake.raw.ledger import Totals
 from event_lake.raw.parse import events, judged, quarantined
-from event_lake.raw.write import RawWriter
 from event_lake.schemas import RECORD
-from spark.builders import ARRIVED, RULES, an_event, records
+from spark.builders import ARRIVED, RULES, an_event, records, written
 from spark.poison import harmless, heavy, poison
 
 
@@ -30,7 +27,7 @@ def test_poison_is_in_quarantine_whole_with_its_reasons_and_every_event_around_i
     data = [good[0]]
     for (bad, _), event in zip(sent, good[1:], strict=True):
         data += [bad, event]
-    assert _written(spark, root, data) == Totals(read=len(data), raw=len(good), quarantined=len(sent))
+    assert written(spark, root, data) == Totals(read=len(data), raw=len(good), quarantined=len(sent))
     found = _in(spark, root, tables.QUARANTINE)
     wrong = [
         (bad, reasons, bytes(row.data), row.reasons)
@@ -43,7 +40,7 @@ def test_poison_is_in_quarantine_whole_with_its_reasons_and_every_event_around_i
 
 def test_megabytes_of_poison_are_no_more_than_poison(spark: SparkSession, root: str) -> None:
     sent = list(heavy())
-    assert _written(spark, root, [data for data, _ in sent]).quarantined == len(sent)
+    assert written(spark, root, [data for data, _ in sent]).quarantined == len(sent)
     found = _in(spark, root, tables.QUARANTINE)
     assert [row.reasons for row in found] == [reasons for _, reasons in sent]
     assert [bytes(row.data) for row in found] == [data for data, _ in sent]
@@ -77,7 +74,8 @@ def test_an_event_of_the_year_2999_keeps_none_of_ten_thousand_others_back(spark:
         .option("maxFilesPerTrigger", 1)
         .parquet(folder)
         .transform(judged, RULES)
-        .transform(deduplicated, RULES.dedup_window)
+        .transform(clocked, RULES.dedup_window)
+        .transform(without_copies)
         .writeStream.option("checkpointLocation", str(tmp_path / "checkpoint"))
         .foreachBatch(note)
         .trigger(availableNow=True)
@@ -90,15 +88,6 @@ def test_an_event_of_the_year_2999_keeps_none_of_ten_thousand_others_back(spark:
 
 def _clocked(rows):
     return rows.withColumns({"ingested_at": F.lit(ARRIVED), "batch_id": F.lit(7).cast("long")})
-
-
-def _written(spark: SparkSession, root: str, data: list[bytes]) -> Totals:
-    """A batch of `data`, numbered in their order, in the tables of a new lake."""
-    settings = Settings(source=Source(stream="events"), lake=Lake(root=root))
-    tables.create(spark, root, tables.RAW)
-    rows = judged(records(spark, data, first=10_000), RULES).withColumn("ingested_at", F.lit(ARRIVED))
-    writer = RawWriter(settings, configured(spark, settings), "query")
-    return writer.write(rows, Batch(batch_id=0, clock=ARRIVED, read_until=ARRIVED)).totals
 
 
 def _in(spark: SparkSession, root: str, table: tables.Table) -> list[Row]:

@@ -6,13 +6,14 @@ from datetime import timedelta
 
 from pyspark.sql import SparkSession
 
-from event_lake.checkpoints import WAY_OUT, Checkpoint
+from event_lake.checkpoints import Checkpoint
 from event_lake.config import Settings, refuse
 from event_lake.errors import ConfigError, UserError
 from event_lake.kinesis.reads import Reads
 from event_lake.kinesis.resume import Resumption, resumed
 from event_lake.raw import resume
 from event_lake.raw.resume import Beginning
+from event_lake.storage_errors import NEW_CHECKPOINT
 
 _log = logging.getLogger(__name__)
 
@@ -47,14 +48,14 @@ def begun(spark: SparkSession, settings: Settings, checkpoint: Checkpoint, reads
         if found.first_batch + newest < taken.last:
             raise UserError(
                 f"checkpoint {checkpoint.path} ends with batch {found.first_batch + newest}, but the ledger with"
-                f" {taken.last}: it's not the newest; {WAY_OUT}"
+                f" {taken.last}: it's not the newest; {NEW_CHECKPOINT}"
             )
         return found
     if not anew and taken.last < 0 and not resume.unfinished(spark, settings.lake.root, taken.last):
         checkpoint.begin(asked)
         return asked
     if not anew and not checkpoint.has_beginning:
-        raise UserError(f"checkpoint {checkpoint.path} is lost, but the lake has batches; {WAY_OUT}")
+        raise UserError(f"checkpoint {checkpoint.path} is lost, but the lake has batches; {NEW_CHECKPOINT}")
     return _anew(spark, settings, checkpoint, reads, taken)
 
 
@@ -79,7 +80,7 @@ def refuse_changes(found: Beginning, asked: Beginning) -> None:
         if getattr(asked, name) != getattr(found, name)
     ]
     if changed:
-        raise ConfigError(f"{'; '.join(changed)}; put it back, or: {WAY_OUT}")
+        raise ConfigError(f"{'; '.join(changed)}; put it back, or: {NEW_CHECKPOINT}")
 
 
 def _shown(value: object) -> str:

@@ -37,7 +37,8 @@ def reconcile(
     ledger as a whole; five columns of raw and quarantine, of the files whose statistics on `ingested_at` touch the
     window (`date` is no help, a late event lies in its own); and a small file for each commit that Delta still keeps
     of the ledger, 30 days' unless set otherwise. The driver holds a row for each shard, and the faults that are shown.
-    Not seen: a changed payload, and a row in place of another one of its shard and batch.
+    Not seen: a changed payload, a row in place of another one of its shard and batch, and whether duplicates are what
+    the state store dropped, which the job itself checks behind each batch.
     Raises UserError where there's no ledger, DataLossError where what it counts has no table.
     """
     root, stream = settings.lake.root, settings.source.stream

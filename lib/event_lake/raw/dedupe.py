@@ -8,23 +8,14 @@ from pyspark.sql import functions as F
 from event_lake.raw.varying import varying
 
 
-def deduplicated(
-    judged_rows: DataFrame, window: timedelta, on: str = "event_uuid", *, clock: Column | None = None
-) -> DataFrame:
-    """`judged_rows` with `ingested_at`, and only one of the events that are the same in `window`.
-
-    Events are the same by `event_uuid`, or by `event_uuid+payload` (`config.Raw.dedup_on`).
-    Of copies in several batches that is the first, within a batch any, but the first of those in one shard. The
-    window runs on the ingest clock: a copy within it is dropped, one after twice of it is kept. Records that are no
-    events, and receipts, have a key of their own and pass. `clock` is for a simulated one.
-    """
-    return without_copies(clocked(judged_rows, window, on, clock=clock))
-
-
 def clocked(
     judged_rows: DataFrame, window: timedelta, on: str = "event_uuid", *, clock: Column | None = None
 ) -> DataFrame:
-    """`judged_rows` with `ingested_at`, its watermark, and the `dedup_key`: half of `deduplicated`."""
+    """`judged_rows` with `ingested_at`, which has the watermark, and the `dedup_key` for `without_copies`.
+
+    Events are the same by `event_uuid`, or by `event_uuid+payload` (`config.Raw.dedup_on`). Records that are no events,
+    and receipts, have a key of their own. `clock` is for a simulated one.
+    """
     event = [F.lit("event "), F.col("event_uuid")]
     if on == "event_uuid+payload":
         # The state keeps what tells payloads apart, not the payloads.
@@ -44,5 +35,9 @@ def clocked(
 
 
 def without_copies(clocked_rows: DataFrame) -> DataFrame:
-    """The first of the `clocked` rows with each `dedup_key`: the other half of `deduplicated`."""
+    """One of the `clocked` rows with each `dedup_key`, without it.
+
+    Of copies in several batches that is the first, within a batch any, but the first of those in one shard. The
+    window runs on the ingest clock: a copy within it is dropped, one after twice of it is kept.
+    """
     return clocked_rows.dropDuplicatesWithinWatermark(["dedup_key"]).drop("dedup_key")

@@ -1,6 +1,6 @@
 """The ledger: what became of every record that a batch read from a shard."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -103,6 +103,21 @@ def entries(sums: Iterable[Row], stream: str, batch: Batch) -> list[dict[str, An
         if shard_id not in read and (batch.begins or not position.startswith("CLOSED"))
     ]
     return standing + [_of_shard(common, row) for row in sums]
+
+
+def as_written(entered: Sequence[Mapping[str, Any]], raw_rows: Mapping[str | None, int]) -> Sequence[Mapping[str, Any]]:
+    """`entered`, with the rows by shard that raw has of this batch already, if any: a replay adds none to them.
+
+    Of copies in several shards a replay may have kept another one.
+    """
+    if not raw_rows:
+        return entered
+    return [_with_raw(row, raw_rows.get(row["shard_id"], 0)) for row in entered]
+
+
+def _with_raw(row: Mapping[str, Any], raw: int) -> Mapping[str, Any]:
+    duplicates = row["duplicates"]
+    return {**row, "raw": raw, "duplicates": None if duplicates is None else duplicates + row["raw"] - raw}
 
 
 def _of_shard(common: Mapping[str, Any], row: Row) -> dict[str, Any]:

@@ -147,7 +147,7 @@ def known(raw_events: DataFrame, beginning: Beginning, clock: datetime) -> DataF
 
 
 def without_known(batch: DataFrame, known: DataFrame, dedup_on: str) -> DataFrame:
-    """`batch` (`dedupe.deduplicated` rows) without the events that `known` has; what is no event passes.
+    """`batch` (`dedupe.without_copies` rows) without the events that `known` has; what is no event passes.
 
     `dedup_on` as in `config.Raw`. What goes counts as duplicate, as its receipt tells that it was read.
     """

@@ -7,22 +7,29 @@ from event_lake import tables
 from event_lake.errors import DataLossError
 from event_lake.storage_errors import PUT_BACK
 
-# The ledger's count of each table's rows. What the other table has can be made again from what comes.
+# The ledger's count of each table's rows.
 _COUNTED = {tables.RAW_EVENTS: "raw", tables.QUARANTINE: "quarantined"}
 
 
 def refuse_gone(spark: SparkSession, root: str, *, has_begun: bool) -> None:
     """Raise DataLossError, saying what it held, if a table is gone that held rows.
 
-    `has_begun`: whether there's a checkpoint with a batch. Without one, a lake without ledger is a new one.
+    `has_begun`: whether there's a checkpoint with a batch. Without one, a lake without ledger and without rows is a new
+    one.
     """
     if not tables.exists(spark, root, tables.LEDGER):
-        if has_begun:
+        if has_begun or any(_has_rows(spark, root, table) for table in _COUNTED):
             raise DataLossError(f"{tables.LEDGER.path(root)} is gone, and with it what every batch read; {PUT_BACK}")
         return
+    if not tables.exists(spark, root, tables.EVENT_TYPES) and _has_rows(spark, root, tables.RAW_EVENTS):
+        raise DataLossError(f"{tables.EVENT_TYPES.path(root)} is gone: it held the types with partitions; {PUT_BACK}")
     for table, counted in _COUNTED.items():
         if not tables.exists(spark, root, table) and (held := _held(spark, root, counted)):
             raise DataLossError(f"{table.path(root)} is gone: {held}; {PUT_BACK}")
+
+
+def _has_rows(spark: SparkSession, root: str, table: tables.Table) -> bool:
+    return tables.exists(spark, root, table) and not tables.read(spark, root, table).isEmpty()
 
 
 def _held(spark: SparkSession, root: str, counted: str) -> str | None:

@@ -15,7 +15,7 @@ from event_lake import tables
 from event_lake.config import Settings
 from event_lake.errors import DataLossError
 from event_lake.raw import resume
-from event_lake.raw.ledger import Batch, Totals, Written, entries, summed, totals
+from event_lake.raw.ledger import Batch, Totals, Written, as_written, entries, summed, totals
 from event_lake.raw.parse import events, quarantined
 from event_lake.raw.partitions import EventTypes
 from event_lake.raw.resume import Beginning
@@ -25,11 +25,11 @@ from event_lake.storage_errors import explained
 
 
 class RawWriter:
-    """Writes the batches of one query, rows of `dedupe.deduplicated`, into the lake of `settings`.
+    """Writes the batches of one query, rows of `dedupe.without_copies`, into the lake of `settings`.
 
     `query_id` is the query's own: with a batch's number it names the batch for ever. `check` is called before each
-    commit, and raises where there must be none. Without receipts, which only our own source gives, the ledger says what
-    came, but not what was read.
+    table is written, and raises where none may be. Without receipts, which only our own source gives, the ledger says
+    what came, but not what was read.
     """
 
     def __init__(
@@ -42,6 +42,8 @@ class RawWriter:
         self._query_id = query_id
         self._check = check
         self._types: EventTypes | None = None
+        # The first batch of a run may have been begun by the one before it.
+        self._may_repeat = True
 
     def write(self, rows: DataFrame, batch: Batch) -> Written:
         """Events to raw, the rest to quarantine, the count to the ledger; a replay completes what a crash left.
@@ -65,20 +67,33 @@ class RawWriter:
     def _write(self, rows: DataFrame, batch: Batch) -> Totals:
         types = self._known_types(rows.sparkSession)
         sums = summed(rows, types).collect()
-        entered = entries(sums, self._beginning.stream, batch)
+        entered: Sequence[Mapping[str, Any]] = entries(sums, self._beginning.stream, batch)
+        if self._may_repeat:
+            entered = as_written(entered, self._raw_rows(rows.sparkSession, batch))
+            self._may_repeat = False
         self._refuse_imbalance(entered, batch)
         counted = totals(entered)
         numbered = rows.withColumn("batch_id", varying(F.lit(batch.batch_id).cast("long")))
-        kept: dict[tables.Table, DataFrame] = {}
-        if counted.raw:
-            types = self._with_new_types(rows.sparkSession, sums, types, batch)
-            kept[tables.RAW_EVENTS] = types.partitioned(events(numbered))
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            if counted.quarantined:
+                # With this thread's properties, by which Spark cancels a query's jobs.
+                append = inheritable_thread_target(rows.sparkSession)(self._append)
+                bad = _by_partition(quarantined(numbered), tables.QUARANTINE)
+                quarantine = beside.submit(append, bad, tables.QUARANTINE, batch)
+            if counted.raw:
+                types = self._with_new_types(rows.sparkSession, sums, types, batch)
+                good = _by_partition(types.partitioned(events(numbered)), tables.RAW_EVENTS)
+                self._append(good, tables.RAW_EVENTS, batch)
         if counted.quarantined:
-            kept[tables.QUARANTINE] = quarantined(numbered)
-        self._append_at_once(kept, batch)
+            quarantine.result()
         if entered:
             self._append(_frame(rows.sparkSession, entered, LEDGER), tables.LEDGER, batch)
         return counted
+
+    def _raw_rows(self, spark: SparkSession, batch: Batch) -> Mapping[str | None, int]:
+        """How many rows of the batch each shard has in raw by an attempt that didn't come to the ledger."""
+        rows = tables.read(spark, self._root, tables.RAW_EVENTS).where(F.col("batch_id") == batch.batch_id)
+        return {row.shard_id: row["count"] for row in rows.groupBy("shard_id").count().collect()}
 
     def _refuse_imbalance(self, entered: Sequence[Mapping[str, Any]], batch: Batch) -> None:
         for row in entered:
@@ -103,24 +118,6 @@ class RawWriter:
             self._types = grown
         return grown
 
-    def _append_at_once(self, kept: Mapping[tables.Table, DataFrame], batch: Batch) -> None:
-        """Append to all of the tables, a file for each partition; while one commits, another writes."""
-        if not kept:
-            return
-        with ThreadPoolExecutor(max_workers=len(kept)) as threads:
-            appends = [
-                # With the thread's properties, by which Spark cancels a query's jobs.
-                threads.submit(
-                    inheritable_thread_target(rows.sparkSession)(self._append),
-                    rows.hint("rebalance", *table.partitioned_by),
-                    table,
-                    batch,
-                )
-                for table, rows in kept.items()
-            ]
-        for append in appends:
-            append.result()
-
     def _append(self, rows: DataFrame, table: tables.Table, batch: Batch) -> None:
         self._check()
         try:
@@ -131,6 +128,11 @@ class RawWriter:
                 raise
             # Delta's text may hold values of a row, which Spark would log.
             raise known from None
+
+
+def _by_partition(rows: DataFrame, table: tables.Table) -> DataFrame:
+    """Spread so that each partition of the table gets one file, or more if it's large."""
+    return rows.hint("rebalance", *table.partitioned_by)
 
 
 @contextmanager

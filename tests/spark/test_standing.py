@@ -1,0 +1,45 @@
+"""A table that held rows is missed, and a lake that never held any is a new one."""
+
+import shutil
+
+import pytest
+from pyspark.sql import SparkSession
+
+from event_lake import tables
+from event_lake.errors import DataLossError
+from event_lake.raw.standing import refuse_gone
+from spark.builders import an_event, written
+
+DATA = (an_event(event_uuid="1"), b"x")
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        (tables.RAW_EVENTS, "by the ledger it held 1 rows of the batches 0 to 0"),
+        (tables.QUARANTINE, "by the ledger it held 1 rows of the batches 0 to 0"),
+        (tables.EVENT_TYPES, "it held the types with partitions"),
+        (tables.LEDGER, "what every batch read"),
+    ],
+)
+def test_a_table_that_held_rows_is_missed(spark: SparkSession, root: str, table: tables.Table, told: str) -> None:
+    written(spark, root, DATA)
+    refuse_gone(spark, root, has_begun=True)
+    shutil.rmtree(table.path(root))
+    with pytest.raises(DataLossError, match=f"{table.path(root)} is gone.*{told}"):
+        refuse_gone(spark, root, has_begun=False)
+
+
+def test_a_ledger_that_a_checkpoint_has_written_is_missed_though_it_held_nothing_else(
+    spark: SparkSession, root: str
+) -> None:
+    refuse_gone(spark, root, has_begun=False)
+    with pytest.raises(DataLossError, match="ledger is gone"):
+        refuse_gone(spark, root, has_begun=True)
+
+
+def test_tables_that_held_nothing_are_not_missed(spark: SparkSession, root: str) -> None:
+    written(spark, root, DATA[1:])
+    shutil.rmtree(tables.RAW_EVENTS.path(root))
+    shutil.rmtree(tables.EVENT_TYPES.path(root))
+    refuse_gone(spark, root, has_begun=True)
