@@ -153,7 +153,7 @@ class Lease:
             self._rewrite()
 
     def check(self) -> None:
-        """Return if nobody else can have the lease; call it right before each commit.
+        """Return if nobody else can have the lease; call it right before each append.
 
         Asks the storage only if the last renewal is a length ago, as after a standstill of this process: one that still
         succeeds then proves that nobody had the lease meanwhile. Raises UserError if it was lost, and what the store
