@@ -1,4 +1,7 @@
-"""Storage that fails under the real job: one line, its exit code, and with the way out each event is there once."""
+"""Storage that fails under the real job: one line, its exit code, and with the way out each event is there once.
+
+`make test` fills a disk, `make test-faults` does the rest as well: each start of a job takes its time.
+"""
 
 import json
 import subprocess
@@ -105,6 +108,7 @@ def test_a_full_disk_ends_the_job_and_with_space_it_goes_on(
     assert_each_once(spark, root, sender)
 
 
+@pytest.mark.faults
 def test_a_table_that_is_removed_under_the_stream_is_never_begun_anew(
     spark: SparkSession, sender: Sender, root: str, tmp_path: Path
 ) -> None:
@@ -125,6 +129,7 @@ def test_a_table_that_is_removed_under_the_stream_is_never_begun_anew(
     assert_each_once(spark, root, sender)
 
 
+@pytest.mark.faults
 def test_a_changed_schema_and_a_damaged_checkpoint_are_named_with_their_ways_out(
     spark: SparkSession, sender: Sender, root: str
 ) -> None:
