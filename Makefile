@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 # What can go wrong by the Spark it runs on.
-SPARK41_TESTS ?= tests/spark/test_connectors.py tests/spark/test_dedupe.py tests/spark/test_parse.py tests/spark/test_running.py tests/spark/test_staging.py tests/spark/test_write.py tests/unit/test_source.py tests/unit/test_source_receipts.py tests/unit/test_source_spark41.py tests/integration/test_lake.py tests/integration/test_resharded_stream.py
+SPARK41_TESTS ?= tests/spark/test_connectors.py tests/spark/test_dedupe.py tests/spark/test_running.py tests/unit/test_source.py tests/unit/test_source_receipts.py tests/unit/test_source_spark41.py tests/integration/test_lake.py tests/integration/test_resharded_stream.py
 
 .PHONY: help setup demo shell test emulators test-fast test-faults test-spark41 lint format package bench bench-compare clean
 

@@ -1,6 +1,6 @@
 """Storage that fails under the real job: one line, its exit code, and with the way out each event is there once.
 
-`make test` fills a disk, `make test-faults` does the rest as well: each start of a job takes its time.
+Each start of a job takes its time, so `make test-faults` runs them.
 """
 
 import json
@@ -20,6 +20,8 @@ from pyspark.sql import SparkSession
 
 from emulators import Stream
 from event_lake import tables
+
+pytestmark = pytest.mark.faults
 
 _MOST_SECONDS = 300
 _QUICK = ("--set", "raw.trigger_interval='1 second'", "--set", "progress.log=json")
@@ -108,7 +110,6 @@ def test_a_full_disk_ends_the_job_and_with_space_it_goes_on(
     assert_each_once(spark, root, sender)
 
 
-@pytest.mark.faults
 def test_a_table_that_is_removed_under_the_stream_is_never_begun_anew(
     spark: SparkSession, sender: Sender, root: str, tmp_path: Path
 ) -> None:
@@ -129,7 +130,6 @@ def test_a_table_that_is_removed_under_the_stream_is_never_begun_anew(
     assert_each_once(spark, root, sender)
 
 
-@pytest.mark.faults
 def test_a_changed_schema_and_a_damaged_checkpoint_are_named_with_their_ways_out(
     spark: SparkSession, sender: Sender, root: str
 ) -> None:
