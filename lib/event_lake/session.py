@@ -25,6 +25,9 @@ REQUIRED = {
 PREFERRED = {
     "spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled": "true",
     "spark.sql.streaming.stateStore.rocksdb.boundedMemoryUsage": "true",
+    # Every batch looks through all keys for those that have expired, and through the deleted ones that aren't merged
+    # away yet: with RocksDB's own buffers of 64 MB, ever more of them for half a day.
+    "spark.sql.streaming.stateStore.rocksdb.writeBufferSizeMB": "16",
     "spark.sql.streaming.stateStore.rocksdb.trackTotalNumberOfRows": "false",
     # A batch needs more generated classes than Spark keeps by default (100), so that each batch would compile some 35
     # of them again, and run them uncompiled at first.
