@@ -112,7 +112,8 @@ class Stream:
             assert max(spans, default=0) - min(spans, default=0) <= most.total_seconds()
         still_open = sum(not isinstance(position, Closed) for position in start.shards.values())
         share = max(1, self.bounds.records // max(1, still_open))
-        if self.shards.page_size == 10_000:
+        # A shard that is listed late is found behind the counting, and takes all there is up to the cut.
+        if self.shards.page_size == 10_000 and not self.lists_late:
             assert all(len(of_shard) <= share for of_shard in numbers.values())
 
     def read_range(self, shard_id: str, start: Offset, end: Offset) -> list[str]:
