@@ -13,7 +13,7 @@ ROOT = sys.argv[1] if len(sys.argv) > 1 else ".demo/lake"
 session = ExitStack()
 spark = session.enter_context(spark_session("shell", load_settings("conf/local.toml").spark))
 atexit.register(session.close)
-for table in tables.ALL:
+for table in (*tables.RAW, *tables.STAGING):
     if tables.exists(spark, ROOT, table):
         view = table.name.replace("/", "_")
         spark.read.format("delta").load(table.path(ROOT)).createOrReplaceTempView(view)

@@ -26,6 +26,7 @@ _CHOICES = {
     "compression": ("none", "auto"),
     "payload_split": ("none", "lines"),
 }
+_STAGING_CHOICES = {"keep": ("first", "latest"), "when_busy": ("refuse", "wait")}
 _BOUNDS = {
     "max_payload_bytes": (1, 128 * 1024 * 1024),
     "max_depth": (1, 1_000),
@@ -180,11 +181,25 @@ class Raw:
 class Staging:
     """How raw events become staging events."""
 
-    max_batch_bytes: int = 256 * 1024 * 1024
+    keep: str = "first"
+    max_batch_bytes: int = 128 * 1024 * 1024
+    when_busy: str = "refuse"
+    contracts: str | None = None
 
     def __post_init__(self) -> None:
         if self.max_batch_bytes < 1:
             raise refuse("staging.max_batch_bytes", self.max_batch_bytes, "must be 1 or more bytes")
+        for key, known in _STAGING_CHOICES.items():
+            value = getattr(self, key)
+            if value not in known:
+                raise refuse(f"staging.{key}", value, f"not known; write one of {', '.join(known)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quality:
+    """What the quality measures are held to."""
+
+    thresholds: str = "conf/quality.toml"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,6 +227,7 @@ class Settings:
     lake: Lake
     raw: Raw = field(default_factory=Raw)
     staging: Staging = field(default_factory=Staging)
+    quality: Quality = field(default_factory=Quality)
     progress: Progress = field(default_factory=Progress)
     spark: Mapping[str, str] = field(default_factory=dict)
 

@@ -112,3 +112,66 @@ LEDGER = (
 
 # The types that have partitions of their own in raw/events, in the order in which they came.
 EVENT_TYPE = StructType().add("event_type", StringType()).add("batch_id", LongType())
+
+# `fingerprint` is of the payload's content: the order of its keys and its spacing don't count (`staging.versions`).
+STAGED = StructType([*EVENT, *StructType().add("fingerprint", LongType())])
+
+# An event whose event_uuid is in its partition of staging/events with another payload; `kept` is where that came from.
+CONFLICT = StructType(
+    [
+        *STAGED,
+        *StructType().add(
+            "kept",
+            StructType()
+            .add("stream", StringType())
+            .add("shard_id", StringType())
+            .add("sequence_number", StringType())
+            .add("sub_sequence_number", LongType())
+            .add("arrived_at", TimestampType())
+            .add("fingerprint", LongType()),
+        ),
+    ]
+)
+
+# An event that breaks its type's contract: `reasons` by column of the contract. Its payload is in staging/events.
+REJECTED = StructType(
+    [
+        *StructType()
+        .add("event_uuid", StringType())
+        .add("event_name", StringType())
+        .add("created_datetime", TimestampType())
+        .add("event_type", StringType())
+        .add("event_subtype", StringType())
+        .add(
+            "reasons",
+            ArrayType(StructType().add("column", StringType()).add("reason", StringType()), containsNull=False),
+        )
+        .add("date", DateType()),
+        *_ORIGIN,
+    ]
+)
+
+# What a typed table holds of each event before its contract's own columns.
+TYPED = (
+    StructType()
+    .add("event_uuid", StringType())
+    .add("event_name", StringType())
+    .add("event_subtype", StringType())
+    .add("created_datetime", TimestampType())
+    .add("arrived_at", TimestampType())
+    .add("ingested_at", TimestampType())
+    .add("date", DateType())
+)
+
+# One measure of the events that arrived in the hour from `hour` on, of one event type (null: of all of them together);
+# `subject` is the field, column or reason that it is about, if it's about one, and `detail` what a number can't say.
+METRIC = (
+    StructType()
+    .add("measure", StringType())
+    .add("event_type", StringType())
+    .add("subject", StringType())
+    .add("hour", TimestampType())
+    .add("value", DoubleType())
+    .add("detail", StringType())
+    .add("date", DateType())
+)

@@ -37,11 +37,15 @@ LEDGER = Table("raw/ledger", schemas.LEDGER, ("date",), ("shard_id", "ingested_a
 EVENT_TYPES = Table("raw/event_types", schemas.EVENT_TYPE, (), ("batch_id",))
 STAGING_EVENTS = Table(
     "staging/events",
-    schemas.EVENT,
+    schemas.STAGED,
     ("date", "event_type"),
     ("event_uuid", "created_datetime", "arrived_at", "ingested_at"),
 )
+CONFLICTS = Table("staging/conflicts", schemas.CONFLICT, ("date",), ("event_uuid", "event_type", "arrived_at"))
+REJECTED = Table("staging/rejected", schemas.REJECTED, ("date",), ("event_uuid", "event_type", "arrived_at"))
+METRICS = Table("quality/metrics", schemas.METRIC, ("date",), ("measure", "event_type", "hour"))
 RAW = (RAW_EVENTS, QUARANTINE, LEDGER, EVENT_TYPES)
+STAGING = (STAGING_EVENTS, CONFLICTS, REJECTED, METRICS)
 
 
 def checkpoint_path(root: str, query: str) -> str:
