@@ -1,23 +1,49 @@
-"""Insert what is new in the raw layer into staging, one row per event, and stop."""
+"""Have the staging layer hold what the raw layer has gained since the last run, one version of each event, and stop.
+
+--from and --to rebuild whole dates (of events) from raw, both included, after the run. --dry-run says what the run would
+take, and changes nothing. A run that is killed is simply started again.
+"""
 
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 from event_lake.cli import JobParser, run_job
 from event_lake.config import Settings
-from event_lake.pipelines.build_staging import build_staging
+from event_lake.pipelines.build_staging import QUERY, Run, build_staging
+from event_lake.pipelines.plan_staging import plan_staging
+from event_lake.pipelines.rebuild_staging import Dates, rebuild_staging
+from event_lake.pipelines.writing import sole_writer
+from event_lake.progress.live import live_line
+from event_lake.progress.log import is_live
 from event_lake.session import spark_session
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the job; returns its exit code."""
-    return run_job(JobParser(__doc__), argv, _build)
+    parser = JobParser(__doc__)
+    parser.add_argument("--from", dest="first", metavar="DATE", help="rebuild from this date on, like 2026-11-01")
+    parser.add_argument("--to", dest="last", metavar="DATE", help="up to and with this date")
+    parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    return run_job(parser, argv, _build)
 
 
-def _build(_: Namespace, settings: Settings) -> int:
-    with spark_session("build_staging", settings.spark) as spark:
-        print(f"{build_staging(spark, settings):,} events inserted")
+def _build(args: Namespace, settings: Settings) -> int:
+    dates = Dates.parsed(args.first, args.last)
+    if args.dry_run:
+        with spark_session(QUERY, settings.spark) as spark:
+            for line in plan_staging(spark, settings, dates):
+                print(line)
+        return 0
+    with ExitStack() as until_end:
+        wait = settings.staging.when_busy == "wait"
+        check = until_end.enter_context(sole_writer(settings.lake.root, "staging", job=QUERY, wait=wait))
+        spark = until_end.enter_context(spark_session(QUERY, settings.spark))
+        live = is_live(settings.progress.log, sys.stderr)
+        show = until_end.enter_context(live_line(sys.stderr)).show if live else None
+        run = Run(check=check, show=show)
+        print(rebuild_staging(spark, settings, dates, run) if dates else build_staging(spark, settings, run))
     return 0
 
 

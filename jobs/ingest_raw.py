@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from event_lake.cli import JobParser, run_job
 from event_lake.config import Settings
-from event_lake.pipelines.ingest_raw import Asked, check_pace, check_stream, ingest_raw, sole_writer
+from event_lake.pipelines.ingest_raw import Asked, check_pace, check_stream, ingest_raw
+from event_lake.pipelines.writing import sole_writer
 from event_lake.progress.reporting import reporting
 from event_lake.session import spark_session
 
@@ -28,7 +29,7 @@ def _ingest(args: Namespace, settings: Settings) -> int:
         check_pace(settings)
     check_stream(settings, until_caught_up=args.until_caught_up)
     with (
-        sole_writer(settings.lake.root) as check,
+        sole_writer(settings.lake.root, "raw", job="ingest_raw") as check,
         spark_session("ingest_raw", settings.spark) as spark,
         reporting(settings, sys.stderr) as reporters,
     ):

@@ -2,9 +2,12 @@
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.sql import SparkSession
@@ -49,6 +52,7 @@ class Checkpoint:
         self._path = jvm.org.apache.hadoop.fs.Path
         self._io = jvm.org.apache.commons.io.IOUtils
         self._files = self._path(path).getFileSystem(spark._jsparkSession.sessionState().newHadoopConf())  # noqa: SLF001
+        self._copy = jvm.org.apache.hadoop.fs.FileUtil.copy
         self._mark = f"{path}.being-replaced"
 
     @property
@@ -121,6 +125,18 @@ class Checkpoint:
     def end_replacement(self) -> None:
         """The checkpoint that there is now may be used."""
         self._files.delete(self._path(self._mark), False)  # noqa: FBT003
+
+    @contextmanager
+    def copied(self) -> Iterator[str]:
+        """The path of a copy of what there is of it, which is gone after the block."""
+        copy = self._path(f"{self.path}.copy-{uuid4().hex}")
+        try:
+            if self._files.exists(self._path(self.path)):
+                conf = self._files.getConf()
+                self._copy(self._files, self._path(self.path), self._files, copy, False, conf)  # noqa: FBT003
+            yield str(copy.toString())
+        finally:
+            self._files.delete(copy, True)  # noqa: FBT003
 
     def _batches(self, folder: str) -> list[int]:
         path = self._path(f"{self.path}/{folder}")

@@ -123,27 +123,36 @@ class Lease:
         self._sure_until = float("-inf")
         self._lock = threading.Lock()
 
-    def acquire(self) -> None:
+    def acquire(self, *, wait: bool = False) -> None:
         """Take the lease. Where its owner may be dead, this waits for 1.25 of the length that the owner gave it.
 
-        Raises UserError if the owner lives, and what the store raises.
+        Where the owner lives, raises UserError, or waits for its end. Raises what the store raises.
         """
+        told = None
+        while owner := self._owner_unless_taken(logging.DEBUG if told else logging.INFO):
+            if not wait:
+                raise UserError(f"{self._lake}: {owner} writes it; stop that, or choose another lake.root")
+            if owner != told:
+                told = owner
+                _log.info("%s: waiting for the end of %s", self._lake, owner)
+
+    def _owner_unless_taken(self, level: int) -> str | None:
+        """None once the lease is taken; or who has it, and lives."""
         version, owner = self._look()
         first, since = version, self._machine.clock()
         patience = _PATIENCE * (owner.length_seconds if owner else self.length_seconds)
         if version is not None and not self._is_free(owner):
-            _log.info("%s: watching for %d s at most if this lives: %s", self._lake, patience, owner or "its lease")
+            watched = owner or "its lease"
+            _log.log(level, "%s: watching for %d s at most if this lives: %s", self._lake, patience, watched)
         while True:
             outwatched = version == first and self._machine.clock() - since > patience
             if version is None or self._is_free(owner) or outwatched:
                 if self._wrote_over(version):
-                    return
+                    return None
             elif version == first:
                 self._machine.sleep(self.length_seconds / _LOOKS)
             else:
-                raise UserError(
-                    f"{self._lake}: {owner or 'somebody'} writes it; stop that, or choose another lake.root"
-                )
+                return str(owner or "somebody")
             version, owner = self._look()
 
     def renew(self) -> None:
@@ -217,14 +226,20 @@ class Lease:
 
 @contextmanager
 def held(
-    store: LeaseStore, *, job: str, length_seconds: float = 60.0, machine: Machine | None = None
+    store: LeaseStore,
+    *,
+    job: str,
+    wait: bool = False,
+    length_seconds: float = 60.0,
+    machine: Machine | None = None,
 ) -> Iterator[Lease]:
     """Acquire a lease, renew it in the background, and release it at the end; `check` it in between.
 
-    `job` names the owner to people. Raises what `Lease.acquire` raises. A release that fails is only logged.
+    `job` names the owner to people, `wait` is for `Lease.acquire`. Raises what that raises. A release that fails is
+    only logged.
     """
     lease = Lease(store, job, length_seconds=length_seconds, machine=machine)
-    lease.acquire()
+    lease.acquire(wait=wait)
     ended = threading.Event()
     renewing = threading.Thread(target=_keep, args=(lease, ended), name="lease", daemon=True)
     renewing.start()

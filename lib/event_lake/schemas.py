@@ -113,13 +113,13 @@ LEDGER = (
 # The types that have partitions of their own in raw/events, in the order in which they came.
 EVENT_TYPE = StructType().add("event_type", StringType()).add("batch_id", LongType())
 
-# `fingerprint` is of the payload's content: the order of its keys and its spacing don't count (`staging.versions`).
-STAGED = StructType([*EVENT, *StructType().add("fingerprint", LongType())])
+# Staging has the raw event as it is.
+STAGED = EVENT
 
 # An event whose event_uuid is in its partition of staging/events with another payload; `kept` is where that came from.
 CONFLICT = StructType(
     [
-        *STAGED,
+        *EVENT,
         *StructType().add(
             "kept",
             StructType()
@@ -127,8 +127,7 @@ CONFLICT = StructType(
             .add("shard_id", StringType())
             .add("sequence_number", StringType())
             .add("sub_sequence_number", LongType())
-            .add("arrived_at", TimestampType())
-            .add("fingerprint", LongType()),
+            .add("arrived_at", TimestampType()),
         ),
     ]
 )

@@ -1,12 +1,14 @@
 """The lake's tables, and the only use of Delta's API."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from delta.tables import DeltaTable
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from event_lake import schemas
@@ -81,6 +83,17 @@ def read(spark: SparkSession, root: str, table: Table) -> DataFrame:
     return spark.read.format("delta").load(table.path(root))
 
 
+def newest(spark: SparkSession, root: str, table: Table) -> tuple[int, int]:
+    """The number of the table's newest commit, and of the files that it has since."""
+    found = DeltaTable.forPath(spark, table.path(root))
+    return int(found.history(1).collect()[0]["version"]), int(found.detail().collect()[0]["numFiles"])
+
+
+def at_version(spark: SparkSession, root: str, table: Table, version: int) -> DataFrame:
+    """The table's rows as of a commit, whatever others do meanwhile."""
+    return spark.read.format("delta").option("versionAsOf", version).load(table.path(root))
+
+
 def append_once(rows: DataFrame, root: str, table: Table, *, writer: str, batch_id: int) -> None:
     """Append `rows`, unless `writer` has appended a batch with this id or a later one to this table before.
 
@@ -95,28 +108,68 @@ def append_once(rows: DataFrame, root: str, table: Table, *, writer: str, batch_
     )
 
 
-def insert_new(rows: DataFrame, root: str, table: Table, *, key: str) -> int:
-    """Insert those of `rows` whose `key` the table's partitions don't hold yet; returns how many.
+def replace(rows: DataFrame, root: str, table: Table, where: Column) -> None:
+    """Have `rows` in place of the rows `where`, which is over the table's partition columns; one commit."""
+    rows.writeTo(f"delta.`{table.path(root)}`").overwrite(where)
 
-    `rows` have distinct keys and are read twice: persist them. Costs what the partitions of `rows` cost, whatever
-    else the table holds: they are named in the condition, as only literals on the target prune its files.
+
+def merge(rows: DataFrame, root: str, table: Table, *, on: str, delete: str = "false") -> None:
+    """Have `rows` in place of those that they match by `on`, a condition over `source` and `target`.
+
+    Those that match none are inserted. Both unless `delete` holds, a condition over `source`: then the match is
+    deleted. `rows` have the table's columns and any others, and are read twice: persist them. Costs what their
+    partitions cost, whatever else the table holds.
     """
     partitions = rows.select(*table.partitioned_by).distinct().collect()
     if not partitions:
-        return 0
+        return
+    # Only literals on the target prune its files.
     pruning = [
         f"target.{name} in ({', '.join(map(_literal, sorted({row[name] for row in partitions})))})"
         for name in table.partitioned_by
     ]
-    joined = [f"target.{name} = source.{name}" for name in (key, *table.partitioned_by)]
-    merged = (
+    values = {name: f"source.{name}" for name in table.schema.names}
+    (
         DeltaTable.forPath(rows.sparkSession, table.path(root))
         .alias("target")
-        .merge(rows.alias("source"), " and ".join([*pruning, *joined]))
-        .whenNotMatchedInsertAll()
+        .merge(rows.alias("source"), " and ".join([*pruning, on]))
+        .whenMatchedDelete(delete)
+        .whenMatchedUpdate(set=values)
+        .whenNotMatchedInsert(f"not ({delete})", values=values)
         .execute()
     )
-    return int(merged.collect()[0]["num_inserted_rows"])
+
+
+def in_partitions(partitions: Collection[tuple[date, str]]) -> Column:
+    """That (`date`, `event_type`) is one of `partitions`, in a form by which Spark prunes a table's files."""
+    types: dict[date, list[str]] = {}
+    for day, event_type in sorted(partitions):
+        types.setdefault(day, []).append(event_type)
+    found = F.expr("false")
+    for day, names in types.items():
+        found |= (F.col("date") == F.lit(day)) & F.col("event_type").isin(names)
+    return found
+
+
+def read_files(spark: SparkSession, root: str, table: Table, files: Collection[str]) -> DataFrame:
+    """The rows of some data files of the table, by their paths, whether they belong to it still or not.
+
+    Without a file they're none. Queries read only the columns and partitions that they ask for.
+    """
+    if not files:
+        return spark.createDataFrame([], table.schema)
+    return spark.read.schema(table.schema).option("basePath", table.path(root)).parquet(*files)
+
+
+@contextmanager
+def noted(spark: SparkSession, note: str) -> Iterator[None]:
+    """Have each commit of the session carry `note`: `userMetadata` in DESCRIBE HISTORY."""
+    key = "spark.databricks.delta.commitInfo.userMetadata"
+    spark.conf.set(key, note)
+    try:
+        yield
+    finally:
+        spark.conf.unset(key)
 
 
 @contextmanager

@@ -1,87 +1,100 @@
-"""One row per event, inserted once, at the cost of the increment."""
+"""One version of each event is kept, others are conflicts, whatever runs brought them."""
 
 import pytest
-from chispa import assert_df_equality
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql import SparkSession
 
 from event_lake import tables
-from event_lake.config import Lake, Settings, Source
 from event_lake.errors import UserError
 from event_lake.pipelines.build_staging import build_staging
-from event_lake.raw.parse import events, judged
-from event_lake.staging.dedupe import first_arrivals
-from spark.builders import ARRIVED, RULES, an_event, records
-
-
-def test_the_first_arrival_of_an_event_is_kept(spark: SparkSession) -> None:
-    rows = _raw(spark, an_event(event_uuid="a"), an_event(event_uuid="b"), an_event(event_uuid="a"), first=99)
-    assert_df_equality(first_arrivals(rows), rows.where("sequence_number != '101'"), ignore_row_order=True)
-
-
-def test_sequence_numbers_are_compared_as_numbers(spark: SparkSession) -> None:
-    rows = _raw(spark, an_event(), an_event(), first=9)
-    assert [row.sequence_number for row in first_arrivals(rows).collect()] == ["9"]
-
-
-def test_the_same_uuid_of_another_type_is_another_row(spark: SparkSession) -> None:
-    rows = _raw(spark, an_event(event_name="a:x"), an_event(event_name="b:x"))
-    assert first_arrivals(rows).count() == 2
-
-
-def test_rows_that_are_there_already_are_not_inserted_again(spark: SparkSession, root: str) -> None:
-    tables.create(spark, root, [tables.STAGING_EVENTS])
-    old = _raw(spark, an_event(event_uuid="a"), an_event(event_uuid="b"))
-    new = _raw(spark, an_event(event_uuid="b"), an_event(event_uuid="c"), first=200)
-    inserted = [tables.insert_new(rows, root, tables.STAGING_EVENTS, key="event_uuid") for rows in (old, new, new)]
-    assert inserted == [2, 1, 0]
-    expected = old.union(new.where("event_uuid = 'c'"))
-    assert_df_equality(_staged(spark, root), expected, ignore_row_order=True, ignore_nullable=True)
-
-
-def test_no_rows_are_no_commit(spark: SparkSession, root: str) -> None:
-    tables.create(spark, root, [tables.STAGING_EVENTS])
-    none = _raw(spark, an_event()).limit(0)
-    assert tables.insert_new(none, root, tables.STAGING_EVENTS, key="event_uuid") == 0
+from event_lake.staging.write import Staged
+from spark.staging import Event, RawLayer, settings_of
 
 
 def test_a_run_takes_what_raw_has_gained_since_the_last_and_no_copy_of_it(spark: SparkSession, root: str) -> None:
-    tables.create(spark, root, [tables.RAW_EVENTS])
-    settings = Settings(source=Source(stream="events"), lake=Lake(root=root))
-    for batch_id, (uuids, gained) in enumerate([("aab", 2), ("bc", 1), ("c", 0)]):
-        data = [an_event(event_uuid=uuid) for uuid in uuids]
-        rows = _raw(spark, *data, first=100 * (batch_id + 1))
-        tables.append_once(rows, root, tables.RAW_EVENTS, writer="query", batch_id=batch_id)
-        assert build_staging(spark, settings) == gained
-    assert build_staging(spark, settings) == 0
-    found = _staged(spark, root).orderBy("event_uuid").select("event_uuid", "sequence_number").collect()
-    assert [tuple(row) for row in found] == [("a", "100"), ("b", "102"), ("c", "201")]
+    raw, settings = RawLayer(spark, root), settings_of(root)
+    raw.gains(Event(uuid="a"), Event(uuid="a", number=101), Event(uuid="b"))
+    assert build_staging(spark, settings) == Staged(came=3, inserted=2, duplicates=1)
+    assert build_staging(spark, settings) == Staged()
+    raw.gains(Event(uuid="b", number=200, arrived=50), Event(uuid="c"))
+    assert build_staging(spark, settings) == Staged(came=2, inserted=1, duplicates=1)
+    assert _kept(spark, root) == [("a", "100"), ("b", "100"), ("c", "100")]
 
 
 def test_compaction_and_deletion_in_raw_neither_stop_staging_nor_repeat_rows(spark: SparkSession, root: str) -> None:
-    tables.create(spark, root, [tables.RAW_EVENTS])
-    settings = Settings(source=Source(stream="events"), lake=Lake(root=root))
-    path = tables.RAW_EVENTS.path(root)
-    for batch_id, uuid in enumerate("ab"):
-        rows = _raw(spark, an_event(event_uuid=uuid))
-        tables.append_once(rows, root, tables.RAW_EVENTS, writer="query", batch_id=batch_id)
-    assert build_staging(spark, settings) == 2
-    spark.sql(f"optimize delta.`{path}`")
-    spark.sql(f"delete from delta.`{path}` where event_uuid = 'a'")
-    tables.append_once(_raw(spark, an_event(event_uuid="c")), root, tables.RAW_EVENTS, writer="query", batch_id=2)
-    assert build_staging(spark, settings) == 1
+    raw, settings = RawLayer(spark, root), settings_of(root)
+    raw.gains(Event(uuid="a"))
+    raw.gains(Event(uuid="b"))
+    build_staging(spark, settings)
+    raw.compacted()
+    raw.loses("event_uuid = 'a'")
+    raw.gains(Event(uuid="c"))
+    assert build_staging(spark, settings) == Staged(came=1, inserted=1)
+    assert _kept(spark, root) == [("a", "100"), ("b", "100"), ("c", "100")]
 
 
 def test_a_lake_without_a_raw_layer_is_the_users_to_fix(spark: SparkSession, root: str) -> None:
-    settings = Settings(source=Source(stream="events"), lake=Lake(root=root))
     with pytest.raises(UserError, match="has no raw/events: run ingest_raw first"):
-        build_staging(spark, settings)
+        build_staging(spark, settings_of(root))
 
 
-def _raw(spark: SparkSession, *data: bytes, first: int = 100) -> DataFrame:
-    clock = {"ingested_at": F.lit(ARRIVED), "batch_id": F.lit(0).cast("long")}
-    return events(judged(records(spark, list(data), first=first), RULES).withColumns(clock))
+def test_another_payload_is_a_conflict_with_both_positions_and_other_spelling_is_none(
+    spark: SparkSession, root: str
+) -> None:
+    raw, settings = RawLayer(spark, root), settings_of(root)
+    raw.gains(Event(says='{"x": 1, "y": {"b": 2, "a": "é"}}', arrived=5))
+    build_staging(spark, settings)
+    raw.gains(
+        Event(says='{"y":{"a":"\\u00e9","b":2},"x":1}', number=101, arrived=6),
+        Event(says='{"x": 2}', number=102, arrived=7),
+        Event(says='{"x":2}', number=103, arrived=8),
+        Event(says='{"x":2,"x":2}', number=104, arrived=8),
+    )
+    assert build_staging(spark, settings) == Staged(came=4, conflicts=2, duplicates=2)
+    assert _kept(spark, root) == [("a", "100")]
+    assert _refused(spark, root) == [('{"x": 2}', "102", "100"), ('{"x":2,"x":2}', "104", "100")]
 
 
-def _staged(spark: SparkSession, root: str) -> DataFrame:
-    return spark.read.format("delta").load(tables.STAGING_EVENTS.path(root))
+def test_a_version_that_arrived_earlier_takes_the_place_of_the_one_that_came_first(
+    spark: SparkSession, root: str
+) -> None:
+    raw, settings = RawLayer(spark, root), settings_of(root)
+    raw.gains(Event(says='{"x":1}', number=9, arrived=5), Event(says='{"x":2}', number=50, arrived=6))
+    build_staging(spark, settings)
+    raw.gains(Event(says='{"x":3}', number=10, arrived=4), Event(uuid="b"))
+    assert build_staging(spark, settings) == Staged(came=2, inserted=1, replaced=1)
+    assert _kept(spark, root) == [("a", "10"), ("b", "100")]
+    assert _refused(spark, root) == [('{"x":1}', "9", "10"), ('{"x":2}', "50", "10")]
+    raw.gains(Event(says='{"x":2}', number=8, arrived=1))
+    assert build_staging(spark, settings) == Staged(came=1, replaced=1, duplicates=1)
+    assert _kept(spark, root) == [("a", "8"), ("b", "100")]
+    assert _refused(spark, root) == [('{"x":1}', "9", "8"), ('{"x":3}', "10", "8")]
+
+
+def test_latest_keeps_the_version_that_was_created_last(spark: SparkSession, root: str) -> None:
+    raw, settings = RawLayer(spark, root), settings_of(root, keep="latest")
+    raw.gains(Event(says='{"x":1}', number=1, created=3), Event(says='{"x":2}', number=2, created=4))
+    raw.gains(
+        Event(says='{"x":3}', number=3, created=4, arrived=2), Event(says='{"x":3}', number=4, arrived=9, created=4)
+    )
+    assert build_staging(spark, settings) == Staged(came=4, inserted=1, conflicts=2, duplicates=1)
+    assert _kept(spark, root) == [("a", "3")]
+    raw.gains(Event(says='{"x":4}', number=5, created=5))
+    assert build_staging(spark, settings) == Staged(came=1, replaced=1)
+    assert _kept(spark, root) == [("a", "5")]
+    assert _refused(spark, root) == [('{"x":1}', "1", "5"), ('{"x":2}', "2", "5"), ('{"x":3}', "3", "5")]
+
+
+def test_the_same_uuid_of_another_type_or_date_is_another_event(spark: SparkSession, root: str) -> None:
+    raw, settings = RawLayer(spark, root), settings_of(root)
+    raw.gains(Event(), Event(event_type="a b%2F(c)"), Event(day=1))
+    assert build_staging(spark, settings) == Staged(came=3, inserted=3)
+
+
+def _kept(spark: SparkSession, root: str) -> list[tuple[str, str]]:
+    rows = tables.read(spark, root, tables.STAGING_EVENTS).select("event_uuid", "sequence_number")
+    return sorted(tuple(row) for row in rows.collect())
+
+
+def _refused(spark: SparkSession, root: str) -> list[tuple[str, str, str]]:
+    rows = tables.read(spark, root, tables.CONFLICTS).select("payload", "sequence_number", "kept.sequence_number")
+    return sorted(tuple(row) for row in rows.collect())

@@ -70,6 +70,27 @@ def test_who_finds_an_owner_that_renews_is_refused_at_once_and_told_whose_the_la
     owner.check()
 
 
+def test_who_waits_says_for_whom_once_and_takes_the_lease_at_its_release(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    store, clock = FakeStore(), Clock()
+    owner = acquired(store, clock)
+
+    def passes() -> None:
+        if clock.now == 1090.0:
+            owner.release()
+        elif clock.now < 1090.0 and clock.now % 20 < 3:
+            owner.renew()
+
+    clock.then = passes
+    waiting = a_lease(store, clock, host="two")
+    waiting.acquire(wait=True)
+    waiting.check()
+    assert clock.now == 1090.0
+    told = [message for message in caplog.messages if "waiting" in message]
+    assert len(told) == 1
+    assert told[0].startswith("lake there: waiting for the end of ingest_raw on host one, pid 7, since ")
+
+
 def test_an_owner_that_is_silent_for_its_length_and_a_quarter_loses_its_lease() -> None:
     store, clock = FakeStore(), Clock()
     owner = acquired(store, clock)

@@ -1,56 +1,135 @@
 """The raw layer to staging: what raw has gained since the last run."""
 
 import logging
+import re
 import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from uuid import uuid4
 
-from pyspark import StorageLevel
+from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.streaming.query import StreamingQuery
 
 from event_lake import tables
+from event_lake.checkpoints import Checkpoint
 from event_lake.config import Settings
 from event_lake.errors import UserError
-from event_lake.staging.dedupe import first_arrivals
+from event_lake.progress.steps import Ahead, Bar, share_done
+from event_lake.staging.chunk import chunk_of, gained
+from event_lake.staging.write import Staged, StagingWriter
 
 _log = logging.getLogger(__name__)
 
+QUERY = "build_staging"
+_LOOK_SECONDS = 1
+# What Spark and Delta say where the log or the files of old commits are gone: compacted, and vacuumed or expired since.
+_TOO_LONG_AGO = re.compile(r"\[(DELTA_LOG_FILE_NOT_FOUND|FAILED_READ_FILE\.FILE_NOT_EXIST|\w*FAIL_ON_DATA_LOSS)")
 
-def build_staging(spark: SparkSession, settings: Settings) -> int:
-    """Insert the events that are new in raw into `staging/events`, and stop.
 
-    Resumes from its checkpoint, in steps of `staging.max_batch_bytes`. A step that is repeated after a crash
-    inserts nothing twice: its events are there already. Returns the number of events inserted. Raises UserError
-    where there's no raw layer.
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One run of the job: `id` is for people, `check` is `writing.sole_writer`'s, `show` shows a line on a terminal."""
+
+    id: str = field(default_factory=lambda: uuid4().hex)
+    check: Callable[[], None] = lambda: None
+    show: Callable[[str], None] | None = None
+
+
+def build_staging(spark: SparkSession, settings: Settings, run: Run | None = None) -> Staged:
+    """Have staging hold what raw holds, and stop; returns what became of the events that were new in raw.
+
+    Resumes from its checkpoint, in steps of `staging.max_batch_bytes`. A step that is repeated after a crash changes
+    nothing twice. Where raw has forgotten how it came to what it is since the last run, all that it holds is looked
+    at again, and what is known already stays. Raises UserError where there's no raw layer.
     """
+    run = run or Run()
     root = settings.lake.root
+    refuse_without_raw(spark, root)
+    tables.create(spark, root, tables.STAGING)
+    checkpoint = Checkpoint(spark, tables.checkpoint_path(root, QUERY))
+    if checkpoint.is_being_replaced:
+        _replace(checkpoint)
+    try:
+        return _caught_up(spark, settings, run, checkpoint)
+    except StreamingQueryException as error:
+        if checkpoint.newest_batch is None or not is_too_long_ago(error):
+            raise
+        _log.warning("raw/events has forgotten what came since the last run; all that it holds is looked at again")
+        _replace(checkpoint)
+    # Without a checkpoint: if a file that raw does hold is gone, this fails as well.
+    return _caught_up(spark, settings, run, checkpoint)
+
+
+def is_too_long_ago(error: StreamingQueryException) -> bool:
+    """Whether a query failed as raw/events has forgotten what came since its checkpoint."""
+    return bool(_TOO_LONG_AGO.search(str(error)))
+
+
+def refuse_without_raw(spark: SparkSession, root: str) -> None:
+    """Raise UserError if there's nothing to build staging from."""
     if not tables.exists(spark, root, tables.RAW_EVENTS):
         raise UserError(f"lake.root = {root!r} has no {tables.RAW_EVENTS.name}: run ingest_raw first")
-    tables.create(spark, root, [tables.STAGING_EVENTS])
-    inserted = [0]
 
-    def insert(rows: DataFrame, batch_id: int) -> None:
-        began = time.monotonic()
-        with tables.adaptive(rows.sparkSession):
-            step = rows.transform(first_arrivals).persist(StorageLevel.MEMORY_AND_DISK)
-            try:
-                inserted.append(tables.insert_new(step, root, tables.STAGING_EVENTS, key="event_uuid"))
-            finally:
-                step.unpersist()
-        _log.info("step %d: %d events inserted, %.1f s", batch_id, inserted[-1], time.monotonic() - began)
 
-    query = (
+def started(
+    spark: SparkSession, settings: Settings, checkpoint: str, step: Callable[[DataFrame, int], None]
+) -> StreamingQuery:
+    """The query over what raw has gained since `checkpoint`, with `step` for each chunk's rows of `chunk.gained`."""
+    root = settings.lake.root
+
+    def stream(table: tables.Table) -> DataFrame:
         # Compaction and deletions in raw bring no new events.
-        spark.readStream.format("delta")
-        .option("skipChangeCommits", "true")
-        .option("maxBytesPerTrigger", settings.staging.max_batch_bytes)
-        .load(tables.RAW_EVENTS.path(root))
-        .writeStream.queryName("build_staging")
-        .option("checkpointLocation", tables.checkpoint_path(root, "build_staging"))
-        .foreachBatch(insert)
+        reader = spark.readStream.format("delta").option("skipChangeCommits", "true")
+        return reader.option("maxBytesPerTrigger", settings.staging.max_batch_bytes).load(table.path(root))
+
+    return (
+        gained(stream(tables.RAW_EVENTS), stream(tables.QUARANTINE))
+        .writeStream.queryName(QUERY)
+        .option("checkpointLocation", checkpoint)
+        .foreachBatch(step)
         .trigger(availableNow=True)
         .start()
     )
+
+
+def _caught_up(spark: SparkSession, settings: Settings, run: Run, checkpoint: Checkpoint) -> Staged:
+    done = [Staged()]
+    writer = StagingWriter(settings, run=run.id, check=run.check)
+
+    def write(rows: DataFrame, step: int) -> None:
+        began = time.monotonic()
+        session = rows.sparkSession
+        query_id = session.sparkContext.getLocalProperty("sql.streaming.queryId")
+        assert query_id, "Spark sets it for every batch"
+        with tables.adaptive(session):
+            done.append(writer.write(session, chunk_of(rows), query_id=query_id, step=step))
+        _log.info("step %d: %s, %.1f s", step, done[-1], time.monotonic() - began)
+
+    told = _bar(spark, settings.lake.root, run)
+    query = started(spark, settings, checkpoint.path, write)
     try:
-        query.awaitTermination()
+        while not query.awaitTermination(_LOOK_SECONDS):
+            told(query, sum(done, Staged()).came)
     finally:
         query.stop()
-    return sum(inserted)
+    return sum(done, Staged())
+
+
+def _bar(spark: SparkSession, root: str, run: Run) -> Callable[[StreamingQuery, int], None]:
+    """What tells the terminal of a query that has taken so many events."""
+    if run.show is None:
+        return lambda _, __: None
+    bar, ahead = Bar(run.show), Ahead(*tables.newest(spark, root, tables.RAW_EVENTS))
+
+    def tell(query: StreamingQuery, events: int) -> None:
+        sources = [step.sources[0] for step in query.recentProgress]
+        share = share_done(sources[0].startOffset, sources[-1].endOffset, ahead) if sources else None
+        bar.tell(share, events)
+
+    return tell
+
+
+def _replace(checkpoint: Checkpoint) -> None:
+    checkpoint.set_aside()
+    checkpoint.end_replacement()

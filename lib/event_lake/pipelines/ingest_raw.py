@@ -1,8 +1,6 @@
 """Kinesis to the raw layer: the streaming query."""
 
-import logging
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -21,8 +19,6 @@ from event_lake.kinesis.client import KinesisClient
 from event_lake.kinesis.connectors import CONNECTORS
 from event_lake.kinesis.start import refuse_expired, starting_positions
 from event_lake.kinesis.topology import Topology
-from event_lake.lease import held
-from event_lake.lease_stores import lease_store
 from event_lake.pipelines.beginning import begun
 from event_lake.progress.reporter import Reporter
 from event_lake.raw.dedupe import clocked, without_copies
@@ -32,9 +28,6 @@ from event_lake.raw.resume import Beginning
 from event_lake.raw.standing import refuse_gone
 from event_lake.raw.write import RawWriter
 from event_lake.running import Ended, run_to_end
-
-_log = logging.getLogger(__name__)
-
 
 # AWS itself refuses requests that are signed 5 minutes off.
 _LARGEST_CLOCK_ERROR = timedelta(minutes=1)
@@ -115,18 +108,6 @@ def raw_rows(records: DataFrame, settings: Raw) -> DataFrame:
     return without_copies(source.observed(rows, "shard_id"))
 
 
-@contextmanager
-def sole_writer(root: str) -> Iterator[Callable[[], None]]:
-    """Hold the lease of the lake's raw layer in the block; gives its check. Raises UserError if another holds it."""
-    store = lease_store(root, "raw")
-    if store is None:
-        _log.warning("lake %s: nothing guards it against a second writer; see to it that there's only one", root)
-        yield lambda: None
-        return
-    with held(store, job=_QUERY) as lease:
-        yield lease.check
-
-
 def ingest_raw(
     spark: SparkSession,
     settings: Settings,
@@ -137,7 +118,7 @@ def ingest_raw(
 ) -> Ended:
     """Run the query until a signal stops it, or it comes to the end that was `asked` for.
 
-    `check` is `sole_writer`'s. Raises what `raw.standing.refuse_gone`, `pipelines.beginning.begun` and
+    `check` is `writing.sole_writer`'s. Raises what `raw.standing.refuse_gone`, `pipelines.beginning.begun` and
     `running.run_to_end` raise.
     """
     checkpoint = Checkpoint(spark, tables.checkpoint_path(settings.lake.root, _QUERY))

@@ -125,6 +125,13 @@ class LiveReporter(Reporter):
 @contextmanager
 def live_reporter(terminal: TextIO) -> Iterator[LiveReporter]:
     """A reporter that shows a line on `terminal` while the block runs, below all that Python writes there."""
+    with live_line(terminal) as line:
+        yield LiveReporter(line)
+
+
+@contextmanager
+def live_line(terminal: TextIO) -> Iterator[LiveLine]:
+    """A line on `terminal` while the block runs, below all that Python writes there."""
     line = LiveLine(terminal)
     above = cast("TextIO", line)
     handlers = [
@@ -138,7 +145,7 @@ def live_reporter(terminal: TextIO) -> Iterator[LiveReporter]:
     if on_stderr:
         sys.stderr = above
     try:
-        yield LiveReporter(line)
+        yield line
     finally:
         line.show("")
         for handler in handlers:

@@ -1,0 +1,49 @@
+"""What a step of build_staging takes: files that raw has gained, and the hours in which their rows arrived."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from urllib.parse import unquote, urlsplit
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chunk:
+    """`rows` events in `files` (paths) of these `partitions` (date, event_type) of raw/events.
+
+    `hours`: in which they arrived, and the quarantined records that came with them; UTC.
+    """
+
+    rows: int
+    files: Sequence[str]
+    partitions: Sequence[tuple[date, str]]
+    hours: Sequence[datetime]
+
+
+def gained(events: DataFrame, quarantine: DataFrame) -> DataFrame:
+    """Where the rows of raw/events and raw/quarantine lie, streams or not: for `chunk_of`, which reads no other."""
+    hour = F.unix_seconds(F.date_trunc("hour", "arrived_at")).alias("hour")
+    of_events = events.select("date", "event_type", F.input_file_name().alias("file"), hour)
+    of_quarantine = quarantine.select(*(F.lit(None).alias(name) for name in ("date", "event_type", "file")), hour)
+    return of_events.union(of_quarantine)
+
+
+def chunk_of(rows: DataFrame) -> Chunk:
+    """The chunk of some rows of `gained`."""
+    found = rows.groupBy(*rows.columns).count().collect()
+    events = [row for row in found if row.file is not None]
+    return Chunk(
+        rows=sum(row["count"] for row in events),
+        files=sorted({_path(row.file) for row in events}),
+        partitions=sorted({(row.date, row.event_type) for row in events}),
+        hours=[datetime.fromtimestamp(hour, UTC) for hour in sorted({row.hour for row in found})],
+    )
+
+
+def _path(uri: str) -> str:
+    # Spark tells a file's URI, with %-escapes, and reads a path, without.
+    parts = urlsplit(uri)
+    path = unquote(parts.path)
+    return path if parts.scheme == "file" else f"{parts.scheme}://{parts.netloc}{path}"

@@ -1,0 +1,172 @@
+"""Writing a chunk of raw events to staging's tables, so that each of them holds each event once."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from event_lake import tables
+from event_lake.config import Settings
+from event_lake.staging import versions
+from event_lake.staging.chunk import Chunk
+
+
+@dataclass(frozen=True)
+class Staged:
+    """What became of the events that raw has gained: `inserted`, or `replaced` another version, or neither.
+
+    `conflicts` versions were refused that weren't known; `duplicates` are copies of versions that were. An event that
+    is replaced is a conflict from then on.
+    """
+
+    came: int = 0
+    inserted: int = 0
+    replaced: int = 0
+    conflicts: int = 0
+    duplicates: int = 0
+
+    def __add__(self, other: "Staged") -> "Staged":
+        return Staged(*(mine + its for mine, its in zip(vars(self).values(), vars(other).values(), strict=True)))
+
+    def __str__(self) -> str:
+        parts = (f"{count:,} {name}" for name, count in vars(self).items() if name != "came")
+        return f"{self.came:,} events from raw: {', '.join(parts)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolved:
+    """What a chunk changes: events to insert, events to replace, and changes of staging/conflicts."""
+
+    counts: Staged
+    inserted: DataFrame
+    replaced: DataFrame | None = None
+    conflicts: DataFrame | None = None
+
+
+@contextmanager
+def resolved(events: DataFrame, staged: DataFrame, refused: DataFrame, keep: str, rows: int) -> Iterator[Resolved]:
+    """What `events`, so many `rows` of raw/events, change of the events in `staged` and `refused`.
+
+    These are the rows of staging/events and staging/conflicts in the partitions of `events`. Nearly always all of them
+    are new, and nothing but their keys is looked at for that.
+    """
+    with _cached(versions.shared_keys(events, staged)) as keys:
+        if not keys.count():
+            yield Resolved(counts=Staged(came=rows, inserted=rows), inserted=events)
+            return
+        came = versions.with_keys(events, keys)
+        known = (versions.with_keys(table, keys) for table in (staged, refused))
+        with _cached(came) as shared, _cached(versions.versions(shared, *known, keep)) as found:
+            counts = _counted(found, rows, shared.count())
+            yield Resolved(
+                counts=counts,
+                inserted=versions.without_keys(events, keys).unionByName(versions.inserted(found)),
+                replaced=versions.replaced(found) if counts.replaced else None,
+                conflicts=versions.conflicts(found),
+            )
+
+
+def _counted(found: DataFrame, rows: int, shared: int) -> Staged:
+    is_new = F.col("staged_at").isNull() & F.col("refused_at").isNull()
+    sums = found.select(
+        F.count_if(F.col("is_kept") & ~F.col("is_known")).alias("inserted"),
+        F.count_if(~F.col("is_kept") & is_new).alias("conflicts"),
+        F.count_if(is_new).alias("new"),
+    ).first()
+    assert sums, "an aggregate has a row"
+    return Staged(
+        came=rows,
+        inserted=rows - shared + sums.inserted,
+        replaced=versions.replaced(found).count(),
+        conflicts=sums.conflicts,
+        duplicates=shared - sums.new,
+    )
+
+
+class StagingWriter:
+    """Writes raw events into the lake's staging layer.
+
+    `run` names the run to people. `check` is called before each table is written, and raises where none may be.
+    """
+
+    def __init__(self, settings: Settings, *, run: str, check: Callable[[], None] = lambda: None) -> None:
+        self._root = settings.lake.root
+        self._keep = settings.staging.keep
+        self._run = run
+        self._check = check
+
+    def write(self, spark: SparkSession, chunk: Chunk, *, query_id: str, step: int) -> Staged:
+        """Have staging hold the events of `chunk`; a step that is repeated completes what a crash left of it.
+
+        `query_id` and `step` name the chunk for ever. staging/events comes last: as long as it has nothing of the
+        step, a repetition comes to the same changes.
+        """
+        root = self._root
+        here = tables.in_partitions(chunk.partitions)
+        events = tables.read_files(spark, root, tables.RAW_EVENTS, chunk.files)
+        staged = tables.read(spark, root, tables.STAGING_EVENTS).where(here)
+        refused = tables.read(spark, root, tables.CONFLICTS).where(here)
+        with (
+            resolved(events, staged, refused, self._keep, chunk.rows) as changes,
+            tables.noted(spark, note(self._run, changes.counts, step=step)),
+        ):
+            if changes.conflicts is not None:
+                self._check()
+                on = _matching("refused_at")
+                tables.merge(changes.conflicts, root, tables.CONFLICTS, on=on, delete="source.is_kept")
+            if changes.replaced is not None:
+                self._check()
+                tables.merge(changes.replaced, root, tables.STAGING_EVENTS, on=_matching())
+            if changes.counts.inserted:
+                self._check()
+                spread = _by_partition(changes.inserted)
+                tables.append_once(spread, root, tables.STAGING_EVENTS, writer=query_id, batch_id=step)
+            return changes.counts
+
+    def rewrite(self, events: DataFrame, day: date) -> Staged:
+        """Have staging hold, of this date, what `events` (`schemas.EVENT`) are: all that raw holds of it."""
+        spark, root = events.sparkSession, self._root
+        none, nothing = (spark.createDataFrame([], table.schema) for table in (tables.STAGING_EVENTS, tables.CONFLICTS))
+        where = F.col("date") == F.lit(day)
+        with (
+            resolved(events, none, nothing, self._keep, events.count()) as changes,
+            tables.noted(spark, note(self._run, changes.counts, rebuilt=day)),
+        ):
+            refused = nothing if changes.conflicts is None else changes.conflicts.select(*tables.CONFLICTS.schema.names)
+            self._check()
+            tables.replace(refused, root, tables.CONFLICTS, where)
+            self._check()
+            tables.replace(_by_partition(changes.inserted), root, tables.STAGING_EVENTS, where)
+            return changes.counts
+
+
+def note(run: str, counts: Staged, **about: object) -> str:
+    """What the commits of a run say of themselves, as JSON."""
+    return json.dumps({"job": "build_staging", "run": run, **about, **vars(counts)}, default=str)
+
+
+def _by_partition(events: DataFrame) -> DataFrame:
+    """Spread so that each partition of staging/events gets one file, or more if it's large."""
+    return events.hint("rebalance", *tables.STAGING_EVENTS.partitioned_by)
+
+
+def _matching(position: str | None = None) -> str:
+    """The condition for rows of one event, and where `position` is a column with it, at this position."""
+    pairs = [(f"target.{name}", f"source.{name}") for name in versions.KEY]
+    if position:
+        pairs += [(f"target.{name}", f"source.{position}.{name}") for name in versions.POSITION]
+    return " and ".join(f"{target} = {source}" for target, source in pairs)
+
+
+@contextmanager
+def _cached(rows: DataFrame) -> Iterator[DataFrame]:
+    cached = rows.persist(StorageLevel.MEMORY_AND_DISK)
+    try:
+        yield cached
+    finally:
+        cached.unpersist()

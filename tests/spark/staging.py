@@ -1,0 +1,101 @@
+"""Named builders of the frames that staging's tests arrange."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+
+from event_lake import tables
+from event_lake.config import Lake, Settings, Source, Staging
+from event_lake.schemas import EVENT
+
+NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """A row of raw/events: the event `uuid` with the payload `says`, `created` and `arrived` in seconds after noon."""
+
+    uuid: str = "a"
+    says: str = "{}"
+    event_type: str = "lesson"
+    created: float = 0
+    arrived: float = 1
+    number: int = 100
+    shard: str = "shardId-0"
+    day: int = 0
+
+    def row(self) -> tuple[Any, ...]:
+        created = NOON + timedelta(days=self.day, seconds=self.created)
+        arrived = NOON + timedelta(days=self.day, seconds=self.arrived)
+        values = {
+            "event_uuid": self.uuid,
+            "event_name": f"{self.event_type}:done",
+            "created_at": created.timestamp(),
+            "created_datetime": created,
+            "event_type": self.event_type,
+            "true_event_type": self.event_type,
+            "event_subtype": "done",
+            "payload": self.says,
+            "date": created.date(),
+            "stream": "events",
+            "shard_id": self.shard,
+            "sequence_number": str(self.number),
+            "sub_sequence_number": 0,
+            "partition_key": "key",
+            "arrived_at": arrived,
+            "ingested_at": arrived,
+            "batch_id": 0,
+        }
+        return tuple(values[name] for name in EVENT.names)
+
+
+def frame(spark: SparkSession, events: Sequence[Event]) -> DataFrame:
+    """The events as rows of `schemas.EVENT`."""
+    return spark.createDataFrame([event.row() for event in events], EVENT).coalesce(1)
+
+
+def settings_of(root: str, **staging: Any) -> Settings:
+    """What builds the staging layer of the lake at `root`."""
+    return replace(Settings(source=Source(stream="events"), lake=Lake(root=root)), staging=Staging(**staging))
+
+
+class RawLayer:
+    """A raw layer that gains events, an append each."""
+
+    def __init__(self, spark: SparkSession, root: str) -> None:
+        self._spark = spark
+        self._root = root
+        self._appends = 0
+        tables.create(spark, root, tables.RAW)
+
+    def gains(self, *events: Event) -> None:
+        rows = frame(self._spark, events)
+        tables.append_once(rows, self._root, tables.RAW_EVENTS, writer="raw", batch_id=self._appends)
+        self._appends += 1
+
+    def compacted(self) -> None:
+        self._spark.sql(f"optimize delta.`{tables.RAW_EVENTS.path(self._root)}`")
+
+    def loses(self, condition: str) -> None:
+        self._spark.sql(f"delete from delta.`{tables.RAW_EVENTS.path(self._root)}` where {condition}")
+
+    def vacuumed(self) -> None:
+        key = "spark.databricks.delta.retentionDurationCheck.enabled"
+        self._spark.conf.set(key, "false")
+        self._spark.sql(f"vacuum delta.`{tables.RAW_EVENTS.path(self._root)}` retain 0 hours")
+        self._spark.conf.unset(key)
+
+    def forgets_its_log(self) -> None:
+        """Leave of the log what comes from a checkpoint of now on, as Delta does some time later."""
+        path, jvm = tables.RAW_EVENTS.path(self._root), self._spark._jvm
+        assert jvm
+        self._spark.sql(f"alter table delta.`{path}` set tblproperties ('delta.checkpointInterval' = '1')")
+        commits = sorted(Path(path, "_delta_log").glob("*.json"))
+        for file in commits[:-1]:
+            file.unlink()
+        assert Path(path, "_delta_log", f"{commits[-1].stem}.checkpoint.parquet").exists()
+        jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()

@@ -1,0 +1,75 @@
+"""Whole dates anew from raw, what a run would do, and a run after raw has forgotten what came since the last."""
+
+import json
+from datetime import date
+
+from pyspark.sql import SparkSession
+
+from event_lake import tables
+from event_lake.pipelines.build_staging import build_staging
+from event_lake.pipelines.plan_staging import plan_staging
+from event_lake.pipelines.rebuild_staging import Dates, rebuild_staging
+from event_lake.staging.write import Staged
+from spark.staging import Event, RawLayer, settings_of
+
+FIRST, SECOND = (date(2026, 11, 20), date(2026, 11, 21))
+
+
+def test_a_rebuild_has_of_its_dates_what_raw_has_and_leaves_the_others(spark: SparkSession, root: str) -> None:
+    raw, settings = RawLayer(spark, root), settings_of(root)
+    raw.gains(Event(uuid="a"), Event(uuid="b"), Event(uuid="b", number=101, says='{"x":1}'), Event(uuid="c", day=1))
+    build_staging(spark, settings)
+    raw.loses("event_uuid in ('a', 'c')")
+    raw.gains(Event(uuid="d"))
+    assert list(plan_staging(spark, settings, Dates(FIRST, FIRST))) == [
+        "step 1 of 1: 1 events in 1 files of 1 partitions, dates 2026-11-20",
+        "rebuild 2026-11-20: 2 events of staging/events from 3 of raw/events",
+    ]
+    for _ in range(2):
+        rebuilt = rebuild_staging(spark, settings, Dates(FIRST, FIRST))
+        assert rebuilt == Staged(came=3, inserted=2, conflicts=1)
+        assert _rows(spark, root, tables.STAGING_EVENTS) == [("b", FIRST), ("c", SECOND), ("d", FIRST)]
+        assert _rows(spark, root, tables.CONFLICTS) == [("b", FIRST)]
+    assert list(plan_staging(spark, settings, None)) == ["raw/events has gained nothing since the last run"]
+    assert build_staging(spark, settings) == Staged()
+
+
+def test_files_and_commits_that_raw_has_forgotten_are_made_up_for(spark: SparkSession, root: str) -> None:
+    raw, settings = RawLayer(spark, root), settings_of(root)
+    raw.gains(Event(uuid="a"), Event(uuid="b"))
+    build_staging(spark, settings)
+    raw.gains(Event(uuid="c"))
+    raw.gains(Event(uuid="d"))
+    raw.compacted()
+    raw.vacuumed()
+    raw.loses("event_uuid = 'a'")
+    [told] = plan_staging(spark, settings, None)
+    assert told.startswith("raw/events has forgotten what came since the last run")
+    assert build_staging(spark, settings) == Staged(came=3, inserted=2, duplicates=1)
+    raw.gains(Event(uuid="e"))
+    raw.forgets_its_log()
+    assert build_staging(spark, settings) == Staged(came=4, inserted=1, duplicates=3)
+    assert [uuid for uuid, _ in _rows(spark, root, tables.STAGING_EVENTS)] == ["a", "b", "c", "d", "e"]
+
+
+def test_the_history_tells_what_each_commit_did(spark: SparkSession, root: str) -> None:
+    raw, settings = RawLayer(spark, root), settings_of(root)
+    raw.gains(Event(uuid="a"), Event(uuid="a", number=101))
+    build_staging(spark, settings)
+    [row] = spark.sql(f"describe history delta.`{tables.STAGING_EVENTS.path(root)}` limit 1").collect()
+    told = json.loads(row.userMetadata)
+    assert {**told, "run": len(told["run"])} == {
+        "job": "build_staging",
+        "run": 32,
+        "step": 0,
+        "came": 2,
+        "inserted": 1,
+        "replaced": 0,
+        "conflicts": 0,
+        "duplicates": 1,
+    }
+
+
+def _rows(spark: SparkSession, root: str, table: tables.Table) -> list[tuple[str, date]]:
+    rows = tables.read(spark, root, table).select("event_uuid", "date").collect()
+    return sorted((row.event_uuid, row.date) for row in rows)
