@@ -10,11 +10,15 @@ assert VERSION, "lib/event_lake/__init__.py holds the version"
 
 # A cluster brings its own Spark and Delta; `local` is what makes a laptop a cluster.
 LOCAL = ["pyspark==4.2.0", "delta-spark==4.4.0", "rich==15.0.0"]
+# For jobs/quality_report.py, on the machine that runs it.
+REPORT = ["altair==6.3.0", "jinja2==3.1.6", "vl-convert-python==1.9.0.post1"]
 DEV = [
     "aws-kinesis-agg==1.2.3",
     "boto3-stubs[kinesis]==1.43.126",
     "chispa==0.12.0",
     "deltalake==1.6.6",
+    "duckdb==1.5.5",
+    "duckdb-extension-delta==1.5.5",
     "hypothesis==6.170.15",
     "grimp==3.19",
     "moto[server]==5.2.5",
@@ -34,7 +38,7 @@ setup(
     python_requires=">=3.11",
     package_dir={"": "lib"},
     packages=find_packages("lib"),
-    package_data={"event_lake": ["py.typed"]},
+    package_data={"event_lake": ["py.typed"], "event_lake.report": ["*.css", "*.html", "*.js"]},
     install_requires=["boto3>=1.44,<2", "pyarrow>=18"],
-    extras_require={"local": LOCAL, "dev": DEV},
+    extras_require={"local": [*LOCAL, *REPORT], "report": REPORT, "dev": DEV},
 )

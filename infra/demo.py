@@ -28,6 +28,7 @@ from rich.table import Table
 
 DEMO = Path(".demo")
 LAKE = DEMO / "lake"
+REPORT = DEMO / "report.html"
 STREAM, SHARDS = "events", 4
 EVENTS, REPEATED, MORE = 50_000, 1_000, 5_000
 # The generator's own timeline for events that are put at once: 300 a second, the last one now.
@@ -86,6 +87,7 @@ def main() -> int:
         return 1
     balanced = print_counts(ingesting)
     console.print(f"\nThe tables lie in {LAKE}/; look at them with [bold]make shell[/].")
+    console.print(f"The report: {REPORT}; open it in a browser.")
     console.print(f"{time.monotonic() - began:.0f} s in all.")
     return 0 if balanced else 1
 
@@ -105,6 +107,7 @@ def run_jobs(jobs: Jobs) -> float:
     put("… and goes on", "more", EVENTS, MORE)
     took += jobs.run("The raw layer resumes from its checkpoint", "ingest_raw", "--until-caught-up")
     jobs.run("Staging takes what is new", "build_staging")
+    jobs.run("A page tells how the lake is", "quality_report", "--out", str(REPORT))
     return took
 
 

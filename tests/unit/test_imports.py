@@ -13,7 +13,10 @@ LAYERS = [
     {"running"},
     {"progress"},
     {"checkpoints"},
+    {"report"},
+    {"quality"},
     {"generator", "raw", "session", "staging"},
+    {"contracts"},
     {"kinesis", "tables"},
     {"schemas"},
     {"config_files"},
@@ -45,7 +48,10 @@ WITHOUT_SPARK = [
     "generator",
     "lease",
     "lease_stores",
+    "contracts",
     "progress.log",
+    "report.masking",
+    "report.page",
     *(f"kinesis.{module}" for layer in KINESIS_LAYERS for module in sorted(layer - _WITH_SPARK)),
 ]
 
@@ -85,7 +91,15 @@ CLIENTS = {"event_lake.kinesis.client", "event_lake.aws.cloudwatch", "event_lake
 
 
 @pytest.mark.parametrize(
-    ("package", "importers"), [("boto3", CLIENTS), ("botocore", CLIENTS), ("delta", {"event_lake.tables"})]
+    ("package", "importers"),
+    [
+        ("boto3", CLIENTS),
+        ("botocore", CLIENTS),
+        ("delta", {"event_lake.tables"}),
+        ("altair", {"event_lake.report.figures", "event_lake.report.page"}),
+        ("jinja2", {"event_lake.report.page"}),
+        ("vl_convert", {"event_lake.report.page"}),
+    ],
 )
 def test_only_these_modules_import(imports: grimp.ImportGraph, package: str, importers: set[str]) -> None:
     assert imports.find_modules_that_directly_import(package) == importers

@@ -26,13 +26,13 @@ def share_done(start: str | None, end: str, ahead: Ahead) -> float:
     """
     began, ended = json.loads(start or "null"), json.loads(end)
     if ended["isStartingVersion"]:
-        share = (ended["index"] + 1) / max(1, ahead.files)
+        taken, all_of_it = ended["index"] + 1, ahead.files
     elif began is None or began["isStartingVersion"]:
         return 1.0
     else:
         begin = began["reservoirVersion"]
-        share = (ended["reservoirVersion"] - begin) / max(1, ahead.version + 1 - begin)
-    return min(1.0, share)
+        taken, all_of_it = ended["reservoirVersion"] - begin, ahead.version + 1 - begin
+    return min(1.0, float(taken) / max(1, all_of_it))
 
 
 class Bar:

@@ -1,0 +1,130 @@
+"""The report as one HTML page that loads nothing. Pure."""
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+import altair as alt
+import vl_convert
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from event_lake.report import wording
+from event_lake.report.sections import sections
+from event_lake.report.values import Report
+
+
+@dataclass(frozen=True)
+class Term:
+    """A number of the ledger's equation, and the sign before it."""
+
+    sign: str
+    kind: str
+    value: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Something that must hold, in words that tell whether it does; None is told for information."""
+
+    holds: bool | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Balance:
+    """The ledger's equation over all that is told of, and what was checked."""
+
+    terms: tuple[Term, ...]
+    checks: tuple[Checked, ...]
+
+
+def page(report: Report) -> str:
+    """The page as HTML. Whatever came with the data is escaped, and the page's policy lets no other script run."""
+    balance = _balance(report) if report.span else None
+    script = _script()
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"instant": wording.instant, "name": wording.name, "number": wording.number}
+    return environment.from_string(_file("page.html")).render(
+        headline=_headline(balance),
+        title_time=wording.instant(report.generated_at),
+        lake=report.lake,
+        generated_at=report.generated_at,
+        span=report.span,
+        balance=balance,
+        sections=sections(report),
+        style=Markup(_file("page.css")),  # noqa: S704 (our own files)
+        script=Markup(script),  # noqa: S704
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+    )
+
+
+def _balance(report: Report) -> Balance:
+    knows_read = any(step.read is not None for step in report.ingested)
+    sums = {
+        kind: sum(getattr(step, kind) or 0 for step in report.ingested)
+        for kind in ("read", "raw", "duplicates", "quarantined")
+    }
+    labels = ("records read", "raw", "duplicates", "quarantined")
+    terms = tuple(
+        Term(sign, kind, wording.number(count if knows_read or kind in ("raw", "quarantined") else None), label)
+        for sign, (kind, count), label in zip(("", "=", "+", "+"), sums.items(), labels, strict=True)
+    )
+    return Balance(terms, tuple(_checks(report, sums, knows_read=knows_read)))
+
+
+def _checks(report: Report, sums: dict[str, int], *, knows_read: bool) -> Iterator[Checked]:
+    unbalanced = sum(step.unbalanced for step in report.ingested)
+    holes = sum(step.holes for step in report.ingested)
+    rows = wording.plural(unbalanced, "row")
+    if knows_read:
+        yield Checked(
+            not unbalanced,
+            f"{rows} of the ledger don't balance: reconcile names them."
+            if unbalanced
+            else "Each row of the ledger balances: read = raw + duplicates + quarantined.",
+        )
+    yield Checked(
+        not holes,
+        f"Records expired before they were read: {wording.plural(holes, 'hole')} in the ledger."
+        if holes
+        else "Nothing expired before it was read.",
+    )
+    found = {"events": report.accepted.rows if report.accepted else 0, "quarantine": report.quarantined}
+    for table, kind in (("events", "raw"), ("quarantine", "quarantined")):
+        there, counted = found[table], sums[kind]
+        differs = f"raw/{table} has {there:,} rows, but the ledger counts {counted:,}."
+        yield Checked(
+            there == counted,
+            differs if there != counted else f"raw/{table} has the {there:,} rows that the ledger counts.",
+        )
+    if report.staged is not None:
+        left = sums["raw"] - report.staged
+        others = f"{left:,} are copies that came after the dedup window, or wait for the next build_staging"
+        yield Checked(None, f"staging/events has {report.staged:,} of them{f'; {others}' if left else ''}.")
+
+
+def _headline(balance: Balance | None) -> str:
+    if balance is None:
+        return "Nothing has arrived"
+    return (
+        "Every record is accounted for"
+        if all(check.holds is not False for check in balance.checks)
+        else "Something is missing"
+    )
+
+
+@cache
+def _script() -> str:
+    version = alt.SCHEMA_VERSION.removeprefix("v").rsplit(".", 1)[0]
+    library = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=version)
+    # An HTML parser would end the script there; within JavaScript's strings the two are the same.
+    return f"{library}\n{_file('page.js')}".replace("</script", "<\\/script")
+
+
+def _file(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text("utf-8")

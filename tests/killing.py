@@ -1,0 +1,56 @@
+"""Killing a job at a moment that the files of its lake tell."""
+
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from event_lake import tables
+
+
+class Lake:
+    """What the files of a lake tell of the batch that the job with this `query` is at."""
+
+    def __init__(self, root: str, query: str) -> None:
+        self._root = root
+        self._checkpoint = tables.checkpoint_path(root, query)
+
+    def planned(self) -> set[str]:
+        """The batches in the offset log: each is there before anything of it is read."""
+        return self._names(self._checkpoint, "offsets", "[0-9]*")
+
+    def done(self) -> set[str]:
+        """The batches in the commit log: the last thing that is written of each."""
+        return self._names(self._checkpoint, "commits", "[0-9]*")
+
+    def commits(self, table: tables.Table) -> set[str]:
+        """The commits of a table."""
+        return self._names(table.path(self._root), "_delta_log", "*.json")
+
+    def files(self, table: tables.Table) -> set[str]:
+        """The data files of a table, committed or not."""
+        return self._names(table.path(self._root), ".", "**/*.parquet")
+
+    def _names(self, folder: str, of: str, pattern: str) -> set[str]:
+        return {file.name for file in Path(folder, of).glob(pattern)}
+
+
+def wait_for_more(names: Callable[[], set[str]], runs: Callable[[], None]) -> None:
+    """Wait until there are names that weren't there before; `runs` raises if there will be none."""
+    before = names()
+    while names() <= before:
+        runs()
+        time.sleep(0.002)
+
+
+def kill(running: subprocess.Popen[bytes]) -> None:
+    """SIGKILL for the job's Python, its JVM and its workers: what a machine does that dies."""
+    with suppress(psutil.NoSuchProcess):
+        job = psutil.Process(running.pid)
+        for process in [job, *job.children(recursive=True)]:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+    running.wait()
