@@ -1,6 +1,6 @@
 """Have the staging layer hold what the raw layer has gained since the last run, one version of each event, and stop.
 
---from and --to rebuild whole dates (of events) from raw, both included, after the run. --dry-run says what the run would
+--from and --to rebuild whole dates of events from raw, both included, after the run. --dry-run says what the run would
 take, and changes nothing. A run that is killed is simply started again.
 """
 

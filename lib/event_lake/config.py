@@ -197,8 +197,9 @@ class Staging:
 
 @dataclass(frozen=True, kw_only=True)
 class Quality:
-    """What the quality measures are held to."""
+    """Whether quality is measured, and what the measures are held to."""
 
+    measure: bool = True
     thresholds: str = "conf/quality.toml"
 
 

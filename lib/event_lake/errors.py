@@ -39,6 +39,12 @@ class ServiceUnavailableError(EventLakeError):
     exit_code = 4
 
 
+class QualityError(EventLakeError):
+    """A quality measure breaks its threshold; the message names it, its value and the bound."""
+
+    exit_code = 5
+
+
 _BY_NAME = {
     cls.__name__: cls
     for cls in (
@@ -48,6 +54,7 @@ _BY_NAME = {
         StreamNotFoundError,
         DataLossError,
         ServiceUnavailableError,
+        QualityError,
     )
 }
 _IN_TRACEBACK = re.compile(rf"event_lake\.errors\.({'|'.join(_BY_NAME)}): ([^\n]*)")

@@ -128,7 +128,7 @@ def merge(rows: DataFrame, root: str, table: Table, *, on: str, delete: str = "f
         f"target.{name} in ({', '.join(map(_literal, sorted({row[name] for row in partitions})))})"
         for name in table.partitioned_by
     ]
-    values = {name: f"source.{name}" for name in table.schema.names}
+    values: dict[str, str | Column] = {name: f"source.{name}" for name in table.schema.names}
     (
         DeltaTable.forPath(rows.sparkSession, table.path(root))
         .alias("target")

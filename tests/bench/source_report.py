@@ -15,6 +15,7 @@ from source_latency import end_of_data, put_to_visible
 from source_memory import memory
 from source_planning import planning
 from source_throughput import throughput
+from staging_hours import hours
 from trickle import trickle
 
 # By the name that --only takes; each is told what share of its full work to do.
@@ -27,6 +28,7 @@ MEASUREMENTS: Mapping[str, Callable[[float], Figures]] = {
     "source-end": end_of_data,
     "source-memory": memory,
     "dedup-day": day,
+    "staging-hours": hours,
     "trickle": trickle,
 }
 
@@ -69,6 +71,12 @@ TARGETS: Mapping[str, Mapping[str, Target]] = {
     "source-end": {"s from last record to end, worst": Target(below=3)},
     "source-memory": {"MiB at most, executor's Python worker": Target(below=512)},
     "dedup-day": {"last decile / second decile": Target(most=1.2)},
+    "staging-hours": {
+        "s, 30 days behind / 1 day behind": Target(most=1.3),
+        "events/s, staging/events alone": Target(least=40_000),
+        "events/s, with all typed tables": Target(least=20_000),
+        "s, a run without news": Target(below=5),
+    },
     "trickle": {"% of a core": Target(most=12)},
 }
 

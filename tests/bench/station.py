@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 import plain
 from event_lake import tables
-from event_lake.config import Settings
+from event_lake.config import Quality, Settings
 from event_lake.config_files import load_settings
 from event_lake.kinesis import options, source
 from event_lake.pipelines.build_staging import build_staging
@@ -152,6 +152,10 @@ def _ingest(spark: SparkSession, settings: Settings) -> None:
     ingest_raw(spark, settings, Asked(until_caught_up=True))
 
 
+def _stage(spark: SparkSession, settings: Settings) -> None:
+    build_staging(spark, replace(settings, quality=Quality(measure=False)))
+
+
 _INGEST = Station(run=_ingest, check=_check_ledger, query="ingest_raw", writes=_RAW_TABLES)
 
 # In the order of the way; "staging" reads what "raw" wrote.
@@ -163,7 +167,7 @@ STATIONS = {
     "raw": _INGEST,
     "small": _INGEST,
     "staging": Station(
-        run=build_staging,
+        run=_stage,
         check=_check_staging,
         query="build_staging",
         writes=(tables.STAGING_EVENTS,),

@@ -11,14 +11,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import boto3
-import psutil
 from pyspark.sql import SparkSession
 
 from emulators import Stream, kinesis_local_endpoint, merge, open_shards, split, wait_until_active
@@ -27,6 +26,7 @@ from event_lake.generator.events import Timeline
 from event_lake.generator.faults import FAULTS
 from event_lake.generator.put import RecordPutter, batches, paced
 from event_lake.generator.sequence import EVENT, LATE, Record, records
+from killing import Lake, kill, wait_for_more
 
 KILLS = int(os.environ.get("KILLS", "3"))
 SEED = int(os.environ.get("CRASH_SEED", "1"))
@@ -45,45 +45,19 @@ def test_kills_while_events_arrive_and_shards_are_resharded_leave_each_event_onc
         wait_until_active(boto, "crashes")
         stream = Stream("crashes", url)
         with _arriving(stream) as sent:
-            for kill in range(KILLS):
-                moment = MOMENTS[(kill + SEED) % len(MOMENTS)]
+            for number in range(KILLS):
+                moment = MOMENTS[(number + SEED) % len(MOMENTS)]
                 with _job(stream, root, log, "--set", "raw.trigger_interval='1 second'") as running:
                     _reshard(boto, stream.name, rng)
-                    _wait_for_more(moment(Lake(root)), lambda running=running: _assert_runs(running, log))
+                    wait_for_more(moment(Lake(root, "ingest_raw")), lambda running=running: _assert_runs(running, log))
                     # At once, or some way on to what comes next.
                     time.sleep(rng.choice((0, 0, rng.uniform(0, 2))))
-                    _kill(running)
+                    kill(running)
         for flags in (("--new-checkpoint", "--until-caught-up"), ("--until-caught-up",)):
             with _job(stream, root, log, *flags) as last:
                 assert last.wait() == 0, log.read_text()
         _assert_each_once(spark, root, sent)
         _assert_reconciled(stream, root)
-
-
-class Lake:
-    """What the files of a lake tell of the batch that the job is at."""
-
-    def __init__(self, root: str) -> None:
-        self._root = root
-
-    def planned(self) -> set[str]:
-        """The batches in the offset log: each is there before anything of it is read."""
-        return self._names(tables.checkpoint_path(self._root, "ingest_raw"), "offsets", "[0-9]*")
-
-    def done(self) -> set[str]:
-        """The batches in the commit log: the last thing that is written of each."""
-        return self._names(tables.checkpoint_path(self._root, "ingest_raw"), "commits", "[0-9]*")
-
-    def commits(self, table: tables.Table) -> set[str]:
-        """The commits of a table."""
-        return self._names(table.path(self._root), "_delta_log", "*.json")
-
-    def files(self, table: tables.Table) -> set[str]:
-        """The data files of a table, committed or not."""
-        return self._names(table.path(self._root), ".", "**/*.parquet")
-
-    def _names(self, folder: str, of: str, pattern: str) -> set[str]:
-        return {file.name for file in Path(folder, of).glob(pattern)}
 
 
 def _once_it_is_planned(lake: Lake) -> Callable[[], set[str]]:
@@ -121,13 +95,6 @@ MOMENTS = (
 )
 
 
-def _wait_for_more(names: Callable[[], set[str]], runs: Callable[[], None]) -> None:
-    before = names()
-    while names() <= before:
-        runs()
-        time.sleep(0.002)
-
-
 @contextmanager
 def _arriving(stream: Stream) -> Iterator[list[Record]]:
     """Puts events at their pace while the block runs; gives what was put."""
@@ -159,7 +126,7 @@ def _job(stream: Stream, root: str, log: Path, *flags: str) -> Iterator[subproce
         try:
             yield running
         finally:
-            _kill(running)
+            kill(running)
 
 
 def _assert_runs(running: subprocess.Popen[bytes], log: Path) -> None:
@@ -173,16 +140,6 @@ def _reshard(boto: Any, name: str, rng: Random) -> None:
         split(boto, name, shards[index])
     else:
         merge(boto, name, *shards[max(0, index - 1) :][:2])
-
-
-def _kill(running: subprocess.Popen[bytes]) -> None:
-    """SIGKILL for the job's Python, its JVM and its workers: what a machine does that dies."""
-    with suppress(psutil.NoSuchProcess):
-        job = psutil.Process(running.pid)
-        for process in [job, *job.children(recursive=True)]:
-            with suppress(psutil.NoSuchProcess):
-                process.kill()
-    running.wait()
 
 
 def _assert_each_once(spark: SparkSession, root: str, sent: list[Record]) -> None:

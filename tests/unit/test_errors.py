@@ -6,6 +6,7 @@ from event_lake.errors import (
     ConfigError,
     DataLossError,
     EventLakeError,
+    QualityError,
     ServiceUnavailableError,
     StreamNotFoundError,
     UserError,
@@ -22,6 +23,7 @@ from event_lake.errors import (
         (StreamNotFoundError, 2),
         (DataLossError, 3),
         (ServiceUnavailableError, 4),
+        (QualityError, 5),
     ],
 )
 def test_each_decision_has_its_exit_code(error: type[EventLakeError], exit_code: int) -> None:
@@ -29,7 +31,16 @@ def test_each_decision_has_its_exit_code(error: type[EventLakeError], exit_code:
 
 
 @pytest.mark.parametrize(
-    "error", [EventLakeError, UserError, ConfigError, StreamNotFoundError, DataLossError, ServiceUnavailableError]
+    "error",
+    [
+        EventLakeError,
+        UserError,
+        ConfigError,
+        StreamNotFoundError,
+        DataLossError,
+        ServiceUnavailableError,
+        QualityError,
+    ],
 )
 def test_an_error_is_found_in_the_traceback_that_python_writes_of_it(error: type[EventLakeError]) -> None:
     try:

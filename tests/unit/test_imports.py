@@ -50,6 +50,7 @@ WITHOUT_SPARK = [
     "lease_stores",
     "contracts",
     "progress.log",
+    *(f"quality.{module}" for module in ("catalogue", "comparison", "drift", "metric", "seasonal", "thresholds")),
     "report.masking",
     "report.page",
     *(f"kinesis.{module}" for layer in KINESIS_LAYERS for module in sorted(layer - _WITH_SPARK)),

@@ -3,8 +3,9 @@
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 from pyspark.errors import StreamingQueryException
@@ -14,9 +15,13 @@ from pyspark.sql.streaming.query import StreamingQuery
 from event_lake import tables
 from event_lake.checkpoints import Checkpoint
 from event_lake.config import Settings
+from event_lake.contracts.files import load_contracts
 from event_lake.errors import UserError
+from event_lake.pipelines.measure import measure
 from event_lake.progress.steps import Ahead, Bar, share_done
-from event_lake.staging.chunk import chunk_of, gained
+from event_lake.staging import typed_tables
+from event_lake.staging.chunk import Chunk, chunk_of, gained
+from event_lake.staging.typed_tables import Contracts
 from event_lake.staging.write import Staged, StagingWriter
 
 _log = logging.getLogger(__name__)
@@ -46,19 +51,34 @@ def build_staging(spark: SparkSession, settings: Settings, run: Run | None = Non
     run = run or Run()
     root = settings.lake.root
     refuse_without_raw(spark, root)
-    tables.create(spark, root, tables.STAGING)
+    writer = writer_of(spark, settings, run)
     checkpoint = Checkpoint(spark, tables.checkpoint_path(root, QUERY))
     if checkpoint.is_being_replaced:
         _replace(checkpoint)
     try:
-        return _caught_up(spark, settings, run, checkpoint)
+        return _caught_up(spark, settings, run, writer, checkpoint)
     except StreamingQueryException as error:
         if checkpoint.newest_batch is None or not is_too_long_ago(error):
             raise
         _log.warning("raw/events has forgotten what came since the last run; all that it holds is looked at again")
         _replace(checkpoint)
     # Without a checkpoint: if a file that raw does hold is gone, this fails as well.
-    return _caught_up(spark, settings, run, checkpoint)
+    return _caught_up(spark, settings, run, writer, checkpoint)
+
+
+def writer_of(spark: SparkSession, settings: Settings, run: Run) -> StagingWriter:
+    """What writes staging, once its tables are there. Raises UserError for a contract that its table can't follow."""
+    root = settings.lake.root
+    contracts = contracts_of(settings)
+    run.check()
+    typed_tables.prepare(spark, root, contracts)
+    tables.create(spark, root, tables.STAGING)
+    return StagingWriter(settings, contracts, run=run.id, check=run.check)
+
+
+def contracts_of(settings: Settings) -> Contracts:
+    """The contracts in the folder that the settings name, if they name one. Raises ConfigError."""
+    return load_contracts(settings.staging.contracts) if settings.staging.contracts else {}
 
 
 def is_too_long_ago(error: StreamingQueryException) -> bool:
@@ -93,17 +113,23 @@ def started(
     )
 
 
-def _caught_up(spark: SparkSession, settings: Settings, run: Run, checkpoint: Checkpoint) -> Staged:
+def _caught_up(
+    spark: SparkSession, settings: Settings, run: Run, writer: StagingWriter, checkpoint: Checkpoint
+) -> Staged:
     done = [Staged()]
-    writer = StagingWriter(settings, run=run.id, check=run.check)
 
     def write(rows: DataFrame, step: int) -> None:
         began = time.monotonic()
         session = rows.sparkSession
         query_id = session.sparkContext.getLocalProperty("sql.streaming.queryId")
         assert query_id, "Spark sets it for every batch"
+        chunk = chunk_of(rows)
         with tables.adaptive(session):
-            done.append(writer.write(session, chunk_of(rows), query_id=query_id, step=step))
+            counts = writer.write(session, chunk, query_id=query_id, step=step)
+            # Before the step is committed, so that no crash leaves an hour out.
+            if settings.quality.measure:
+                measure(session, settings, _to_measure(chunk), writer.contracts, writer.note(counts, step=step))
+        done.append(counts)
         _log.info("step %d: %s, %.1f s", step, done[-1], time.monotonic() - began)
 
     told = _bar(spark, settings.lake.root, run)
@@ -114,6 +140,11 @@ def _caught_up(spark: SparkSession, settings: Settings, run: Run, checkpoint: Ch
     finally:
         query.stop()
     return sum(done, Staged())
+
+
+def _to_measure(chunk: Chunk) -> Sequence[datetime]:
+    # The hour before may be known to be over only now, and what is usual is told of complete hours.
+    return [chunk.hours[0] - timedelta(hours=1), *chunk.hours] if chunk.hours else []
 
 
 def _bar(spark: SparkSession, root: str, run: Run) -> Callable[[StreamingQuery, int], None]:

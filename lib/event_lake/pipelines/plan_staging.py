@@ -9,19 +9,21 @@ from pyspark.sql import functions as F
 from event_lake import tables
 from event_lake.checkpoints import Checkpoint
 from event_lake.config import Settings
-from event_lake.pipelines.build_staging import QUERY, is_too_long_ago, refuse_without_raw, started
+from event_lake.pipelines.build_staging import QUERY, contracts_of, is_too_long_ago, refuse_without_raw, started
 from event_lake.pipelines.rebuild_staging import Dates
+from event_lake.staging import typed_tables
 from event_lake.staging.chunk import Chunk, chunk_of
 
 
 def plan_staging(spark: SparkSession, settings: Settings, dates: Dates | None) -> Iterator[str]:
     """Say what `build_staging`, or `rebuild_staging` for `dates`, would take, a line each; changes no table.
 
-    The steps are those of the run: it looks through a copy of its checkpoint. Raises UserError where there's no raw
-    layer.
+    Also how it would change the typed tables for their contracts. The steps are those of the run, by a copy of its
+    checkpoint. Raises as a run does.
     """
     root = settings.lake.root
     refuse_without_raw(spark, root)
+    yield from typed_tables.changes(spark, root, contracts_of(settings))
     chunks: list[Chunk] = []
 
     def look(rows: DataFrame, _: int) -> None:

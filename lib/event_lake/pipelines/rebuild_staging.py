@@ -2,8 +2,9 @@
 
 import logging
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
@@ -11,8 +12,13 @@ from pyspark.sql import functions as F
 from event_lake import tables
 from event_lake.config import Settings
 from event_lake.errors import ConfigError
-from event_lake.pipelines.build_staging import Run, build_staging, refuse_without_raw
-from event_lake.staging.write import Staged, StagingWriter
+from event_lake.pipelines.build_staging import Run, build_staging, refuse_without_raw, writer_of
+from event_lake.pipelines.measure import measure
+from event_lake.staging.chunk import hours_of
+from event_lake.staging.write import Staged
+
+# Measured together: they share a pass over raw's files.
+_HOURS_AT_ONCE = 24
 
 _log = logging.getLogger(__name__)
 
@@ -54,16 +60,25 @@ def rebuild_staging(spark: SparkSession, settings: Settings, dates: Dates, run: 
     )
     held = tables.read(spark, root, tables.STAGING_EVENTS).where(F.col("date").between(dates.first, dates.last))
     days = sorted(row.date for row in raw.select("date").union(held.select("date")).distinct().collect())
-    writer = StagingWriter(settings, run=run.id, check=run.check)
-    done = Staged()
+    writer = writer_of(spark, settings, run)
+    done, hours = Staged(), set[datetime]()
     for number, day in enumerate(days):
         if run.show:
             run.show(f"staging: {day}, {number + 1} of {len(days)}")
         began = time.monotonic()
-        rebuilt = writer.rewrite(raw.where(F.col("date") == F.lit(day)), day)
+        events = raw.where(F.col("date") == F.lit(day))
+        rebuilt = writer.rewrite(events, day)
+        hours |= set(hours_of(events)) if settings.quality.measure else set()
         _log.info("%s: %s, %.1f s", day, rebuilt, time.monotonic() - began)
         done += rebuilt
+    for some in _batched(sorted(hours), _HOURS_AT_ONCE):
+        measure(spark, settings, some, writer.contracts, writer.note(done))
     return done
+
+
+def _batched(hours: Sequence[datetime], most: int) -> Iterator[Sequence[datetime]]:
+    """Them in their order, so many at a time."""
+    yield from (hours[at : at + most] for at in range(0, len(hours), most))
 
 
 def _parsed(flag: str, text: str) -> date:

@@ -12,8 +12,9 @@ from pyspark.sql import functions as F
 
 from event_lake import tables
 from event_lake.config import Settings
-from event_lake.staging import versions
+from event_lake.staging import typed_tables, versions
 from event_lake.staging.chunk import Chunk
+from event_lake.staging.typed_tables import Contracts
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ def resolved(events: DataFrame, staged: DataFrame, refused: DataFrame, keep: str
             yield Resolved(counts=Staged(came=rows, inserted=rows), inserted=events)
             return
         came = versions.with_keys(events, keys)
-        known = (versions.with_keys(table, keys) for table in (staged, refused))
-        with _cached(came) as shared, _cached(versions.versions(shared, *known, keep)) as found:
+        known, other = versions.with_keys(staged, keys), versions.with_keys(refused, keys)
+        with _cached(came) as shared, _cached(versions.versions(shared, known, other, keep)) as found:
             counts = _counted(found, rows, shared.count())
             yield Resolved(
                 counts=counts,
@@ -89,12 +90,15 @@ def _counted(found: DataFrame, rows: int, shared: int) -> Staged:
 
 
 class StagingWriter:
-    """Writes raw events into the lake's staging layer.
+    """Writes raw events into the lake's staging layer, typed tables of `contracts` included.
 
-    `run` names the run to people. `check` is called before each table is written, and raises where none may be.
+    `run` names the run to people. `check` is called before tables are written, and raises where none may be.
     """
 
-    def __init__(self, settings: Settings, *, run: str, check: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, settings: Settings, contracts: Contracts, *, run: str, check: Callable[[], None] = lambda: None
+    ) -> None:
+        self.contracts = contracts
         self._root = settings.lake.root
         self._keep = settings.staging.keep
         self._run = run
@@ -106,6 +110,8 @@ class StagingWriter:
         `query_id` and `step` name the chunk for ever. staging/events comes last: as long as it has nothing of the
         step, a repetition comes to the same changes.
         """
+        if not chunk.rows:
+            return Staged()
         root = self._root
         here = tables.in_partitions(chunk.partitions)
         events = tables.read_files(spark, root, tables.RAW_EVENTS, chunk.files)
@@ -113,8 +119,14 @@ class StagingWriter:
         refused = tables.read(spark, root, tables.CONFLICTS).where(here)
         with (
             resolved(events, staged, refused, self._keep, chunk.rows) as changes,
-            tables.noted(spark, note(self._run, changes.counts, step=step)),
+            tables.noted(spark, self.note(changes.counts, step=step)),
         ):
+            if changes.counts.inserted:
+                self._check()
+                typed_tables.append(changes.inserted, root, self.contracts, writer=query_id, batch_id=step)
+            if changes.replaced is not None:
+                self._check()
+                typed_tables.replace_events(changes.replaced, root, self.contracts)
             if changes.conflicts is not None:
                 self._check()
                 on = _matching("refused_at")
@@ -135,19 +147,20 @@ class StagingWriter:
         where = F.col("date") == F.lit(day)
         with (
             resolved(events, none, nothing, self._keep, events.count()) as changes,
-            tables.noted(spark, note(self._run, changes.counts, rebuilt=day)),
+            tables.noted(spark, self.note(changes.counts, rebuilt=day)),
         ):
             refused = nothing if changes.conflicts is None else changes.conflicts.select(*tables.CONFLICTS.schema.names)
+            self._check()
+            typed_tables.replace_dates(changes.inserted, root, self.contracts, day, day)
             self._check()
             tables.replace(refused, root, tables.CONFLICTS, where)
             self._check()
             tables.replace(_by_partition(changes.inserted), root, tables.STAGING_EVENTS, where)
             return changes.counts
 
-
-def note(run: str, counts: Staged, **about: object) -> str:
-    """What the commits of a run say of themselves, as JSON."""
-    return json.dumps({"job": "build_staging", "run": run, **about, **vars(counts)}, default=str)
+    def note(self, counts: Staged, **about: object) -> str:
+        """What the run's commits say of themselves in the tables' history, as JSON."""
+        return json.dumps({"job": "build_staging", "run": self._run, **about, **vars(counts)}, default=str)
 
 
 def _by_partition(events: DataFrame) -> DataFrame:

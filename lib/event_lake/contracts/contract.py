@@ -1,0 +1,148 @@
+"""A contract: the columns of an event type's typed table, and what may stand in them."""
+
+import re
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TypeVar
+
+from event_lake.config import refuse
+from event_lake.contracts import types
+from event_lake.errors import ConfigError
+
+# The columns that every typed table begins with (`schemas.TYPED`, which needs Spark).
+COMMON = ("event_uuid", "event_name", "event_subtype", "created_datetime", "arrived_at", "ingested_at", "date")
+
+# No column mapping, which few readers know: so names are what Parquet, SQL and everybody else take as they are.
+_COLUMN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+# What an event_name's part can be made of (`raw.name_characters`); see `is_possible`.
+_EVENT_TYPE = re.compile(r"[A-Za-z0-9+@~!$,()-][A-Za-z0-9_.+@~!$,()-]{0,199}")
+_WHOLE = ("int", "bigint")
+
+Bound = int | Decimal | date
+_T = TypeVar("_T", bound=Hashable)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column: its Spark `type` (`types.checked`), and where and what it is in the payload.
+
+    `path`: the keys that lead to it, its name if empty. `subtypes`: it's only looked for in events of these, if any are
+    named. `allowed`, `minimum` and `maximum` (included) are for values that are there. `pii`: it's personal data.
+    """
+
+    name: str
+    type: str
+    path: tuple[str, ...] = ()
+    required: bool = False
+    description: str = ""
+    pii: bool = False
+    allowed: tuple[str | int, ...] = ()
+    minimum: Bound | None = None
+    maximum: Bound | None = None
+    subtypes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not _COLUMN_NAME.fullmatch(self.name):
+            problem = (
+                "not a column's name; it has ASCII letters, digits and _; path says what it's called in the payload"
+            )
+            raise ConfigError(f"columns.{self.name}: {problem}")
+        if self.name.lower() in COMMON:
+            problem = "a column that every typed table has; choose another name, and set path to this one"
+            raise ConfigError(f"columns.{self.name}: {problem}")
+        try:
+            object.__setattr__(self, "type", types.checked(self.type))
+        except ConfigError as error:
+            raise self._refuse("type", self.type, str(error)) from None
+        self._check_allowed()
+        self._check_bounds()
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys that lead to the value in the payload, from the outside in."""
+        return self.path or (self.name,)
+
+    @property
+    def comment(self) -> str:
+        """What the table says of the column."""
+        return " ".join(part for part in (self.description, "[personal data]" if self.pii else "") if part)
+
+    def _check_allowed(self) -> None:
+        wanted = str if self.type == "string" else int if self.type in _WHOLE else None
+        if self.allowed and wanted is None:
+            raise self._refuse("allowed", list(self.allowed), f"not for a {self.type}; for string, int and bigint only")
+        for value in self.allowed:
+            if type(value) is not wanted:
+                raise self._refuse("allowed", list(self.allowed), f"{value!r} is no {self.type}")
+
+    def _check_bounds(self) -> None:
+        for key, bound in (("minimum", self.minimum), ("maximum", self.maximum)):
+            if bound is not None and not self._can_bound(bound):
+                raise self._refuse(key, bound, f"no bound of a {self.type}; numbers have numbers, dates have dates")
+        # Both are numbers, or both are dates.
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:  # type: ignore[operator]
+            raise self._refuse("minimum", self.minimum, f"above maximum = {self.maximum}; nothing would be in range")
+
+    def _can_bound(self, bound: Bound) -> bool:
+        if self.type == "date":
+            return isinstance(bound, date) and not isinstance(bound, datetime)
+        is_number = self.type in (*_WHOLE, "double") or types.decimal(self.type) is not None
+        return is_number and (type(bound) is int or (isinstance(bound, Decimal) and bound.is_finite()))
+
+    def _refuse(self, key: str, value: object, problem: str) -> ConfigError:
+        shown = str(value) if isinstance(value, Decimal | date) else value
+        return refuse(f"columns.{self.name}.{key}", shown, problem)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contract:
+    """The columns of the typed table of `event_type`, beside the `COMMON` ones."""
+
+    event_type: str
+    columns: tuple[Column, ...]
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        if not is_possible(self.event_type):
+            raise refuse(
+                "event_type",
+                self.event_type,
+                "no type that can have a contract: it would name a hidden folder, or is no first part of an event_name",
+            )
+        if not self.columns:
+            raise ConfigError("columns: there are none; write [columns.<name>] and type = … below")
+        if twice := _repeated(column.name.lower() for column in self.columns):
+            raise ConfigError(f"columns.{twice}: two columns have this name, as capitals don't count")
+        _check_paths(self.columns)
+
+    @property
+    def file(self) -> str:
+        """The name of its file."""
+        return f"{self.event_type}.toml"
+
+
+def is_possible(event_type: str) -> bool:
+    """Whether events of this type can have a contract, and so a folder of their own.
+
+    Not those that begin with "." or "_": ".." would be the folder above, and Spark, like others, doesn't see files in
+    folders of such names. They are in staging/events as all are.
+    """
+    return _EVENT_TYPE.fullmatch(event_type) is not None
+
+
+def _check_paths(columns: Sequence[Column]) -> None:
+    paths = {column.keys: column.name for column in columns}
+    if twice := _repeated(column.keys for column in columns):
+        raise refuse(f"columns.{paths[twice]}.path", ".".join(twice), "two columns are read from there; keep one")
+    for column in columns:
+        for length in range(1, len(column.keys)):
+            if other := paths.get(column.keys[:length]):
+                problem = f"lies in what columns.{other} takes as a whole; keep one of them"
+                raise refuse(f"columns.{column.name}.path", ".".join(column.keys), problem)
+
+
+def _repeated(values: Iterable[_T]) -> _T | None:
+    return next((value for value, count in Counter(values).items() if count > 1), None)

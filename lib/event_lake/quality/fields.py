@@ -1,0 +1,223 @@
+"""The fields of the events' payloads, by sample: names and JSON types, no values."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from math import ceil
+
+from pyspark.sql import Column, DataFrame, Row, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.window import Window
+
+from event_lake.contracts.contract import Contract
+from event_lake.quality.arrivals import Arrivals, arrived_in, at, hour_of, measured_type
+from event_lake.quality.catalogue import MOST_FIELDS, OTHER, SAMPLED_EVENTS
+from event_lake.quality.drift import Field, Inventory
+from event_lake.quality.metric import Metric
+from event_lake.raw.contract import FIELDS
+
+# `refused` and `arrivals` count these, as sent.
+EXACTLY_KNOWN = {*FIELDS, "event_subtype"}
+# A field that so many of the types have is a common one.
+_NEARLY_ALL = 0.9
+_JSON_TYPES = ("null", "boolean", "integer", "number", "string", "array", "object")
+
+
+@dataclass(frozen=True)
+class Fields:
+    """The fields of one type in one hour: those that have rows, the shares of them that aren't null, and the rest."""
+
+    inventory: Inventory
+    present: Mapping[str, float]
+    unlisted: int = 0
+    unread: int = 0
+
+    def metrics(self, event_type: str, hour: datetime) -> Iterator[Metric]:
+        """Their measures."""
+        for name, found in self.inventory.fields.items():
+            detail = ", ".join(sorted(found.types))
+            yield Metric("field_presence", event_type, name, hour, found.share, detail)
+        if self.unlisted:
+            yield Metric("unlisted_fields", event_type, None, hour, self.unlisted)
+        sampled = self.inventory.sampled + self.unread
+        yield Metric("unread_payloads", event_type, None, hour, self.unread / sampled)
+
+
+OfTypes = Mapping[datetime, Mapping[str, Fields]]
+"""By hour and type."""
+
+
+def intervals(spark: SparkSession, arrived: Arrivals) -> DataFrame:
+    """Of each hour and type every which event is read: about `SAMPLED_EVENTS`, or all of them."""
+    rows = [
+        (int(hour.timestamp()), event_type, ceil(counts.events / SAMPLED_EVENTS))
+        for hour, of_types in arrived.of_types.items()
+        for event_type, counts in of_types.items()
+    ]
+    return spark.createDataFrame(rows, "hour long, measured string, every long")
+
+
+def inventory(
+    events: DataFrame, hours: Collection[datetime], contracts: Collection[str], every: DataFrame
+) -> DataFrame:
+    """The fields at the top of the payloads of `events` (`schemas.EVENT`), a row for each hour, type and field.
+
+    `every`: see `intervals`. A field's `events` have it, `values` of them not null, and `types` are its JSON types, in
+    bits. Of the type `sampled` events were read, `unread` couldn't be, and there are `fields`, of which at most
+    `MOST_FIELDS` have rows. Where an event has none, or is unread, there's one row more, whose field is null.
+    """
+    chosen = (
+        _sample(events, hours, contracts, every)
+        # Spark hands on what is needed behind the fields' rows with each of them: not the whole content, then.
+        .withColumn("is_read", F.col("content").isNotNull())
+    )
+    of_fields = chosen.lateralJoin(events.sparkSession.tvf.variant_explode_outer(F.col("content").outer()))
+    is_first = F.coalesce("pos", F.lit(0)) == 0
+    by_field = (
+        # In two steps: in one, Spark would find out the schema for each look at it.
+        of_fields.withColumn("schema", F.schema_of_variant("value"))
+        .withColumn("of_type", _json_type(F.col("schema")))
+        .groupBy("hour", "measured", "key")
+        .agg(
+            F.count("*").alias("events"),
+            F.count_if(F.col("of_type") != _bit("null")).alias("values"),
+            F.bit_or("of_type").alias("types"),
+            F.count_if(F.col("is_read") & is_first).alias("first"),
+            F.count_if(~F.col("is_read")).alias("unread"),
+        )
+    )
+    of_type = Window.partitionBy("hour", "measured")
+    by_rank = of_type.orderBy(F.col("key").isNull(), F.col("events").desc(), "key")
+    return (
+        by_field.withColumns(
+            {
+                "rank": F.row_number().over(by_rank),
+                "sampled": F.sum("first").over(of_type),
+                "unread": F.sum("unread").over(of_type),
+                "fields": F.count("key").over(of_type),
+            }
+        )
+        .where((F.col("rank") <= MOST_FIELDS) | F.col("key").isNull())
+        .select("hour", "measured", "key", "events", "values", "types", "sampled", "unread", "fields")
+    )
+
+
+def deeper(
+    events: DataFrame, hours: Collection[datetime], contracts: Mapping[str, Contract], every: DataFrame
+) -> DataFrame | None:
+    """How many of the events that `inventory` reads have values where columns of `contracts` lie within objects.
+
+    A row for each hour, type and column that has any; None if no contract has such columns.
+    """
+    paths = [
+        (contract.event_type, column.name, _path(column.keys))
+        for contract in contracts.values()
+        for column in contract.columns
+        if len(column.keys) > 1
+    ]
+    if not paths:
+        return None
+    types = sorted({event_type for event_type, _, _ in paths})
+    wanted = events.sparkSession.createDataFrame(paths, "measured string, column string, path string")
+    value = F.try_variant_get("content", F.col("path"), "variant")
+    return (
+        # Partitions of other types aren't read again.
+        _sample(events.where(F.col("event_type").isin(*types, OTHER)), hours, contracts, every)
+        .join(F.broadcast(wanted), "measured")
+        .where(value.isNotNull() & ~F.is_variant_null(value))
+        .groupBy("hour", "measured", "column")
+        .agg(F.count("*").alias("values"))
+    )
+
+
+def by_type(rows: Sequence[Row], hours: Collection[datetime]) -> OfTypes:
+    """The fields of the rows of `inventory`."""
+    grouped: dict[tuple[int, str], list[Row]] = {}
+    for row in rows:
+        grouped.setdefault((row.hour, row.measured), []).append(row)
+    found: dict[datetime, dict[str, Fields]] = {hour: {} for hour in hours}
+    for (hour, event_type), own in grouped.items():
+        found[at(hour)][event_type] = _fields(own)
+    return found
+
+
+def null_shares(
+    hour: datetime, of_types: Mapping[str, Fields], contracts: Mapping[str, Contract], rows: Sequence[Row]
+) -> Iterator[Metric]:
+    """The share of events without a value, for each column of the contracts; `rows`: of `deeper`."""
+    values = {(row.measured, row.column): row["values"] for row in rows if at(row.hour) == hour}
+    for event_type in sorted(of_types.keys() & contracts.keys()):
+        found = of_types[event_type]
+        for column in contracts[event_type].columns if found.inventory.sampled else ():
+            if len(column.keys) > 1:
+                present = values.get((event_type, column.name), 0) / found.inventory.sampled
+            elif column.keys[0] in found.present or not found.unlisted:
+                present = found.present.get(column.keys[0], 0.0)
+            else:
+                continue  # One of the rare fields, of which nothing is known.
+            yield Metric("null_share", event_type, column.name, hour, 1 - present)
+
+
+def completeness(
+    hour: datetime, of_types: Mapping[str, Fields], events: Mapping[str | None, float]
+) -> Iterator[Metric]:
+    """Of the fields that nearly all types have: in which share of all `events` they are, by each type's sample.
+
+    Not of those whose completeness is known exactly.
+    """
+    types = sorted(name for name, found in of_types.items() if found.inventory.sampled)
+    names = {name for of_type in types for name in of_types[of_type].present} - EXACTLY_KNOWN
+    total = sum(events[name] for name in types)
+    for name in sorted(names):
+        having = [of_type for of_type in types if name in of_types[of_type].present]
+        if len(having) >= _NEARLY_ALL * len(types):
+            share = sum(events[of_type] * of_types[of_type].present[name] for of_type in having) / total
+            yield Metric("completeness", None, name, hour, share)
+
+
+def _fields(rows: Sequence[Row]) -> Fields:
+    sampled, unread = rows[0].sampled, rows[0].unread
+    named = [row for row in rows if row.key is not None]
+    listed = {row.key: Field(row.events / sampled, _types(row.types)) for row in named}
+    present = {row.key: row["values"] / sampled for row in named}
+    unlisted = rows[0].fields - len(named)
+    return Fields(Inventory(sampled, listed, is_whole=not unlisted), present, unlisted, unread)
+
+
+def _sample(events: DataFrame, hours: Collection[datetime], contracts: Collection[str], every: DataFrame) -> DataFrame:
+    """The contents of some events of each hour and type: the same ones whatever the files that they lie in."""
+    return (
+        events.where(arrived_in(hours))
+        .select(hour_of().alias("hour"), measured_type(contracts).alias("measured"), "event_uuid", "payload")
+        .join(F.broadcast(every), ["hour", "measured"])
+        .where(F.pmod(F.xxhash64("event_uuid"), "every") == 0)
+        .select("hour", "measured", F.try_parse_json("payload").alias("content"))
+    )
+
+
+def _path(keys: Sequence[str]) -> str:
+    """As Spark spells the way to a variant's value."""
+    # A key with both quotes can't be spelled: it's as if it were never there.
+    return "$" + "".join(f'["{key}"]' if "'" in key else f"['{key}']" for key in keys)
+
+
+def _types(bits: int) -> frozenset[str]:
+    return frozenset(name for name in _JSON_TYPES if bits & _bit(name))
+
+
+def _bit(json_type: str) -> int:
+    return 1 << _JSON_TYPES.index(json_type)
+
+
+def _json_type(schema: Column) -> Column:
+    """The bit of JSON's type for the schema of a variant; a whole number is an integer if it's spelled as one."""
+    is_integer = (schema == "BIGINT") | schema.rlike(r"\ADECIMAL\((?:19|[23][0-9]),0\)")
+    return (
+        F.when(schema == "STRING", _bit("string"))
+        .when(schema.startswith("OBJECT"), _bit("object"))
+        .when(schema.startswith("ARRAY"), _bit("array"))
+        .when(schema == "VOID", _bit("null"))
+        .when(schema == "BOOLEAN", _bit("boolean"))
+        .when(is_integer, _bit("integer"))
+        .when(schema.isNotNull(), _bit("number"))
+    )

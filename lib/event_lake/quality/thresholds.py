@@ -1,0 +1,208 @@
+"""The file of thresholds, and which measures break them. Pure but for reading the file."""
+
+import difflib
+import math
+import tomllib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from event_lake.config import refuse
+from event_lake.errors import ConfigError
+from event_lake.quality.catalogue import MEASURES
+from event_lake.quality.metric import Metric
+
+# The newest hour, in which events are still to come, and the one before.
+USUAL_HOURS = 2
+MOST_HOURS = 24 * 31
+ANY = "*"
+_BOUNDS = ("min", "max", "absolute")
+# Measures of what was missing altogether have no row.
+_FRESHNESS, _ARRIVAL, _EVENTS = "freshness", "newest_arrival", "events"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """What a measure's values must keep to, in the newest `hours`. `absolute` is the most that they may be either way.
+
+    `event_type` and `subject`: exactly this one, any one ("*"), or None: the rows that have none. Hours in which the
+    type (or all of them, for rows of none) has fewer than `min_events` events aren't looked at.
+    """
+
+    measure: str = ""
+    event_type: str | None = None
+    subject: str | None = None
+    min: float | None = None
+    max: float | None = None
+    absolute: float | None = None
+    hours: int | None = None
+    min_events: int = 0
+
+    def __post_init__(self) -> None:
+        measure = MEASURES.get(self.measure)
+        if not self.measure:
+            raise ConfigError(f"no measure; set one of {', '.join(MEASURES)}")
+        if measure is None:
+            raise refuse("measure", self.measure, f"there's no such measure; {_nearest(self.measure, MEASURES)}")
+        if all(getattr(self, name) is None for name in _BOUNDS):
+            raise ConfigError(f"no bound; set one of {', '.join(_BOUNDS)}")
+        if self.event_type is None and not measure.of_all:
+            raise ConfigError(f'{self.measure} is measured by type; set event_type = "*", or one')
+        if self.event_type is not None and not measure.of_types:
+            raise refuse("event_type", self.event_type, f"{self.measure} is of all types together; leave it out")
+        if self.subject is None and measure.subject and not measure.is_also_whole:
+            raise ConfigError(f'{self.measure} has a subject ({measure.subject}); set subject = "*", or one')
+        if self.subject is not None and not measure.subject:
+            raise refuse("subject", self.subject, f"{self.measure} has none; leave it out")
+
+    def is_of(self, metric: Metric) -> bool:
+        """Whether the rule is about this measure, type and subject."""
+        return (
+            metric.measure == self.measure
+            and _matches(self.event_type, metric.event_type)
+            and _matches(self.subject, metric.subject)
+        )
+
+    def bound_broken_by(self, value: float) -> str | None:
+        """The bound that `value` breaks, as it's told; None if it keeps to all."""
+        if self.min is not None and value < self.min:
+            return f"min = {self.min:g}"
+        if self.max is not None and value > self.max:
+            return f"max = {self.max:g}"
+        if self.absolute is not None and abs(value) > self.absolute:
+            return f"absolute = {self.absolute:g}"
+        return None
+
+
+@dataclass(frozen=True)
+class Breach:
+    """A measure that breaks a bound."""
+
+    metric: Metric
+    bound: str
+
+    def __str__(self) -> str:
+        m = self.metric
+        about = [m.measure, m.event_type or "all types", *([m.subject] if m.subject else [])]
+        detail = f" ({m.detail})" if m.detail else ""
+        return f"{', '.join(about)}, {m.hour:%Y-%m-%dT%H:%MZ}: {m.value:g} breaks {self.bound}{detail}"
+
+    def as_json(self) -> dict[str, object]:
+        """All of it; the hour in ISO 8601."""
+        return {**vars(self.metric), "hour": self.metric.hour.isoformat(), "bound": self.bound}
+
+
+def load(path: str) -> tuple[Rule, ...]:
+    """The `[[rules]]` of the TOML file. Raises ConfigError, naming file, rule and remedy, if they can't be meant."""
+    try:
+        table = tomllib.loads(Path(path).read_text("utf-8"))
+    except FileNotFoundError:
+        raise refuse("quality.thresholds", path, "no such file; conf/quality.toml shows what it may hold") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise refuse("quality.thresholds", path, f"can't be read as TOML: {error}") from None
+    rules = table.pop("rules", [])
+    if table:
+        name = next(iter(table))
+        raise ConfigError(f"{path}: unknown key {name}; {_nearest(name, ['rules'])}")
+    if not isinstance(rules, list) or not rules or not all(isinstance(rule, dict) for rule in rules):
+        raise ConfigError(f"{path}: no rules; write [[rules]] and measure = … below, for each of them")
+    return tuple(_rule(path, number, rule) for number, rule in enumerate(rules, 1))
+
+
+def measures_of(rules: Iterable[Rule]) -> set[str]:
+    """The measures in the table that `broken` needs rows of."""
+    named = {rule.measure for rule in rules}
+    return (named - {_FRESHNESS} | {_ARRIVAL} if _FRESHNESS in named else named) | {_EVENTS}
+
+
+def hours_of(rules: Iterable[Rule], hours: int | None) -> int:
+    """How many of the newest hours `broken` needs rows of; `hours`: see there."""
+    return max(rule.hours or hours or USUAL_HOURS for rule in rules)
+
+
+def broken(
+    rules: Iterable[Rule], metrics: Sequence[Metric], now: datetime, *, hours: int | None = None
+) -> list[Breach]:
+    """What of `metrics`, rows of quality/metrics, breaks one of `rules`; in the order of the rules, oldest hour first.
+
+    A rule without `hours` of its own looks at the newest `hours` that were measured (None: `USUAL_HOURS`). The age of
+    the newest arrival is what it is at `now`. No row of a type that a rule of `events` names means none came.
+    """
+    newest = max((metric.hour for metric in metrics), default=None)
+    if newest is None:
+        return []
+    events = {(m.hour, m.event_type): m.value for m in metrics if m.measure == _EVENTS}
+    found: list[Breach] = []
+    for rule in rules:
+        since = newest - timedelta(hours=(rule.hours or hours or USUAL_HOURS) - 1)
+        recent = [metric for metric in metrics if metric.hour >= since]
+        looked_at = [*_looked_at(rule, recent, since, now)]
+        for metric in sorted(looked_at, key=lambda m: (m.hour, m.event_type or "", m.subject or "", m.detail or "")):
+            bound = rule.bound_broken_by(metric.value)
+            if bound and events.get((metric.hour, metric.event_type), 0) >= rule.min_events:
+                found.append(Breach(metric, bound))
+    return found
+
+
+def _looked_at(rule: Rule, recent: Collection[Metric], since: datetime, now: datetime) -> Iterator[Metric]:
+    """The metrics that the rule is about, and those that it is about but that have no row."""
+    if rule.measure == _FRESHNESS:
+        yield from _ages(rule, recent, since, now)
+        return
+    yield from (metric for metric in recent if rule.is_of(metric))
+    if rule.measure == _EVENTS and rule.event_type not in (None, ANY):
+        having = {metric.hour for metric in recent if rule.is_of(metric)}
+        for hour in {metric.hour for metric in recent} - having:
+            yield Metric(_EVENTS, rule.event_type, None, hour, 0.0)
+
+
+def _ages(rule: Rule, recent: Collection[Metric], since: datetime, now: datetime) -> Iterator[Metric]:
+    arrivals: dict[str | None, float] = {}
+    for metric in recent:
+        if metric.measure == _ARRIVAL and _matches(rule.event_type, metric.event_type):
+            arrivals[metric.event_type] = max(metric.value, arrivals.get(metric.event_type, metric.value))
+    if not arrivals and rule.event_type != ANY:
+        age = (now - since).total_seconds()
+        yield Metric(_FRESHNESS, rule.event_type, None, since, age, "at least: nothing came in the hours looked at")
+    for event_type, newest in arrivals.items():
+        hour = datetime.fromtimestamp(newest // 3600 * 3600, now.tzinfo)
+        yield Metric(_FRESHNESS, event_type, None, hour, now.timestamp() - newest)
+
+
+def _matches(wanted: str | None, value: str | None) -> bool:
+    return value is not None if wanted == ANY else value == wanted
+
+
+def _rule(path: str, number: int, table: Mapping[str, object]) -> Rule:
+    place = f"{path}: rule {number}"
+    try:
+        for key, value in table.items():
+            _check(key, value)
+        return Rule(**table)  # type: ignore[arg-type]
+    except ConfigError as error:
+        raise ConfigError(f"{place}: {error}") from None
+
+
+def _check(key: str, value: object) -> None:
+    """Raise ConfigError unless there's such a key, and `value` is of its kind."""
+    known = [field.name for field in fields(Rule)]
+    if key not in known:
+        raise ConfigError(f"unknown key {key}; {_nearest(key, known)}")
+    if key in ("measure", "event_type", "subject"):
+        if not isinstance(value, str) or not value:
+            raise refuse(key, value, 'not a name; write it like "payment"')
+    elif isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise refuse(key, value, "not a number; write it like 0.01")
+    elif key == "hours" and not (isinstance(value, int) and 1 <= value <= MOST_HOURS):
+        raise refuse(key, value, f"must be 1 to {MOST_HOURS} whole hours")
+    elif key == "min_events" and not (isinstance(value, int) and value >= 0):
+        raise refuse(key, value, "must be 0 or more events")
+    elif key == "absolute" and value < 0:
+        raise refuse(key, value, "must be 0 or more; it bounds values below 0, too")
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"

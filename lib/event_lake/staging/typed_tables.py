@@ -1,0 +1,215 @@
+"""The typed tables, one for each contract, and staging/rejected: made, evolved, written."""
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from functools import partial, reduce
+from typing import TypeVar
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.util import inheritable_thread_target
+
+from event_lake import tables
+from event_lake.contracts.contract import Contract
+from event_lake.contracts.evolution import Evolution, Held, evolution
+from event_lake.staging.typed import (
+    judged_rows,
+    rejected_rows,
+    told_rows,
+    typed_rows,
+    typed_schema,
+)
+
+Contracts = Mapping[str, Contract]
+
+# Much of a small write is Delta's driver waiting for the disk, or for S3.
+_AT_ONCE = 4
+# In one task, and so in one file.
+_MOST_ROWS = 1_000_000
+# Of the contract's own columns none: Spark would compile code for each table, half of what a small append costs.
+_STATISTICS = ("event_uuid", "created_datetime", "arrived_at", "ingested_at")
+# The partition of the event types that have none of their own.
+_OTHER = "__other__"
+
+_T = TypeVar("_T")
+
+
+def table_of(contract: Contract) -> tables.Table:
+    """The typed table of the contract's events."""
+    return tables.Table(f"staging/types/{contract.event_type}", typed_schema(contract), ("date",), _STATISTICS)
+
+
+def changes(spark: SparkSession, root: str, contracts: Contracts) -> list[str]:
+    """What `prepare` would do, a line for each table or column. Raises UserError as it does."""
+    told = []
+    for contract, evolved in _planned(spark, root, contracts):
+        name = table_of(contract).name
+        told += [f"{name}: made"] if evolved is None else [f"{name}: {line}" for line in evolved.lines()]
+    return told
+
+
+def prepare(spark: SparkSession, root: str, contracts: Contracts) -> None:
+    """Have a table for each contract, with its columns.
+
+    Raises UserError, before anything is changed, if a contract can't hold what its table has (`evolution`). A wider
+    type rewrites the table in one commit, a new column is one without data; after a crash, do it again.
+    """
+    planned = {contract.event_type: evolved for contract, evolved in _planned(spark, root, contracts)}
+
+    def evolve(name: str) -> None:
+        table, evolved = table_of(contracts[name]), planned[name]
+        if evolved is None:
+            tables.create(spark, root, [table])
+        elif evolved.widened:
+            _rewrite(spark, root, table)
+        elif evolved:
+            _alter(spark, root, table, evolved)
+
+    _in_parallel(spark, evolve, contracts)
+
+
+def append(fresh: DataFrame, root: str, contracts: Contracts, *, writer: str, batch_id: int) -> Mapping[str, int]:
+    """Append each of the events `fresh` (`schemas.STAGED`) whose type has a contract to its table or to the rejected.
+
+    Returns how many of each type came, kept or not.
+    Each table once for a `writer` and `batch_id`, as `tables.append_once`; staging/rejected last. `fresh` is read once
+    for its types, once for each type in it (only its partition, where it lies in partitions), and once more for types
+    that have events to reject. Types that didn't come cost nothing.
+    """
+    spark = fresh.sparkSession
+    once = partial(tables.append_once, root=root, writer=writer, batch_id=batch_id)
+    counts = _counts(fresh, contracts)
+
+    def append_type(name: str) -> int | None:
+        typed = typed_rows(_of_type(fresh, name), contracts[name]).coalesce(1 + counts[name] // _MOST_ROWS)
+        once(typed, table=table_of(contracts[name]))
+        return _rows_of_last(spark, root, table_of(contracts[name]), "Append")
+
+    kept = _in_parallel(spark, append_type, counts)
+    broken = [contracts[name] for name, count in counts.items() if kept[name] != count]
+    if broken:
+        once(_rejected(fresh, broken), table=tables.REJECTED)
+    return counts
+
+
+def replace_events(rows: DataFrame, root: str, contracts: Contracts) -> None:
+    """Have the events `rows` (`schemas.STAGED`; few) in place of their former versions, in typed tables and rejected.
+
+    They have one `event_uuid` on a date and type. Each table in one commit; doing it again has no effect.
+    """
+    spark = rows.sparkSession
+    same = "target.event_uuid = source.event_uuid and target.date = source.date"
+    counts = _counts(rows, contracts)
+
+    def replace_type(name: str) -> None:
+        judged = judged_rows(_of_type(rows, name), contracts[name])
+        tables.merge(judged, root, table_of(contracts[name]), on=same, delete="not source.keeps")
+
+    _in_parallel(spark, replace_type, counts)
+    if counts:
+        told = reduce(DataFrame.unionByName, (told_rows(_of_type(rows, name), contracts[name]) for name in counts))
+        on = f"{same} and target.event_type = source.event_type"
+        tables.merge(told, root, tables.REJECTED, on=on, delete="size(source.reasons) = 0")
+
+
+def replace_dates(rows: DataFrame, root: str, contracts: Contracts, first: date, last: date) -> None:
+    """Have `rows`, all events of these dates (`schemas.STAGED`), in place of what the tables have of them.
+
+    Each table in one commit; doing it again has no effect.
+    """
+    spark = rows.sparkSession
+    where = F.col("date").between(F.lit(first), F.lit(last))
+    counts = _counts(rows, contracts)
+
+    def replace_type(name: str) -> int | None:
+        table = table_of(contracts[name])
+        typed = typed_rows(_of_type(rows, name), contracts[name])
+        tables.replace(typed.hint("rebalance", "date"), root, table, where)
+        return _rows_of_last(spark, root, table, "Overwrite")
+
+    kept = _in_parallel(spark, replace_type, contracts)
+    broken = [contracts[name] for name, count in counts.items() if kept[name] != count]
+    none = spark.createDataFrame([], tables.REJECTED.schema)
+    tables.replace(_rejected(rows, broken) if broken else none, root, tables.REJECTED, where)
+
+
+def _planned(spark: SparkSession, root: str, contracts: Contracts) -> list[tuple[Contract, Evolution | None]]:
+    """What each contract needs of its table; None: a table."""
+
+    def plan(name: str) -> Evolution | None:
+        table = table_of(contracts[name])
+        if not tables.exists(spark, root, table):
+            return None
+        columns = tables.read(spark, root, table).schema
+        held = {c.name: Held(c.dataType.simpleString(), c.metadata.get("comment", "")) for c in columns}
+        return evolution(contracts[name], held)
+
+    return [(contracts[name], found) for name, found in _in_parallel(spark, plan, contracts).items()]
+
+
+def _rewrite(spark: SparkSession, root: str, table: tables.Table) -> None:
+    # Not Delta's type widening: delta-rs and DuckDB can't read such tables.
+    held = tables.read(spark, root, table)
+    columns = [
+        (F.col(c.name) if c.name in held.columns else F.lit(None)).cast(c.dataType).alias(c.name, metadata=c.metadata)
+        for c in table.schema
+    ]
+    (
+        held.select(*columns)
+        .hint("rebalance", *table.partitioned_by)
+        .write.format("delta")
+        .mode("overwrite")
+        .option("overwriteSchema", "true")
+        .partitionBy(*table.partitioned_by)
+        .save(table.path(root))
+    )
+
+
+def _alter(spark: SparkSession, root: str, table: tables.Table, evolved: Evolution) -> None:
+    name = f"delta.`{table.path(root)}`"
+    if evolved.added:
+        columns = ", ".join(f"`{c.name}` {c.type} comment {_quoted(c.comment)}" for c in evolved.added)
+        spark.sql(f"alter table {name} add columns ({columns})")
+    for column in evolved.described:
+        spark.sql(f"alter table {name} alter column `{column.name}` comment {_quoted(column.comment)}")
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _counts(rows: DataFrame, contracts: Contracts) -> dict[str, int]:
+    """How many rows there are of each type that has a contract, the largest first: they take longest."""
+    found = rows.groupBy("true_event_type").count().collect()
+    counts = {row.true_event_type: row["count"] for row in found if row.true_event_type in contracts}
+    return dict(sorted(counts.items(), key=lambda counted: -counted[1]))
+
+
+def _of_type(rows: DataFrame, name: str) -> DataFrame:
+    in_its_partition = F.col("event_type").isin(name, _OTHER)
+    return rows.where(in_its_partition & (F.col("true_event_type") == name))
+
+
+def _rejected(rows: DataFrame, contracts: Iterable[Contract]) -> DataFrame:
+    parts = (rejected_rows(_of_type(rows, contract.event_type), contract) for contract in contracts)
+    return reduce(DataFrame.unionByName, parts).hint("rebalance", "date")
+
+
+def _rows_of_last(spark: SparkSession, root: str, table: tables.Table, mode: str) -> int | None:
+    """How many rows the table's last commit wrote, if it wrote in this mode and says so; it may be from before a crash.
+
+    A count of them would have to wait for the write, or repeat it.
+    """
+    last = spark.sql(f"describe history delta.`{table.path(root)}` limit 1").first()
+    if last is None or last.operation != "WRITE" or last.operationParameters.get("mode") != mode:
+        return None
+    rows = last.operationMetrics.get("numOutputRows")
+    return None if rows is None else int(rows)
+
+
+def _in_parallel(spark: SparkSession, do: Callable[[str], _T], names: Iterable[str]) -> dict[str, _T]:
+    """What `do` makes of each name, a few at once, with this thread's properties, by which Spark cancels its jobs."""
+    names = list(names)
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        return dict(zip(names, threads.map(inheritable_thread_target(spark)(do), names), strict=True))

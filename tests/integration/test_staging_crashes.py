@@ -1,0 +1,108 @@
+"""SIGKILL at any point of a run of build_staging: the tables come to hold what an undisturbed run makes of raw.
+
+`make test` kills 3 times, `make test-faults` 20 times (STAGING_KILLS); CRASH_SEED chooses the moments.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from random import Random
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from event_lake import tables
+from event_lake.pipelines.build_staging import QUERY
+from killing import Lake, kill, wait_for_more
+from spark.staging import Event, RawLayer
+
+KILLS = int(os.environ.get("STAGING_KILLS", "3"))
+SEED = int(os.environ.get("CRASH_SEED", "1"))
+TYPES = ("lesson", "payment", "search")
+CONTRACT = '[columns.x]\ntype = "bigint"\nrequired = true\nmaximum = 8\n'
+# Each with the commit that it waits for; None: the first of the checkpoint's logs, or the last.
+TYPED = tables.Table("staging/types/lesson", tables.METRICS.schema, ("date",), ())
+MOMENTS: tuple[Callable[[Lake], Callable[[], set[str]]], ...] = (
+    lambda lake: lambda: lake.commits(tables.STAGING_EVENTS),
+    lambda lake: lambda: lake.commits(TYPED),
+    lambda lake: lambda: lake.commits(tables.CONFLICTS),
+    lambda lake: lambda: lake.commits(tables.REJECTED),
+    lambda lake: lambda: lake.commits(tables.METRICS),
+    lambda lake: lake.planned,
+    lambda lake: lambda: lake.files(tables.STAGING_EVENTS),
+    lambda lake: lake.done,
+)
+
+
+def test_kills_at_any_point_come_to_the_tables_of_an_undisturbed_run(
+    spark: SparkSession, root: str, tmp_path: Path
+) -> None:
+    rng = Random(SEED)
+    contracts = tmp_path / "contracts"
+    contracts.mkdir()
+    for name in TYPES[:2]:
+        (contracts / f"{name}.toml").write_text(CONTRACT)
+    raw = RawLayer(spark, root)
+    log = tmp_path / "log"
+    for number in range(KILLS):
+        raw.gains(*_some(rng))
+        moment = MOMENTS[(number + SEED) % len(MOMENTS)]
+        with _job(root, contracts, log) as running:
+            wait_for_more(moment(Lake(root, QUERY)), lambda running=running: _assert_runs(running, log))
+            time.sleep(rng.choice((0, 0, rng.uniform(0, 1))))
+            kill(running)
+    calm = str(tmp_path / "calm")
+    shutil.copytree(f"{root}/raw", f"{calm}/raw")
+    for lake in (root, calm):
+        with _job(lake, contracts, log) as last:
+            assert last.wait() == 0, log.read_text()
+    found = {name: _content(spark, root, name) for name in _tables(root)}
+    assert found == {name: _content(spark, calm, name) for name in _tables(calm)}
+    assert min(map(len, found.values())) > 0, sorted(found)
+
+
+def _some(rng: Random) -> list[Event]:
+    """Events of a day: copies, conflicts, late ones, and such as break their contract among them."""
+    return [
+        Event(
+            uuid=str(rng.randrange(40)),
+            event_type=rng.choice(TYPES),
+            says=rng.choice(('{"x":%d}', '{"x": %d }', '{"y":%d}')) % rng.randrange(10),
+            created=rng.uniform(0, 100),
+            arrived=rng.uniform(100, 3000),
+            number=rng.randrange(10**6),
+            day=rng.choice((0, 0, -1)),
+        )
+        for _ in range(60)
+    ]
+
+
+@contextmanager
+def _job(root: str, contracts: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    settings = {"lake.root": root, "staging.contracts": str(contracts), "staging.max_batch_bytes": "10000"}
+    flags = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
+    job = [sys.executable, "jobs/build_staging.py", "--config", "conf/local.toml", *flags]
+    with log.open("ab") as out, subprocess.Popen(job, stdout=out, stderr=out) as running:
+        try:
+            yield running
+        finally:
+            kill(running)
+
+
+def _assert_runs(running: subprocess.Popen[bytes], log: Path) -> None:
+    assert running.poll() is None, log.read_text()
+
+
+def _tables(root: str) -> list[str]:
+    return sorted(str(log.parent.relative_to(root)) for log in Path(root).rglob("_delta_log") if "raw" not in log.parts)
+
+
+def _content(spark: SparkSession, root: str, name: str) -> Counter[str]:
+    rows: DataFrame = spark.read.format("delta").load(f"{root}/{name}")
+    return Counter(row.text for row in rows.select(F.to_json(F.struct(*rows.columns)).alias("text")).collect())

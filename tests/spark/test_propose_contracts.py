@@ -1,0 +1,121 @@
+"""Proposals hold for events that they weren't made from, and say nothing of those that they were."""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import reduce
+from pathlib import Path
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from event_lake import tables
+from event_lake.config import Lake, Settings, Source
+from event_lake.contracts.contract import Contract
+from event_lake.contracts.files import load_contracts
+from event_lake.errors import ConfigError, UserError
+from event_lake.generator.catalog import EVENT_TYPES
+from event_lake.pipelines.propose_contracts import Asked, masked, proposals, propose_contracts
+from event_lake.schemas import EVENT
+from event_lake.staging.typed import judged_rows
+from spark.typed_events import NOON, Event, frame, generated
+
+COUNT = 8_000
+DAY = NOON.date()
+
+
+@pytest.fixture(scope="module")
+def events() -> list[Event]:
+    return generated(COUNT, seed=1)
+
+
+@pytest.fixture(scope="module")
+def others(spark: SparkSession) -> Iterator[DataFrame]:
+    rows = frame(spark, generated(COUNT, seed=2)).persist()
+    yield rows
+    rows.unpersist()
+
+
+@pytest.fixture(scope="module")
+def texts(spark: SparkSession, events: list[Event]) -> dict[str, str]:
+    return dict(proposals(frame(spark, events), Asked()))
+
+
+def rejected(rows: DataFrame, contracts: Mapping[str, Contract]) -> int:
+    """How many rows break their type's contract."""
+    of_types = (judged_rows(rows.where(F.col("true_event_type") == name), contracts[name]) for name in contracts)
+    return reduce(DataFrame.union, (judged.select("keeps") for judged in of_types)).where("not keeps").count()
+
+
+def test_proposals_for_all_types_accept_the_events_of_another_window(
+    spark: SparkSession, texts: dict[str, str], others: DataFrame, tmp_path: Path
+) -> None:
+    for name, text in texts.items():
+        (tmp_path / f"{name}.toml").write_text(text, "utf-8")
+    contracts = load_contracts(str(tmp_path))
+    assert contracts.keys() == {event_type.name for event_type in EVENT_TYPES}
+    types = [(column.type, column.keys) for contract in contracts.values() for column in contract.columns]
+    assert ("double", ("score",)) in types
+    assert ("bigint", ("attempts",)) in types
+    assert ("array<bigint>", ("device", "screen")) in types
+    assert rejected(others, contracts) <= COUNT / 1000
+
+
+def test_the_contracts_in_conf_accept_the_generators_events(others: DataFrame) -> None:
+    assert rejected(others, load_contracts("conf/contracts")) == 0
+
+
+def test_proposals_hold_no_value_of_an_event(texts: dict[str, str], events: list[Event]) -> None:
+    names = set(re.findall(r"\w+", " ".join(event.name for event in events)))
+    # What a payload says in strings, but for what fields are called, and types too.
+    said = {
+        value
+        for event in events
+        for value in re.findall(r':"([^"\\]{4,})"', event.payload)
+        if not value.isdigit() and value not in names
+    }
+    examples = "\n".join(line for text in texts.values() for line in text.splitlines() if line.startswith("# "))
+    assert len(said) > COUNT
+    assert [value for value in said if value in examples] == []
+    assert "like a-999999" in examples
+
+
+def test_a_masked_text_keeps_its_form_only(spark: SparkSession) -> None:
+    shown = spark.createDataFrame([("Ünï-Aa9 ٣ 漢😀\n/x@y.z",), ("b" * 99,)], "text string")
+    assert [row[0] for row in shown.select(masked(F.col("text"))).collect()] == ["Aaa-Aa9 9 a??/a@a.a", "a" * 40]
+
+
+def test_files_are_written_for_the_events_asked_for_and_never_over_others(
+    spark: SparkSession, root: str, tmp_path: Path
+) -> None:
+    settings = Settings(source=Source(stream="events"), lake=Lake(root=root))
+    out = tmp_path / "contracts"
+    with pytest.raises(UserError, match="has no raw/events: run ingest_raw first"):
+        propose_contracts(spark, settings, Asked(), str(out), force=False)
+    tables.create(spark, root, [tables.RAW_EVENTS])
+    rows = frame(
+        spark,
+        [
+            Event(uuid="a", name="lesson:done", payload='{"old":1}'),
+            Event(uuid="b", name="lesson:done", payload='{"new":1}', day=1),
+            Event(uuid="c", name="quiz", payload='{"new":1}', day=1),
+            Event(uuid="d", name="_odd", payload='{"new":1}', day=1),
+        ],
+    ).select(*EVENT.names)
+    tables.append_once(rows, root, tables.RAW_EVENTS, writer="raw", batch_id=0)
+    first = propose_contracts(spark, settings, Asked(last=DAY), str(out), force=False)
+    assert first.written == ["lesson.toml"]
+    text = (out / "lesson.toml").read_text("utf-8")
+    assert "[columns.old]" in text
+    assert "[columns.new]" not in text
+    second = propose_contracts(spark, settings, Asked(), str(out), force=False)
+    assert second.written == ["quiz.toml"]
+    assert second.left_out.keys() == {"_odd", "lesson"}
+    assert (out / "lesson.toml").read_text("utf-8") == text
+    forced = propose_contracts(spark, settings, Asked(types=("lesson",)), str(out), force=True)
+    assert forced.written == ["lesson.toml"]
+    assert "[columns.new]" in (out / "lesson.toml").read_text("utf-8")
+    with pytest.raises(UserError, match="has no event"):
+        propose_contracts(spark, settings, Asked(types=("nobody",)), str(out), force=False)
+    with pytest.raises(ConfigError, match="--sample = 0: must be 1"):
+        Asked(sample=0)
