@@ -113,9 +113,6 @@ LEDGER = (
 # The types that have partitions of their own in raw/events, in the order in which they came.
 EVENT_TYPE = StructType().add("event_type", StringType()).add("batch_id", LongType())
 
-# Staging has the raw event as it is.
-STAGED = EVENT
-
 # An event whose event_uuid is in its partition of staging/events with another payload; `kept` is where that came from.
 CONFLICT = StructType(
     [

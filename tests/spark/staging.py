@@ -1,7 +1,7 @@
 """Named builders of the frames that staging's tests arrange."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 
 from event_lake import tables
-from event_lake.config import Lake, Settings, Source, Staging
+from event_lake.config import Lake, Quality, Settings, Source, Staging
 from event_lake.schemas import EVENT
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -59,8 +59,9 @@ def frame(spark: SparkSession, events: Sequence[Event]) -> DataFrame:
 
 
 def settings_of(root: str, **staging: Any) -> Settings:
-    """What builds the staging layer of the lake at `root`."""
-    return replace(Settings(source=Source(stream="events"), lake=Lake(root=root)), staging=Staging(**staging))
+    """What builds the staging layer of the lake at `root`, unmeasured: that takes longer than all the rest."""
+    quality = Quality(measure=False)
+    return Settings(source=Source(stream="events"), lake=Lake(root=root), staging=Staging(**staging), quality=quality)
 
 
 class RawLayer:

@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from event_lake.contracts.contract import Column, Contract
 from event_lake.generator.events import Draft, Timeline, drafted
-from event_lake.schemas import STAGED
+from event_lake.schemas import EVENT
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -48,12 +48,12 @@ class Event:
             "batch_id": 0,
             "fingerprint": 0,
         }
-        return tuple(values[name] for name in STAGED.names)
+        return tuple(values[name] for name in EVENT.names)
 
 
 def frame(spark: SparkSession, events: Sequence[Event]) -> DataFrame:
-    """The events as rows of `schemas.STAGED`."""
-    return spark.createDataFrame([event.row() for event in events], STAGED).coalesce(1)
+    """The events as rows of `schemas.EVENT`."""
+    return spark.createDataFrame([event.row() for event in events], EVENT).coalesce(1)
 
 
 def generated(count: int, seed: int) -> list[Event]:

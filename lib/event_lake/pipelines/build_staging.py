@@ -117,15 +117,15 @@ def _caught_up(
     spark: SparkSession, settings: Settings, run: Run, writer: StagingWriter, checkpoint: Checkpoint
 ) -> Staged:
     done = [Staged()]
+    # A step that was planned before this run may have been begun; and without a checkpoint, any.
+    planned = checkpoint.newest_batch
 
     def write(rows: DataFrame, step: int) -> None:
         began = time.monotonic()
         session = rows.sparkSession
-        query_id = session.sparkContext.getLocalProperty("sql.streaming.queryId")
-        assert query_id, "Spark sets it for every batch"
         chunk = chunk_of(rows)
         with tables.adaptive(session):
-            counts = writer.write(session, chunk, query_id=query_id, step=step)
+            counts = writer.write(session, chunk, step=step, may_repeat=planned is None or step <= planned)
             # Before the step is committed, so that no crash leaves an hour out.
             if settings.quality.measure:
                 measure(session, settings, _to_measure(chunk), writer.contracts, writer.note(counts, step=step))

@@ -76,7 +76,7 @@ def data_type(text: str) -> DataType:
 
 
 def typed_rows(rows: DataFrame, of: Contract) -> DataFrame:
-    """Of `rows` (`schemas.STAGED`, of the contract's type) those that keep it, as `typed_schema` has them.
+    """Of `rows` (`schemas.EVENT`, of the contract's type) those that keep it, as `typed_schema` has them.
 
     The complement is `rejected_rows`: each row is in exactly one of the two.
     """
@@ -84,7 +84,7 @@ def typed_rows(rows: DataFrame, of: Contract) -> DataFrame:
 
 
 def rejected_rows(rows: DataFrame, of: Contract) -> DataFrame:
-    """Of `rows` (`schemas.STAGED`, of the contract's type) those that break it, as `schemas.REJECTED`.
+    """Of `rows` (`schemas.EVENT`, of the contract's type) those that break it, as `schemas.REJECTED`.
 
     Every reason that applies, in the order of the contract's columns. `missing`: required, but null or not there.
     `wrong_type`: there, but not readable as the column's type (see above), or below something that is no object.

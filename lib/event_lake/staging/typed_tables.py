@@ -1,18 +1,20 @@
 """The typed tables, one for each contract, and staging/rejected: made, evolved, written."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
-from functools import partial, reduce
+from functools import reduce
+from operator import and_
 from typing import TypeVar
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 from pyspark.util import inheritable_thread_target
 
 from event_lake import tables
 from event_lake.contracts.contract import Contract
 from event_lake.contracts.evolution import Evolution, Held, evolution
+from event_lake.schemas import TYPED
 from event_lake.staging.typed import (
     judged_rows,
     rejected_rows,
@@ -69,32 +71,43 @@ def prepare(spark: SparkSession, root: str, contracts: Contracts) -> None:
     _in_parallel(spark, evolve, contracts)
 
 
-def append(fresh: DataFrame, root: str, contracts: Contracts, *, writer: str, batch_id: int) -> Mapping[str, int]:
-    """Append each of the events `fresh` (`schemas.STAGED`) whose type has a contract to its table or to the rejected.
+def append(fresh: DataFrame, root: str, contracts: Contracts, *, maybe_there: Collection[date] = ()) -> None:
+    """Append each of the events `fresh` (`schemas.EVENT`) whose type has a contract to its table or to the rejected.
 
-    Returns how many of each type came, kept or not.
-    Each table once for a `writer` and `batch_id`, as `tables.append_once`; staging/rejected last. `fresh` is read once
-    for its types, once for each type in it (only its partition, where it lies in partitions), and once more for types
-    that have events to reject. Types that didn't come cost nothing.
+    `maybe_there`: the dates of `fresh`, if an attempt that was killed may have appended some of them; those are left
+    out. `fresh` is read once for its types, once for each type in it (only its partition, where it lies in
+    partitions), and once more for types that have events to reject. Types that didn't come cost nothing.
     """
-    spark = fresh.sparkSession
-    once = partial(tables.append_once, root=root, writer=writer, batch_id=batch_id)
     counts = _counts(fresh, contracts)
 
-    def append_type(name: str) -> int | None:
-        typed = typed_rows(_of_type(fresh, name), contracts[name]).coalesce(1 + counts[name] // _MOST_ROWS)
-        once(typed, table=table_of(contracts[name]))
-        return _rows_of_last(spark, root, table_of(contracts[name]), "Append")
+    def append_type(name: str) -> int:
+        table, kept = table_of(contracts[name]), Observation()
+        typed = typed_rows(_of_type(fresh, name), contracts[name]).observe(kept, F.count(F.lit(1)).alias("rows"))
+        new = _without_known(typed, root, table, TYPED.names, maybe_there)
+        tables.append(new.coalesce(1 + counts[name] // _MOST_ROWS), root, table)
+        return int(kept.get["rows"])
 
-    kept = _in_parallel(spark, append_type, counts)
+    kept = _in_parallel(fresh.sparkSession, append_type, counts)
     broken = [contracts[name] for name, count in counts.items() if kept[name] != count]
     if broken:
-        once(_rejected(fresh, broken), table=tables.REJECTED)
-    return counts
+        told = [name for name in tables.REJECTED.schema.names if name != "reasons"]
+        new = _without_known(_rejected(fresh, broken), root, tables.REJECTED, told, maybe_there)
+        tables.append(new.hint("rebalance", "date"), root, tables.REJECTED)
+
+
+def _without_known(
+    rows: DataFrame, root: str, table: tables.Table, columns: Sequence[str], dates: Collection[date]
+) -> DataFrame:
+    """Those of `rows` that aren't in the table in these dates, by `columns`; nothing is read where there's no date."""
+    if not dates:
+        return rows
+    known = tables.read(rows.sparkSession, root, table).where(F.col("date").isin(*sorted(dates)))
+    same = reduce(and_, (F.col(f"new.{name}").eqNullSafe(F.col(f"known.{name}")) for name in columns))
+    return rows.alias("new").join(known.select(*columns).alias("known"), same, "left_anti")
 
 
 def replace_events(rows: DataFrame, root: str, contracts: Contracts) -> None:
-    """Have the events `rows` (`schemas.STAGED`; few) in place of their former versions, in typed tables and rejected.
+    """Have the events `rows` (`schemas.EVENT`; few) in place of their former versions, in typed tables and rejected.
 
     They have one `event_uuid` on a date and type. Each table in one commit; doing it again has no effect.
     """
@@ -114,7 +127,7 @@ def replace_events(rows: DataFrame, root: str, contracts: Contracts) -> None:
 
 
 def replace_dates(rows: DataFrame, root: str, contracts: Contracts, first: date, last: date) -> None:
-    """Have `rows`, all events of these dates (`schemas.STAGED`), in place of what the tables have of them.
+    """Have `rows`, all events of these dates (`schemas.EVENT`), in place of what the tables have of them.
 
     Each table in one commit; doing it again has no effect.
     """
@@ -122,16 +135,17 @@ def replace_dates(rows: DataFrame, root: str, contracts: Contracts, first: date,
     where = F.col("date").between(F.lit(first), F.lit(last))
     counts = _counts(rows, contracts)
 
-    def replace_type(name: str) -> int | None:
-        table = table_of(contracts[name])
-        typed = typed_rows(_of_type(rows, name), contracts[name])
-        tables.replace(typed.hint("rebalance", "date"), root, table, where)
-        return _rows_of_last(spark, root, table, "Overwrite")
+    def replace_type(name: str) -> int:
+        kept = Observation()
+        typed = typed_rows(_of_type(rows, name), contracts[name]).observe(kept, F.count(F.lit(1)).alias("rows"))
+        tables.replace(typed.hint("rebalance", "date"), root, table_of(contracts[name]), where)
+        return int(kept.get["rows"])
 
     kept = _in_parallel(spark, replace_type, contracts)
     broken = [contracts[name] for name, count in counts.items() if kept[name] != count]
     none = spark.createDataFrame([], tables.REJECTED.schema)
-    tables.replace(_rejected(rows, broken) if broken else none, root, tables.REJECTED, where)
+    rejected = _rejected(rows, broken).hint("rebalance", "date") if broken else none
+    tables.replace(rejected, root, tables.REJECTED, where)
 
 
 def _planned(spark: SparkSession, root: str, contracts: Contracts) -> list[tuple[Contract, Evolution | None]]:
@@ -193,19 +207,7 @@ def _of_type(rows: DataFrame, name: str) -> DataFrame:
 
 def _rejected(rows: DataFrame, contracts: Iterable[Contract]) -> DataFrame:
     parts = (rejected_rows(_of_type(rows, contract.event_type), contract) for contract in contracts)
-    return reduce(DataFrame.unionByName, parts).hint("rebalance", "date")
-
-
-def _rows_of_last(spark: SparkSession, root: str, table: tables.Table, mode: str) -> int | None:
-    """How many rows the table's last commit wrote, if it wrote in this mode and says so; it may be from before a crash.
-
-    A count of them would have to wait for the write, or repeat it.
-    """
-    last = spark.sql(f"describe history delta.`{table.path(root)}` limit 1").first()
-    if last is None or last.operation != "WRITE" or last.operationParameters.get("mode") != mode:
-        return None
-    rows = last.operationMetrics.get("numOutputRows")
-    return None if rows is None else int(rows)
+    return reduce(DataFrame.unionByName, parts)
 
 
 def _in_parallel(spark: SparkSession, do: Callable[[str], _T], names: Iterable[str]) -> dict[str, _T]:

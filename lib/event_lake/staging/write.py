@@ -104,11 +104,11 @@ class StagingWriter:
         self._run = run
         self._check = check
 
-    def write(self, spark: SparkSession, chunk: Chunk, *, query_id: str, step: int) -> Staged:
+    def write(self, spark: SparkSession, chunk: Chunk, *, step: int, may_repeat: bool) -> Staged:
         """Have staging hold the events of `chunk`; a step that is repeated completes what a crash left of it.
 
-        `query_id` and `step` name the chunk for ever. staging/events comes last: as long as it has nothing of the
-        step, a repetition comes to the same changes.
+        `may_repeat`: whether it could have been begun before. staging/events comes last: as long as it has nothing of
+        the step, a repetition comes to the same changes; then it has all of it, and nothing is new.
         """
         if not chunk.rows:
             return Staged()
@@ -123,7 +123,8 @@ class StagingWriter:
         ):
             if changes.counts.inserted:
                 self._check()
-                typed_tables.append(changes.inserted, root, self.contracts, writer=query_id, batch_id=step)
+                dates = {day for day, _ in chunk.partitions} if may_repeat else ()
+                typed_tables.append(changes.inserted, root, self.contracts, maybe_there=dates)
             if changes.replaced is not None:
                 self._check()
                 typed_tables.replace_events(changes.replaced, root, self.contracts)
@@ -136,8 +137,7 @@ class StagingWriter:
                 tables.merge(changes.replaced, root, tables.STAGING_EVENTS, on=_matching())
             if changes.counts.inserted:
                 self._check()
-                spread = _by_partition(changes.inserted)
-                tables.append_once(spread, root, tables.STAGING_EVENTS, writer=query_id, batch_id=step)
+                tables.append(_by_partition(changes.inserted), root, tables.STAGING_EVENTS)
             return changes.counts
 
     def rewrite(self, events: DataFrame, day: date) -> Staged:
