@@ -29,9 +29,10 @@ emulators:
 test-fast: setup ## Run the tests that need no Spark
 	@$(BIN)/python -m pytest tests/unit
 
-test-faults: setup emulators ## Kill the job 30 times in place of 3 (CRASH_SEED=1 chooses the moments); all bad storage
-	@KILLS=30 $(BIN)/python -m pytest -m "faults or not faults" tests/integration/test_bad_storage.py \
-		tests/integration/test_crashes.py tests/integration/test_faults.py
+test-faults: setup emulators ## Kill jobs 30 and 20 times in place of 3 (CRASH_SEED=1 chooses the moments); all bad storage
+	@KILLS=30 STAGING_KILLS=20 HISTORIES=40 $(BIN)/python -m pytest -m "faults or not faults" \
+		tests/integration/test_bad_storage.py tests/integration/test_crashes.py tests/integration/test_faults.py \
+		tests/integration/test_staging_crashes.py tests/spark/test_staging_model.py
 
 test-spark41: emulators ## Run the tests that depend on Spark's version by 4.1, in an environment of its own
 	@$(PYTHON) infra/setup_local.py --spark 4.1

@@ -25,7 +25,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """The one session of all tests, as conf/local.toml has it, with a smaller heap."""
     settings = {
         **load_settings("conf/local.toml").spark,
-        "spark.driver.memory": "2g",
+        "spark.driver.memory": "3g",
         "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),
     }
     with spark_session("tests", settings) as session:

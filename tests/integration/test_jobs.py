@@ -39,7 +39,9 @@ def test_each_job_runs_from_the_package(cluster: dict[str, str], stream: Stream,
     assert generated.startswith("put 1,0")
     ingested = _submitted(cluster, stream, root, "ingest_raw", "--until-caught-up")
     assert " records read = " in ingested
-    assert _submitted(cluster, stream, root, "build_staging") == f"{ingested.split()[4]} events inserted"
+    events = ingested.split()[4]
+    staged = f"{events} events from raw: {events} inserted, 0 replaced, 0 conflicts, 0 duplicates"
+    assert _submitted(cluster, stream, root, "build_staging") == staged
 
 
 def _submitted(cluster: dict[str, str], stream: Stream, root: str, job: str, *flags: str) -> str:
@@ -82,8 +84,9 @@ def test_a_users_mistake_is_one_line_and_exit_code_2(flags: list[str], line: str
     assert _failed(*flags) == (2, f"{line}\n")
 
 
-def test_a_stream_that_is_not_there_is_one_line_before_spark_starts(kinesis_endpoint: str) -> None:
-    code, line = _failed("--set", f"source.endpoint_url={kinesis_endpoint}", "--set", "source.stream=nowhere")
+def test_a_stream_that_is_not_there_is_one_line_before_spark_starts(kinesis_endpoint: str, root: str) -> None:
+    asked = (f"source.endpoint_url={kinesis_endpoint}", "source.stream=nowhere", f"lake.root={root}")
+    code, line = _failed(*(part for setting in asked for part in ("--set", setting)))
     assert (code, line.count("\n")) == (2, 1)
     assert line.startswith("ingest_raw.py: StreamNotFoundError: stream 'nowhere': DescribeStreamSummary: Resource")
 

@@ -25,7 +25,7 @@ from spark.staging import Event, RawLayer
 KILLS = int(os.environ.get("STAGING_KILLS", "3"))
 SEED = int(os.environ.get("CRASH_SEED", "1"))
 TYPES = ("lesson", "payment", "search")
-CONTRACT = '[columns.x]\ntype = "bigint"\nrequired = true\nmaximum = 8\n'
+CONTRACT = 'event_type = "%s"\n[columns.x]\ntype = "bigint"\nrequired = true\nmaximum = 8\n'
 # Each with the commit that it waits for; None: the first of the checkpoint's logs, or the last.
 TYPED = tables.Table("staging/types/lesson", tables.METRICS.schema, ("date",), ())
 MOMENTS: tuple[Callable[[Lake], Callable[[], set[str]]], ...] = (
@@ -47,7 +47,7 @@ def test_kills_at_any_point_come_to_the_tables_of_an_undisturbed_run(
     contracts = tmp_path / "contracts"
     contracts.mkdir()
     for name in TYPES[:2]:
-        (contracts / f"{name}.toml").write_text(CONTRACT)
+        (contracts / f"{name}.toml").write_text(CONTRACT % name)
     raw = RawLayer(spark, root)
     log = tmp_path / "log"
     for number in range(KILLS):
@@ -85,7 +85,7 @@ def _some(rng: Random) -> list[Event]:
 
 @contextmanager
 def _job(root: str, contracts: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    settings = {"lake.root": root, "staging.contracts": str(contracts), "staging.max_batch_bytes": "10000"}
+    settings = {"lake.root": root, "staging.contracts": str(contracts), "staging.max_batch_bytes": "60000"}
     flags = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
     job = [sys.executable, "jobs/build_staging.py", "--config", "conf/local.toml", *flags]
     with log.open("ab") as out, subprocess.Popen(job, stdout=out, stderr=out) as running:
