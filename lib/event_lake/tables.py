@@ -7,6 +7,7 @@ from datetime import date
 from pathlib import Path
 
 from delta.tables import DeltaTable
+from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
@@ -168,6 +169,16 @@ def read_files(spark: SparkSession, root: str, table: Table, files: Collection[s
     if not files:
         return spark.createDataFrame([], table.schema)
     return spark.read.schema(table.schema).option("basePath", table.path(root)).parquet(*files)
+
+
+@contextmanager
+def cached(rows: DataFrame) -> Iterator[DataFrame]:
+    """`rows`, which are made once while the block runs, however often they're looked at."""
+    kept = rows.persist(StorageLevel.MEMORY_AND_DISK)
+    try:
+        yield kept
+    finally:
+        kept.unpersist()
 
 
 @contextmanager

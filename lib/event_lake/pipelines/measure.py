@@ -1,11 +1,10 @@
 """The quality measures of some hours, from the tables alone."""
 
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -68,7 +67,7 @@ class _Measuring:
         """All measures, in an order of their own."""
         events = self._read(tables.RAW_EVENTS)
         narrow = arrivals.arrivals(events, self.hours, self.contracts)
-        with _cached(narrow) as arrived:
+        with tables.cached(narrow) as arrived:
             came = Arrivals.of(arrivals.counted(arrived).collect(), self.hours)
             elsewhere = list(self._elsewhere(events, arrived, came.total))
         refusals = self._refused()
@@ -115,7 +114,7 @@ class _Measuring:
         staged = self._read(tables.STAGING_EVENTS).where(of_dates)
         rows = []
         if total:
-            with _cached(arrivals.candidates(arrived, staged, total)) as found:
+            with tables.cached(arrivals.candidates(arrived, staged, total)) as found:
                 if found.count():
                     rows = arrivals.elsewhere(events, self.hours, found, self.contracts).collect()
         yield from arrivals.elsewhere_metrics(rows, self.hours)
@@ -130,12 +129,3 @@ class _Measuring:
             if refusals.is_complete(hour):
                 yield from against_usual(hour, events, before)
             before.add(hour, events, found)
-
-
-@contextmanager
-def _cached(rows: DataFrame) -> Iterator[DataFrame]:
-    cached = rows.persist(StorageLevel.MEMORY_AND_DISK)
-    try:
-        yield cached
-    finally:
-        cached.unpersist()

@@ -55,10 +55,9 @@ def rebuild_staging(spark: SparkSession, settings: Settings, dates: Dates, run: 
     version, _ = tables.newest(spark, root, tables.RAW_EVENTS)
     # So that nothing is written here that a later run would take for new: all of this version is known by then.
     build_staging(spark, settings, run)
-    raw = tables.at_version(spark, root, tables.RAW_EVENTS, version).where(
-        F.col("date").between(dates.first, dates.last)
-    )
-    held = tables.read(spark, root, tables.STAGING_EVENTS).where(F.col("date").between(dates.first, dates.last))
+    within = F.col("date").between(dates.first, dates.last)
+    raw = tables.at_version(spark, root, tables.RAW_EVENTS, version).where(within)
+    held = tables.read(spark, root, tables.STAGING_EVENTS).where(within)
     days = sorted(row.date for row in raw.select("date").union(held.select("date")).distinct().collect())
     writer = writer_of(spark, settings, run)
     done, hours = Staged(), set[datetime]()

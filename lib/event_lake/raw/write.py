@@ -1,11 +1,9 @@
 """Writing a deduplicated batch to its tables, each exactly once."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
-from pyspark import StorageLevel
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
@@ -52,11 +50,11 @@ class RawWriter:
         is written, if more rows came than the receipts say were read.
         """
         spark = rows.sparkSession
-        with tables.adaptive(spark), _cached(rows) as came:
+        with tables.adaptive(spark), tables.cached(rows) as came:
             older = self._older(spark, batch)
             if older is None:
                 return Written(totals=self._write(came, batch))
-            with _cached(resume.without_known(came, older, self._settings.dedup_on)) as fresh:
+            with tables.cached(resume.without_known(came, older, self._settings.dedup_on)) as fresh:
                 return Written(totals=self._write(fresh, batch), known=came.count() - fresh.count())
 
     def _older(self, spark: SparkSession, batch: Batch) -> DataFrame | None:
@@ -133,15 +131,6 @@ class RawWriter:
 def _by_partition(rows: DataFrame, table: tables.Table) -> DataFrame:
     """Spread so that each partition of the table gets one file, or more if it's large."""
     return rows.hint("rebalance", *table.partitioned_by)
-
-
-@contextmanager
-def _cached(rows: DataFrame) -> Iterator[DataFrame]:
-    cached = rows.persist(StorageLevel.MEMORY_AND_DISK)
-    try:
-        yield cached
-    finally:
-        cached.unpersist()
 
 
 def _names(rows: Sequence[Row]) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 
-from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -56,13 +55,13 @@ def resolved(events: DataFrame, staged: DataFrame, refused: DataFrame, keep: str
     These are the rows of staging/events and staging/conflicts in the partitions of `events`. Nearly always all of them
     are new, and nothing but their keys is looked at for that.
     """
-    with _cached(versions.shared_keys(events, staged)) as keys:
+    with tables.cached(versions.shared_keys(events, staged)) as keys:
         if not keys.count():
             yield Resolved(counts=Staged(came=rows, inserted=rows), inserted=events)
             return
         came = versions.with_keys(events, keys)
         known, other = versions.with_keys(staged, keys), versions.with_keys(refused, keys)
-        with _cached(came) as shared, _cached(versions.versions(shared, known, other, keep)) as found:
+        with tables.cached(came) as shared, tables.cached(versions.versions(shared, known, other, keep)) as found:
             counts = _counted(found, rows, shared.count())
             yield Resolved(
                 counts=counts,
@@ -143,7 +142,8 @@ class StagingWriter:
     def rewrite(self, events: DataFrame, day: date) -> Staged:
         """Have staging hold, of this date, what `events` (`schemas.EVENT`) are: all that raw holds of it."""
         spark, root = events.sparkSession, self._root
-        none, nothing = (spark.createDataFrame([], table.schema) for table in (tables.STAGING_EVENTS, tables.CONFLICTS))
+        # A limit of 0 is known to be empty, so that a day's keys aren't broadcast to look for them in it.
+        none, nothing = events.limit(0), spark.createDataFrame([], tables.CONFLICTS.schema)
         where = F.col("date") == F.lit(day)
         with (
             resolved(events, none, nothing, self._keep, events.count()) as changes,
@@ -174,12 +174,3 @@ def _matching(position: str | None = None) -> str:
     if position:
         pairs += [(f"target.{name}", f"source.{position}.{name}") for name in versions.POSITION]
     return " and ".join(f"{target} = {source}" for target, source in pairs)
-
-
-@contextmanager
-def _cached(rows: DataFrame) -> Iterator[DataFrame]:
-    cached = rows.persist(StorageLevel.MEMORY_AND_DISK)
-    try:
-        yield cached
-    finally:
-        cached.unpersist()
