@@ -74,8 +74,11 @@ class Stream:
     def waiting(self) -> dict[str, set[str]]:
         return {s: set(self.shards.arrived(s)) & set(self.expected[s]) for s in self.shard_ids}
 
-    def plan(self, target: Offset | None = None) -> bool:
-        """Plan and read one batch, held to every promise of `next_end`; whether there was one."""
+    def plan(self, target: Offset | None = None, sought: float = 0) -> bool:
+        """Plan and read one batch, held to every promise of `next_end`; whether there was one.
+
+        `sought`: the seconds that it took to find `target`; it may hold what arrived meanwhile.
+        """
         start, begun, waiting = self.offset, self.shards.clock, self.waiting()
         end = self.planner.next_end(start, target, self.bounds)
         if end == start:
@@ -84,7 +87,7 @@ class Stream:
                 assert not any(waiting[s] - set(self.read[s]) for s in end.shards)
             return False
         assert end.shards != start.shards, "a batch for nothing"
-        took = self.shards.clock - begun
+        took = self.shards.clock - begun + sought
         numbers = {s: self.read_range(s, start, end) for s in end.shards}
         self.check_order(numbers)
         self.check_bounds(numbers, start, took)
@@ -130,11 +133,12 @@ class Stream:
 
     def catch_up(self, moving: float) -> None:
         """Do what AvailableNow does, while time goes on: end on what was there at its start."""
-        arrived = self.waiting()
+        arrived, begun = self.waiting(), self.shards.clock
         target = self.planner.tip(self.offset)
+        sought = self.shards.clock - begun
         most = 2 + (target.cut - self.offset.cut) / self.bounds.time + 2 * len(self.shard_ids)
         batches = 0
-        while self.plan(target):
+        while self.plan(target, sought):
             self.shards.clock += moving
             batches += 1
         if not self.lists_late:
