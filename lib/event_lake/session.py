@@ -32,6 +32,9 @@ PREFERRED = {
     # A batch needs more generated classes than Spark keeps by default (100), so that each batch would compile some 35
     # of them again, and run them uncompiled at first.
     "spark.sql.codegen.cache.maxEntries": "2000",
+    # No filter follows from another one here, and to look for some takes longer the more columns are computed: seconds
+    # for each typed table.
+    "spark.sql.constraintPropagation.enabled": "false",
     "spark.sql.parquet.compression.codec": "zstd",
     # Faster than zstd's default, 3, and no larger: a small file's columns are too short for a larger search.
     "spark.hadoop.parquet.compression.codec.zstd.level": "1",
