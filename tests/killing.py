@@ -1,9 +1,10 @@
 """Killing a job at a moment that the files of its lake tell."""
 
 import subprocess
+import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -44,6 +45,22 @@ def wait_for_more(names: Callable[[], set[str]], runs: Callable[[], None]) -> No
     while names() <= before:
         runs()
         time.sleep(0.002)
+
+
+@contextmanager
+def job(log: Path, name: str, *flags: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The job runs on its own while the block does, with what it says in `log`; it's killed at the end."""
+    command = [sys.executable, f"jobs/{name}.py", "--config", "conf/local.toml", *flags]
+    with log.open("ab") as out, subprocess.Popen(command, stdout=out, stderr=out) as running:
+        try:
+            yield running
+        finally:
+            kill(running)
+
+
+def assert_runs(running: subprocess.Popen[bytes], log: Path) -> None:
+    """It hasn't ended by itself."""
+    assert running.poll() is None, log.read_text()
 
 
 def kill(running: subprocess.Popen[bytes]) -> None:

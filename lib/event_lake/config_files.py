@@ -3,7 +3,7 @@
 import difflib
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -74,7 +74,7 @@ def _made(cls: type[_T], table: Mapping[str, object], prefix: str) -> _T:
     hints = get_type_hints(cls)
     for key in table:
         if key not in hints:
-            raise ConfigError(f"unknown key {prefix}{key}; {_nearest(key, hints, prefix)}")
+            raise ConfigError(f"unknown key {prefix}{key}; {nearest(key, hints, prefix)}")
     values = {key: _typed(prefix + key, value, hints[key]) for key, value in table.items()}
     for f in fields(cls):  # type: ignore[arg-type]
         if f.name in values or f.default is not MISSING or f.default_factory is not MISSING:
@@ -86,7 +86,8 @@ def _made(cls: type[_T], table: Mapping[str, object], prefix: str) -> _T:
     return cls(**values)
 
 
-def _nearest(key: str, known: Mapping[str, object], prefix: str) -> str:
+def nearest(key: str, known: Collection[str], prefix: str = "") -> str:
+    """The known key that an unknown one may be meant for, or all of them, in words."""
     close = difflib.get_close_matches(key, known, n=1)
     return f"did you mean {prefix}{close[0]}?" if close else f"known are {', '.join(prefix + name for name in known)}"
 

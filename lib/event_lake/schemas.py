@@ -58,6 +58,9 @@ _ORIGIN = (
     .add("batch_id", LongType())
 )
 
+# The partition of the event types that have none of their own.
+OTHER = "__other__"
+
 EVENT = StructType(
     [
         *StructType()

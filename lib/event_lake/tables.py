@@ -84,10 +84,14 @@ def read(spark: SparkSession, root: str, table: Table) -> DataFrame:
     return spark.read.format("delta").load(table.path(root))
 
 
-def newest(spark: SparkSession, root: str, table: Table) -> tuple[int, int]:
-    """The number of the table's newest commit, and of the files that it has since."""
-    found = DeltaTable.forPath(spark, table.path(root))
-    return int(found.history(1).collect()[0]["version"]), int(found.detail().collect()[0]["numFiles"])
+def newest_version(spark: SparkSession, root: str, table: Table) -> int:
+    """The number of the table's newest commit."""
+    return int(DeltaTable.forPath(spark, table.path(root)).history(1).collect()[0]["version"])
+
+
+def files(spark: SparkSession, root: str, table: Table) -> int:
+    """How many data files the table has."""
+    return int(DeltaTable.forPath(spark, table.path(root)).detail().collect()[0]["numFiles"])
 
 
 def at_version(spark: SparkSession, root: str, table: Table, version: int) -> DataFrame:
@@ -135,7 +139,7 @@ def merge(rows: DataFrame, root: str, table: Table, *, on: str, delete: str = "f
         return
     # Only literals on the target prune its files.
     pruning = [
-        f"target.{name} in ({', '.join(map(_literal, sorted({row[name] for row in partitions})))})"
+        f"target.{name} in ({', '.join(map(literal, sorted({row[name] for row in partitions})))})"
         for name in table.partitioned_by
     ]
     values: dict[str, str | Column] = {name: f"source.{name}" for name in table.schema.names}
@@ -207,5 +211,6 @@ def adaptive(spark: SparkSession) -> Iterator[None]:
         spark.conf.set(key, before)
 
 
-def _literal(value: object) -> str:
+def literal(value: object) -> str:
+    """`value` as a string in SQL."""
     return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"

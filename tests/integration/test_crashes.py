@@ -11,7 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -26,7 +26,7 @@ from event_lake.generator.events import Timeline
 from event_lake.generator.faults import FAULTS
 from event_lake.generator.put import RecordPutter, batches, paced
 from event_lake.generator.sequence import EVENT, LATE, Record, records
-from killing import Lake, kill, wait_for_more
+from killing import Lake, assert_runs, job, kill, wait_for_more
 
 KILLS = int(os.environ.get("KILLS", "3"))
 SEED = int(os.environ.get("CRASH_SEED", "1"))
@@ -49,7 +49,7 @@ def test_kills_while_events_arrive_and_shards_are_resharded_leave_each_event_onc
                 moment = MOMENTS[(number + SEED) % len(MOMENTS)]
                 with _job(stream, root, log, "--set", "raw.trigger_interval='1 second'") as running:
                     _reshard(boto, stream.name, rng)
-                    wait_for_more(moment(Lake(root, "ingest_raw")), lambda running=running: _assert_runs(running, log))
+                    wait_for_more(moment(Lake(root, "ingest_raw")), lambda running=running: assert_runs(running, log))
                     # At once, or some way on to what comes next.
                     time.sleep(rng.choice((0, 0, rng.uniform(0, 2))))
                     kill(running)
@@ -119,18 +119,8 @@ def _arriving(stream: Stream) -> Iterator[list[Record]]:
         producer.join()
 
 
-@contextmanager
-def _job(stream: Stream, root: str, log: Path, *flags: str) -> Iterator[subprocess.Popen[bytes]]:
-    job = [sys.executable, "jobs/ingest_raw.py", "--config", "conf/local.toml", *stream.overrides(root), *flags]
-    with log.open("ab") as out, subprocess.Popen(job, stdout=out, stderr=out) as running:
-        try:
-            yield running
-        finally:
-            kill(running)
-
-
-def _assert_runs(running: subprocess.Popen[bytes], log: Path) -> None:
-    assert running.poll() is None, log.read_text()
+def _job(stream: Stream, root: str, log: Path, *flags: str) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    return job(log, "ingest_raw", *stream.overrides(root), *flags)
 
 
 def _reshard(boto: Any, name: str, rng: Random) -> None:

@@ -6,11 +6,10 @@
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from random import Random
 
@@ -19,7 +18,7 @@ from pyspark.sql import functions as F
 
 from event_lake import tables
 from event_lake.pipelines.build_staging import QUERY
-from killing import Lake, kill, wait_for_more
+from killing import Lake, assert_runs, job, kill, wait_for_more
 from spark.staging import Event, RawLayer
 
 KILLS = int(os.environ.get("STAGING_KILLS", "3"))
@@ -54,7 +53,7 @@ def test_kills_at_any_point_come_to_the_tables_of_an_undisturbed_run(
         raw.gains(*_some(rng))
         moment = MOMENTS[(number + SEED) % len(MOMENTS)]
         with _job(root, contracts, log) as running:
-            wait_for_more(moment(Lake(root, QUERY)), lambda running=running: _assert_runs(running, log))
+            wait_for_more(moment(Lake(root, QUERY)), lambda running=running: assert_runs(running, log))
             time.sleep(rng.choice((0, 0, rng.uniform(0, 1))))
             kill(running)
     calm = str(tmp_path / "calm")
@@ -83,20 +82,9 @@ def _some(rng: Random) -> list[Event]:
     ]
 
 
-@contextmanager
-def _job(root: str, contracts: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _job(root: str, contracts: Path, log: Path) -> AbstractContextManager[subprocess.Popen[bytes]]:
     settings = {"lake.root": root, "staging.contracts": str(contracts), "staging.max_batch_bytes": "60000"}
-    flags = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
-    job = [sys.executable, "jobs/build_staging.py", "--config", "conf/local.toml", *flags]
-    with log.open("ab") as out, subprocess.Popen(job, stdout=out, stderr=out) as running:
-        try:
-            yield running
-        finally:
-            kill(running)
-
-
-def _assert_runs(running: subprocess.Popen[bytes], log: Path) -> None:
-    assert running.poll() is None, log.read_text()
+    return job(log, "build_staging", *(part for pair in settings.items() for part in ("--set", "=".join(pair))))
 
 
 def _tables(root: str) -> list[str]:

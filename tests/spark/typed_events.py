@@ -46,7 +46,6 @@ class Event:
             "arrived_at": created + timedelta(seconds=1),
             "ingested_at": created + timedelta(seconds=2),
             "batch_id": 0,
-            "fingerprint": 0,
         }
         return tuple(values[name] for name in EVENT.names)
 

@@ -49,10 +49,13 @@ def build_staging(spark: SparkSession, settings: Settings, run: Run | None = Non
     at again, and what is known already stays. Raises UserError where there's no raw layer.
     """
     run = run or Run()
-    root = settings.lake.root
-    refuse_without_raw(spark, root)
-    writer = writer_of(spark, settings, run)
-    checkpoint = Checkpoint(spark, tables.checkpoint_path(root, QUERY))
+    refuse_without_raw(spark, settings.lake.root)
+    return catch_up(spark, settings, run, writer_of(spark, settings, run))
+
+
+def catch_up(spark: SparkSession, settings: Settings, run: Run, writer: StagingWriter) -> Staged:
+    """What `build_staging` does, with the writer that there is."""
+    checkpoint = Checkpoint(spark, tables.checkpoint_path(settings.lake.root, QUERY))
     if checkpoint.is_being_replaced:
         _replace(checkpoint)
     try:
@@ -87,7 +90,7 @@ def is_too_long_ago(error: StreamingQueryException) -> bool:
 
 
 def refuse_without_raw(spark: SparkSession, root: str) -> None:
-    """Raise UserError if there's nothing to build staging from."""
+    """Raise UserError if there's nothing to read events from."""
     if not tables.exists(spark, root, tables.RAW_EVENTS):
         raise UserError(f"lake.root = {root!r} has no {tables.RAW_EVENTS.name}: run ingest_raw first")
 
@@ -151,7 +154,8 @@ def _bar(spark: SparkSession, root: str, run: Run) -> Callable[[StreamingQuery, 
     """What tells the terminal of a query that has taken so many events."""
     if run.show is None:
         return lambda _, __: None
-    bar, ahead = Bar(run.show), Ahead(*tables.newest(spark, root, tables.RAW_EVENTS))
+    raw = (spark, root, tables.RAW_EVENTS)
+    bar, ahead = Bar(run.show), Ahead(tables.newest_version(*raw), tables.files(*raw))
 
     def tell(query: StreamingQuery, events: int) -> None:
         sources = [step.sources[0] for step in query.recentProgress]

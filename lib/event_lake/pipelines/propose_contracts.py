@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.window import Window
@@ -16,6 +15,7 @@ from event_lake.config import Settings, refuse
 from event_lake.contracts.contract import is_possible
 from event_lake.contracts.proposals import Seen, proposal
 from event_lake.errors import ConfigError, UserError
+from event_lake.pipelines.build_staging import refuse_without_raw
 
 _MOST_EXAMPLE = 40
 _MEMBERS = "map<string,variant>"
@@ -61,8 +61,7 @@ def propose_contracts(spark: SparkSession, settings: Settings, asked: Asked, out
     be written to.
     """
     root = settings.lake.root
-    if not tables.exists(spark, root, tables.RAW_EVENTS):
-        raise UserError(f"lake.root = {root!r} has no {tables.RAW_EVENTS.name}: run ingest_raw first")
+    refuse_without_raw(spark, root)
     texts = proposals(tables.read(spark, root, tables.RAW_EVENTS), asked)
     if not texts:
         raise UserError(f"{tables.RAW_EVENTS.name} has no event {asked.window} to propose a contract of")
@@ -77,15 +76,12 @@ def proposals(events: DataFrame, asked: Asked) -> Mapping[str, str]:
 
     The driver holds a row for each field and form of value.
     """
-    sample = sampled(events, asked).persist(StorageLevel.MEMORY_AND_DISK)
-    try:
+    with tables.cached(sampled(events, asked)) as sample:
         counts = {row.true_event_type: row["count"] for row in sample.groupBy("true_event_type").count().collect()}
         seen = defaultdict(list)
         for row in fields_seen(sample).collect():
             one = Seen(path=tuple(row.path), kind=row.kind, count=row["count"], examples=tuple(row.examples))
             seen[row.true_event_type].append(one)
-    finally:
-        sample.unpersist()
     return {name: proposal(name, count, seen[name], asked.window) for name, count in sorted(counts.items())}
 
 

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from event_lake import tables
 from event_lake.config import Settings
 from event_lake.errors import ConfigError
-from event_lake.pipelines.build_staging import Run, build_staging, refuse_without_raw, writer_of
+from event_lake.pipelines.build_staging import Run, catch_up, refuse_without_raw, writer_of
 from event_lake.pipelines.measure import measure
 from event_lake.staging.chunk import hours_of
 from event_lake.staging.write import Staged
@@ -52,14 +52,14 @@ def rebuild_staging(spark: SparkSession, settings: Settings, dates: Dates, run: 
     run = run or Run()
     root = settings.lake.root
     refuse_without_raw(spark, root)
-    version, _ = tables.newest(spark, root, tables.RAW_EVENTS)
+    writer = writer_of(spark, settings, run)
+    version = tables.newest_version(spark, root, tables.RAW_EVENTS)
     # So that nothing is written here that a later run would take for new: all of this version is known by then.
-    build_staging(spark, settings, run)
+    catch_up(spark, settings, run, writer)
     within = F.col("date").between(dates.first, dates.last)
     raw = tables.at_version(spark, root, tables.RAW_EVENTS, version).where(within)
     held = tables.read(spark, root, tables.STAGING_EVENTS).where(within)
     days = sorted(row.date for row in raw.select("date").union(held.select("date")).distinct().collect())
-    writer = writer_of(spark, settings, run)
     done, hours = Staged(), set[datetime]()
     for number, day in enumerate(days):
         if run.show:

@@ -9,9 +9,9 @@ from math import ceil
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
-from event_lake.quality.catalogue import OTHER
 from event_lake.quality.histogram import bucket, percentile
 from event_lake.quality.metric import Metric
+from event_lake.schemas import OTHER
 
 _HOUR = timedelta(hours=1)
 _PERCENTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
@@ -40,7 +40,7 @@ def at(hour: int) -> datetime:
 
 
 def measured_type(contracts: Collection[str]) -> Column:
-    """The type as which an event is measured."""
+    """The type as which an event is measured; one for all that have neither a partition of their own nor a contract."""
     is_own = (F.col("event_type") != OTHER) | F.col("true_event_type").isin(*sorted(contracts))
     return F.when(is_own, F.col("true_event_type")).otherwise(OTHER)
 

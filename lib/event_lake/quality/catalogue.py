@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-# Types without a partition of their own are measured as one, which has this name, unless they have a contract.
-OTHER = "__other__"
 # Of each type and hour about so many events (chosen by their event_uuid, so always the same) are read for their fields.
 SAMPLED_EVENTS = 1_000
 # The most frequent fields of a type in an hour have rows; a producer that sends ids as keys would have any number.

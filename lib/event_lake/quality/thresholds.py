@@ -1,6 +1,5 @@
 """The file of thresholds, and which measures break them. Pure but for reading the file."""
 
-import difflib
 import math
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -9,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from event_lake.config import refuse
+from event_lake.config_files import nearest
 from event_lake.errors import ConfigError
 from event_lake.quality.catalogue import MEASURES
 from event_lake.quality.metric import Metric
@@ -44,7 +44,7 @@ class Rule:
         if not self.measure:
             raise ConfigError(f"no measure; set one of {', '.join(MEASURES)}")
         if measure is None:
-            raise refuse("measure", self.measure, f"there's no such measure; {_nearest(self.measure, MEASURES)}")
+            raise refuse("measure", self.measure, f"there's no such measure; {nearest(self.measure, MEASURES)}")
         if all(getattr(self, name) is None for name in _BOUNDS):
             raise ConfigError(f"no bound; set one of {', '.join(_BOUNDS)}")
         if self.event_type is None and not measure.of_all:
@@ -104,7 +104,7 @@ def load(path: str) -> tuple[Rule, ...]:
     rules = table.pop("rules", [])
     if table:
         name = next(iter(table))
-        raise ConfigError(f"{path}: unknown key {name}; {_nearest(name, ['rules'])}")
+        raise ConfigError(f"{path}: unknown key {name}; {nearest(name, ['rules'])}")
     if not isinstance(rules, list) or not rules or not all(isinstance(rule, dict) for rule in rules):
         raise ConfigError(f"{path}: no rules; write [[rules]] and measure = … below, for each of them")
     return tuple(_rule(path, number, rule) for number, rule in enumerate(rules, 1))
@@ -188,7 +188,7 @@ def _check(key: str, value: object) -> None:
     """Raise ConfigError unless there's such a key, and `value` is of its kind."""
     known = [field.name for field in fields(Rule)]
     if key not in known:
-        raise ConfigError(f"unknown key {key}; {_nearest(key, known)}")
+        raise ConfigError(f"unknown key {key}; {nearest(key, known)}")
     if key in ("measure", "event_type", "subject"):
         if not isinstance(value, str) or not value:
             raise refuse(key, value, 'not a name; write it like "payment"')
@@ -200,9 +200,3 @@ def _check(key: str, value: object) -> None:
         raise refuse(key, value, "must be 0 or more events")
     elif key == "absolute" and value < 0:
         raise refuse(key, value, "must be 0 or more; it bounds values below 0, too")
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    known = list(known)
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]}?" if close else f"known are {', '.join(known)}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-OTHER = "__other__"
+from event_lake.schemas import OTHER
 
 
 @dataclass(frozen=True)

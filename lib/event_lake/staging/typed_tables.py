@@ -14,7 +14,7 @@ from pyspark.util import inheritable_thread_target
 from event_lake import tables
 from event_lake.contracts.contract import Contract
 from event_lake.contracts.evolution import Evolution, Held, evolution
-from event_lake.schemas import TYPED
+from event_lake.schemas import OTHER, TYPED
 from event_lake.staging.typed import (
     judged_rows,
     rejected_rows,
@@ -31,8 +31,6 @@ _AT_ONCE = 4
 _MOST_ROWS = 1_000_000
 # Of the contract's own columns none: Spark would compile code for each table, half of what a small append costs.
 _STATISTICS = ("event_uuid", "created_datetime", "arrived_at", "ingested_at")
-# The partition of the event types that have none of their own.
-_OTHER = "__other__"
 
 _T = TypeVar("_T")
 
@@ -183,25 +181,23 @@ def _rewrite(spark: SparkSession, root: str, table: tables.Table) -> None:
 def _alter(spark: SparkSession, root: str, table: tables.Table, evolved: Evolution) -> None:
     name = f"delta.`{table.path(root)}`"
     if evolved.added:
-        columns = ", ".join(f"`{c.name}` {c.type} comment {_quoted(c.comment)}" for c in evolved.added)
+        columns = ", ".join(f"`{c.name}` {c.type} comment {tables.literal(c.comment)}" for c in evolved.added)
         spark.sql(f"alter table {name} add columns ({columns})")
     for column in evolved.described:
-        spark.sql(f"alter table {name} alter column `{column.name}` comment {_quoted(column.comment)}")
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+        spark.sql(f"alter table {name} alter column `{column.name}` comment {tables.literal(column.comment)}")
 
 
 def _counts(rows: DataFrame, contracts: Contracts) -> dict[str, int]:
     """How many rows there are of each type that has a contract, the largest first: they take longest."""
+    if not contracts:
+        return {}
     found = rows.groupBy("true_event_type").count().collect()
     counts = {row.true_event_type: row["count"] for row in found if row.true_event_type in contracts}
     return dict(sorted(counts.items(), key=lambda counted: -counted[1]))
 
 
 def _of_type(rows: DataFrame, name: str) -> DataFrame:
-    in_its_partition = F.col("event_type").isin(name, _OTHER)
+    in_its_partition = F.col("event_type").isin(name, OTHER)
     return rows.where(in_its_partition & (F.col("true_event_type") == name))
 
 

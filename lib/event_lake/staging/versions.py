@@ -83,8 +83,12 @@ def inserted(resolved: DataFrame) -> DataFrame:
 
 def replaced(resolved: DataFrame) -> DataFrame:
     """Of `versions`: what staging/events must hold of events in place of what it holds."""
-    moved = ~F.struct(*POSITION).eqNullSafe(F.col("staged_at"))
-    return resolved.where(F.col("is_kept") & F.col("is_known") & moved).select(*EVENT.names)
+    return resolved.where(is_replacing()).select(*EVENT.names)
+
+
+def is_replacing() -> Column:
+    """Whether a row of `versions` must take the place of what staging/events holds of its event."""
+    return F.col("is_kept") & F.col("is_known") & ~F.struct(*POSITION).eqNullSafe(F.col("staged_at"))
 
 
 def conflicts(resolved: DataFrame) -> DataFrame:
@@ -92,11 +96,14 @@ def conflicts(resolved: DataFrame) -> DataFrame:
 
     A row replaces the one at `refused_at`; it's a new one where that is null, and takes it away where `is_kept`.
     """
+    return resolved.where(is_refusing()).select(*CONFLICT.names, "refused_at", "is_kept")
+
+
+def is_refusing() -> Column:
+    """Whether a row of `versions` changes staging/conflicts."""
     was = F.col("refused_at").isNotNull()
     moved = ~(F.struct(*POSITION).eqNullSafe(F.col("refused_at")) & F.col("kept").eqNullSafe(F.col("refused_for")))
-    return resolved.where((F.col("is_kept") & was) | (~F.col("is_kept") & moved)).select(
-        *CONFLICT.names, "refused_at", "is_kept"
-    )
+    return (F.col("is_kept") & was) | (~F.col("is_kept") & moved)
 
 
 def _keyed(rows: DataFrame) -> DataFrame:

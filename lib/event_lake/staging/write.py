@@ -61,30 +61,33 @@ def resolved(events: DataFrame, staged: DataFrame, refused: DataFrame, keep: str
             return
         came = versions.with_keys(events, keys)
         known, other = versions.with_keys(staged, keys), versions.with_keys(refused, keys)
-        with tables.cached(came) as shared, tables.cached(versions.versions(shared, known, other, keep)) as found:
-            counts = _counted(found, rows, shared.count())
-            yield Resolved(
-                counts=counts,
-                inserted=versions.without_keys(events, keys).unionByName(versions.inserted(found)),
-                replaced=versions.replaced(found) if counts.replaced else None,
-                conflicts=versions.conflicts(found),
-            )
+        with tables.cached(came) as shared:
+            # Not `cached`: what comes of staging's tables would be made anew once one of them was written.
+            found = versions.versions(shared, known, other, keep).localCheckpoint()
+            yield _resolved(events, keys, found, rows, shared.count())
 
 
-def _counted(found: DataFrame, rows: int, shared: int) -> Staged:
+def _resolved(events: DataFrame, keys: DataFrame, found: DataFrame, rows: int, shared: int) -> Resolved:
     is_new = F.col("staged_at").isNull() & F.col("refused_at").isNull()
     sums = found.select(
         F.count_if(F.col("is_kept") & ~F.col("is_known")).alias("inserted"),
         F.count_if(~F.col("is_kept") & is_new).alias("conflicts"),
         F.count_if(is_new).alias("new"),
+        F.count_if(versions.is_replacing()).alias("replaced"),
+        F.count_if(versions.is_refusing()).alias("refusing"),
     ).first()
     assert sums, "an aggregate has a row"
-    return Staged(
-        came=rows,
-        inserted=rows - shared + sums.inserted,
-        replaced=versions.replaced(found).count(),
-        conflicts=sums.conflicts,
-        duplicates=shared - sums.new,
+    return Resolved(
+        counts=Staged(
+            came=rows,
+            inserted=rows - shared + sums.inserted,
+            replaced=sums.replaced,
+            conflicts=sums.conflicts,
+            duplicates=shared - sums.new,
+        ),
+        inserted=versions.without_keys(events, keys).unionByName(versions.inserted(found)),
+        replaced=versions.replaced(found) if sums.replaced else None,
+        conflicts=versions.conflicts(found) if sums.refusing else None,
     )
 
 
