@@ -1,11 +1,13 @@
 """Whole dates anew from raw, what a run would do, and a run after raw has forgotten what came since the last."""
 
 import json
+from dataclasses import replace
 from datetime import date
 
 from pyspark.sql import SparkSession
 
 from event_lake import tables
+from event_lake.config import Quality
 from event_lake.pipelines.build_staging import build_staging
 from event_lake.pipelines.plan_staging import plan_staging
 from event_lake.pipelines.rebuild_staging import Dates, rebuild_staging
@@ -32,6 +34,16 @@ def test_a_rebuild_has_of_its_dates_what_raw_has_and_leaves_the_others(spark: Sp
         assert _rows(spark, root, tables.CONFLICTS) == [("b", FIRST)]
     assert list(plan_staging(spark, settings, None)) == ["raw/events has gained nothing since the last run"]
     assert build_staging(spark, settings) == Staged()
+
+
+def test_a_rebuild_measures_anew_the_hours_of_events_that_raw_has_lost(spark: SparkSession, root: str) -> None:
+    raw, settings = RawLayer(spark, root), replace(settings_of(root), quality=Quality())
+    raw.gains(Event(uuid="a"), Event(uuid="b", arrived=7200))
+    build_staging(spark, settings)
+    raw.loses("event_uuid = 'b'")
+    rebuild_staging(spark, settings, Dates(FIRST, FIRST))
+    measured = tables.read(spark, root, tables.METRICS).where("measure = 'events' and event_type is null")
+    assert {row.hour.hour: row["value"] for row in measured.collect()}[14] == 0
 
 
 def test_files_and_commits_that_raw_has_forgotten_are_made_up_for(spark: SparkSession, root: str) -> None:

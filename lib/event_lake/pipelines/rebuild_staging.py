@@ -65,9 +65,10 @@ def rebuild_staging(spark: SparkSession, settings: Settings, dates: Dates, run: 
         if run.show:
             run.show(f"staging: {day}, {number + 1} of {len(days)}")
         began = time.monotonic()
-        events = raw.where(F.col("date") == F.lit(day))
+        events, known = (rows.where(F.col("date") == F.lit(day)) for rows in (raw, held))
+        # Also of events that raw has lost, as long as staging knows when they arrived.
+        hours |= set(hours_of(events.unionByName(known))) if settings.quality.measure else set()
         rebuilt = writer.rewrite(events, day)
-        hours |= set(hours_of(events)) if settings.quality.measure else set()
         _log.info("%s: %s, %.1f s", day, rebuilt, time.monotonic() - began)
         done += rebuilt
     for some in _batched(sorted(hours), _HOURS_AT_ONCE):

@@ -2,13 +2,14 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import reduce
 from math import ceil
 
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
+from event_lake.hours import at, hour_of
 from event_lake.quality.histogram import bucket, percentile
 from event_lake.quality.metric import Metric
 from event_lake.schemas import OTHER
@@ -27,16 +28,6 @@ def arrived_in(hours: Collection[datetime]) -> Column:
         runs.append((begin, hour + _HOUR))
     spans = [(F.col("arrived_at") >= F.lit(begin)) & (F.col("arrived_at") < F.lit(end)) for begin, end in runs]
     return reduce(Column.__or__, spans)
-
-
-def hour_of(instant: str = "arrived_at") -> Column:
-    """The hour that the column lies in, as Unix seconds: the same number in any time zone."""
-    return F.floor(F.unix_seconds(instant) / 3600).cast("long") * 3600
-
-
-def at(hour: int) -> datetime:
-    """The instant of an `hour_of`."""
-    return datetime.fromtimestamp(hour, UTC)
 
 
 def measured_type(contracts: Collection[str]) -> Column:

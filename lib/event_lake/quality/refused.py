@@ -8,7 +8,8 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from event_lake import tables
-from event_lake.quality.arrivals import Arrivals, arrived_in, at, hour_of, measured_type
+from event_lake.hours import at, hour_of
+from event_lake.quality.arrivals import Arrivals, arrived_in, measured_type
 from event_lake.quality.metric import Metric
 from event_lake.raw.contract import FIELDS
 from event_lake.tables import Table

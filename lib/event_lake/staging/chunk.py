@@ -1,12 +1,14 @@
 """What a step of build_staging takes: files that raw has gained, and the hours in which their rows arrived."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from urllib.parse import unquote, urlsplit
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+
+from event_lake.hours import at, hour_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +26,7 @@ class Chunk:
 
 def gained(events: DataFrame, quarantine: DataFrame) -> DataFrame:
     """Where the rows of raw/events and raw/quarantine lie, streams or not: for `chunk_of`, which reads no other."""
-    hour = _hour().alias("hour")
+    hour = hour_of().alias("hour")
     of_events = events.select("date", "event_type", F.input_file_name().alias("file"), hour)
     of_quarantine = quarantine.select(*(F.lit(None).alias(name) for name in ("date", "event_type", "file")), hour)
     return of_events.union(of_quarantine)
@@ -38,21 +40,13 @@ def chunk_of(rows: DataFrame) -> Chunk:
         rows=sum(row["count"] for row in events),
         files=sorted({_path(row.file) for row in events}),
         partitions=sorted({(row.date, row.event_type) for row in events}),
-        hours=_instants({row.hour for row in found}),
+        hours=sorted({at(row.hour) for row in found}),
     )
 
 
 def hours_of(events: DataFrame) -> Sequence[datetime]:
     """The hours in which events arrived; UTC."""
-    return _instants({row.hour for row in events.select(_hour().alias("hour")).distinct().collect()})
-
-
-def _hour() -> Column:
-    return F.unix_seconds(F.date_trunc("hour", "arrived_at"))
-
-
-def _instants(seconds: Collection[int]) -> Sequence[datetime]:
-    return [datetime.fromtimestamp(second, UTC) for second in sorted(seconds)]
+    return sorted({at(row.hour) for row in events.select(hour_of().alias("hour")).distinct().collect()})
 
 
 def _path(uri: str) -> str:
