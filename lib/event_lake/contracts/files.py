@@ -1,6 +1,5 @@
 """Contracts from a folder of TOML files, refusing whatever can't be meant."""
 
-import difflib
 import tomllib
 from collections.abc import Collection, Mapping
 from datetime import date
@@ -8,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from event_lake.config import refuse
+from event_lake.config_files import nearest
 from event_lake.contracts.contract import Bound, Column, Contract
 from event_lake.errors import ConfigError
 
@@ -94,9 +94,7 @@ def _column(name: str, table: object) -> Column:
 def _refuse_unknown(table: Mapping[str, object], known: Collection[str], prefix: str) -> None:
     for key in table:
         if key not in known:
-            close = difflib.get_close_matches(key, known, n=1)
-            remedy = f"did you mean {prefix}{close[0]}?" if close else f"known are {', '.join(known)}"
-            raise ConfigError(f"unknown key {prefix}{key}; {remedy}")
+            raise ConfigError(f"unknown key {prefix}{key}; {nearest(key, known, prefix)}")
 
 
 def _string(key: str, value: object) -> str:
