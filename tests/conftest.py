@@ -22,10 +22,13 @@ os.environ |= {
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """The one session of all tests, as conf/local.toml has it, with a smaller heap."""
+    """The one session of all tests, as conf/local.toml has it, with a smaller heap and all compilers."""
     settings = {
         **load_settings("conf/local.toml").spark,
         "spark.driver.memory": "3g",
+        "spark.driver.extraJavaOptions": "-XX:+UseSerialGC",
+        # Delta's small tables are read anew with nearly every command; a task costs more than what it reads.
+        "spark.databricks.delta.snapshotPartitions": "1",
         "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),
     }
     with spark_session("tests", settings) as session:

@@ -6,7 +6,6 @@ Each accepted event is in raw once, each bad one in quarantine once, and the rec
 
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -26,6 +25,9 @@ from event_lake.generator.events import Timeline
 from event_lake.generator.faults import FAULTS
 from event_lake.generator.put import RecordPutter, batches, paced
 from event_lake.generator.sequence import EVENT, LATE, Record, records
+from event_lake.pipelines.ingest_raw import Asked, ingest_raw
+from event_lake.pipelines.reconcile import reconcile
+from event_lake.raw.verdict import Window
 from killing import Lake, assert_runs, job, kill, wait_for_more
 
 KILLS = int(os.environ.get("KILLS", "3"))
@@ -53,11 +55,10 @@ def test_kills_while_events_arrive_and_shards_are_resharded_leave_each_event_onc
                     # At once, or some way on to what comes next.
                     time.sleep(rng.choice((0, 0, rng.uniform(0, 2))))
                     kill(running)
-        for flags in (("--new-checkpoint", "--until-caught-up"), ("--until-caught-up",)):
-            with _job(stream, root, log, *flags) as last:
-                assert last.wait() == 0, log.read_text()
+        for new_checkpoint in (True, False):
+            ingest_raw(spark, stream.settings(root), Asked(until_caught_up=True, new_checkpoint=new_checkpoint))
         _assert_each_once(spark, root, sent)
-        _assert_reconciled(stream, root)
+        reconcile(spark, stream.settings(root), Window()).refuse_faults()
 
 
 def _once_it_is_planned(lake: Lake) -> Callable[[], set[str]]:
@@ -144,9 +145,3 @@ def _assert_each_once(spark: SparkSession, root: str, sent: list[Record]) -> Non
     assert copies > 0
     [read] = rows(tables.LEDGER).selectExpr("sum(read)").first() or [None]
     assert read == len(sent)
-
-
-def _assert_reconciled(stream: Stream, root: str) -> None:
-    job = [sys.executable, "jobs/reconcile.py", "--config", "conf/local.toml", *stream.overrides(root)]
-    done = subprocess.run(job, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr

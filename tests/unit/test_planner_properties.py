@@ -49,6 +49,8 @@ class Stream:
     offset: Offset = field(init=False)
     expected: dict[str, list[str]] = field(init=False)
     read: dict[str, list[str]] = field(init=False)
+    # The seconds in which the end of a catch-up was looked for; it may hold what arrived meanwhile.
+    sought: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
         self.restart()
@@ -74,11 +76,8 @@ class Stream:
     def waiting(self) -> dict[str, set[str]]:
         return {s: set(self.shards.arrived(s)) & set(self.expected[s]) for s in self.shard_ids}
 
-    def plan(self, target: Offset | None = None, sought: float = 0) -> bool:
-        """Plan and read one batch, held to every promise of `next_end`; whether there was one.
-
-        `sought`: the seconds that it took to find `target`; it may hold what arrived meanwhile.
-        """
+    def plan(self, target: Offset | None = None) -> bool:
+        """Plan and read one batch, held to every promise of `next_end`; whether there was one."""
         start, begun, waiting = self.offset, self.shards.clock, self.waiting()
         end = self.planner.next_end(start, target, self.bounds)
         if end == start:
@@ -87,7 +86,7 @@ class Stream:
                 assert not any(waiting[s] - set(self.read[s]) for s in end.shards)
             return False
         assert end.shards != start.shards, "a batch for nothing"
-        took = self.shards.clock - begun + sought
+        took = self.shards.clock - begun + (self.sought if target else 0)
         numbers = {s: self.read_range(s, start, end) for s in end.shards}
         self.check_order(numbers)
         self.check_bounds(numbers, start, took)
@@ -135,10 +134,10 @@ class Stream:
         """Do what AvailableNow does, while time goes on: end on what was there at its start."""
         arrived, begun = self.waiting(), self.shards.clock
         target = self.planner.tip(self.offset)
-        sought = self.shards.clock - begun
+        self.sought = self.shards.clock - begun
         most = 2 + (target.cut - self.offset.cut) / self.bounds.time + 2 * len(self.shard_ids)
         batches = 0
-        while self.plan(target, sought):
+        while self.plan(target):
             self.shards.clock += moving
             batches += 1
         if not self.lists_late:
