@@ -47,7 +47,7 @@ class FakeShards:
         self.created = T0
         self.exists = True
         self._lists_late = lists_late
-        self._tells_end_late = tells_end_late
+        self.tells_end_late = tells_end_late
         # From one digit to two and three: the order of sequence numbers as text is another.
         self._shards = {shard_id: _Shard(10**index) for index, shard_id in enumerate(shard_ids)}
 
@@ -178,7 +178,7 @@ class FakeShards:
         if end - start < limit:
             behind_ms = max(1, behind_ms)
         arrivals = shard.arrivals[start:end]
-        closed = shard.closed_at <= self.clock and not more and not (self._tells_end_late and arrivals)
+        closed = shard.closed_at <= self.clock and not more and not (self.tells_end_late and arrivals)
         return Page(
             sequence_numbers=[shard.number(index) for index in range(start, end)],
             arrived=[T0.timestamp() + arrival for arrival in arrivals],

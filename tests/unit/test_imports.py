@@ -18,7 +18,7 @@ LAYERS = [
     {"generator", "raw", "session", "staging"},
     {"contracts"},
     {"kinesis", "tables"},
-    {"schemas"},
+    {"hours", "schemas"},
     {"config_files"},
     {"lease"},
     {"lease_stores", "storage_errors"},

@@ -30,6 +30,21 @@ def test_the_cut_is_held_back_to_the_first_arrival_in_an_unread_child() -> None:
     assert end == an_offset(51, a=Closed(shards.numbers("a")[1]), b=TrimHorizon(), c=TrimHorizon())
 
 
+def test_the_cut_is_held_back_too_where_kinesis_tells_the_parents_end_late() -> None:
+    shards = FakeShards("a", clock=10, tells_end_late=True)
+    planner, start = Planner(shards), beginning("a")
+    for clock in (10, 200):
+        shards.clock = clock
+        assert planner.next_end(start, bounds=bounds(1_000)) is start
+    shards.put("a", 205)
+    shards.split("a", 210, "b", "c")
+    shards.put("b", 211)
+    # Late enough for another listing, and soon enough for the iterator that the idle shard has.
+    shards.clock = 312
+    end = planner.next_end(start, bounds=bounds(1_000))
+    assert end == an_offset(211, a=Closed(shards.numbers("a")[0]), b=TrimHorizon(), c=TrimHorizon())
+
+
 def test_a_child_shard_waits_for_both_parents_of_a_merge() -> None:
     shards = FakeShards("a", "b", clock=600)
     shards.put("a", 0, 10)

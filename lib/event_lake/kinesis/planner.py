@@ -149,7 +149,7 @@ class Planner:
             if cut < last_cut:
                 end = self._ends.at(shard_id, position, cut)
             else:
-                end = End(aim) if aim else self._ends.tip(shard_id, position, cut)
+                end = End(aim or self._tip_of(shard_id, position, cut))
             if aim is not None:
                 end = replace(end, position=earlier(end.position, aim))
             return self._ends.bounded(shard_id, position, end, cut, share) if share else end
