@@ -47,6 +47,7 @@ class FakeShards:
         self.created = T0
         self.exists = True
         self._lists_late = lists_late
+        self.listed_at = float("-inf")
         self.tells_end_late = tells_end_late
         # From one digit to two and three: the order of sequence numbers as text is another.
         self._shards = {shard_id: _Shard(10**index) for index, shard_id in enumerate(shard_ids)}
@@ -142,6 +143,7 @@ class FakeShards:
 
     def list_shards(self) -> list[Shard]:
         self._count("list_shards")
+        self.listed_at = self.clock
         return [Shard(shard_id, shard.parents) for shard_id, shard in self._shards.items() if self.listed(shard_id)]
 
     def iterator(self, shard_id: str, position: Position, *, inclusive: bool = False) -> str:

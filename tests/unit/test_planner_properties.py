@@ -95,16 +95,15 @@ class Stream:
         assert self.read == {s: numbers[: len(self.read[s])] for s, numbers in self.expected.items()}
         if not self.lists_late:
             cut = (end.cut - T0).total_seconds()
-            told = [s for s in self.shard_ids if not self.is_hidden(s, end)]
+            told = [s for s in self.shard_ids if not self.is_hidden(s)]
             late = [self.shards.arrival(s, n) for s in told for n in self.expected[s][len(self.read[s]) :]]
             assert min(late, default=cut) >= cut - DISORDER - 0.001, "the cut is later than an unread record"
         self.offset = end
         return True
 
-    def is_hidden(self, shard_id: str, end: Offset) -> bool:
-        """Whether the shard may not be listed yet: that its parent is closed is told by the next answer only."""
-        open_so_far = (isinstance(end.shards.get(parent), After) for parent in self.shards.ancestors(shard_id))
-        return self.shards.tells_end_late and any(open_so_far)
+    def is_hidden(self, shard_id: str) -> bool:
+        """Whether the planner can't know of the shard yet: only the next answer says that its parent is closed."""
+        return self.shards.tells_end_late and self.shards.life(shard_id)[0] > self.shards.listed_at
 
     def check_order(self, numbers: dict[str, list[str]]) -> None:
         for shard_id, of_shard in numbers.items():

@@ -29,7 +29,8 @@ class Planner:
     Calls per batch and shard: 2 for a busy shard; 1 for an idle one while triggers are less than 4 minutes apart,
     else 4, and 3 when it wakes with 1,000 records or more. More in these cases: 2 log2(seconds) where a shard's last
     record is far behind; 2 for a batch before a gap; 2 where `bounds.records` may be reached (`Ends.bounded`); 2 per
-    unread shard for a batch that closes one. `Topology` has the stream's own.
+    unread shard for a batch that closes one; 2 for a shard with children that isn't told to be closed. `Topology` has
+    the stream's own.
     Source: Kinesis API reference, GetShardIterator (AT_TIMESTAMP) and GetRecords (Limit, MillisBehindLatest).
     """
 

@@ -66,8 +66,9 @@ def rebuild_staging(spark: SparkSession, settings: Settings, dates: Dates, run: 
             run.show(f"staging: {day}, {number + 1} of {len(days)}")
         began = time.monotonic()
         events, known = (rows.where(F.col("date") == F.lit(day)) for rows in (raw, held))
-        # Also of events that raw has lost, as long as staging knows when they arrived.
-        hours |= set(hours_of(events.unionByName(known))) if settings.quality.measure else set()
+        if settings.quality.measure:
+            # Also of events that raw has lost, as long as staging knows when they arrived.
+            hours.update(hours_of(events.unionByName(known)))
         rebuilt = writer.rewrite(events, day)
         _log.info("%s: %s, %.1f s", day, rebuilt, time.monotonic() - began)
         done += rebuilt
