@@ -1,6 +1,9 @@
 # Two commands do everything: `make demo` and `make test`. Each sets up what it needs the first time.
 PYTHON ?= python3
 BIN := .venv/bin
+JOBS ?= 2
+# The longest files come first in the order of their folders.
+SIDE_BY_SIDE = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 # What can go wrong by the Spark it runs on.
 SPARK41_TESTS ?= tests/spark/test_connectors.py tests/spark/test_dedupe.py tests/spark/test_running.py tests/unit/test_source.py tests/unit/test_source_receipts.py tests/unit/test_source_spark41.py tests/integration/test_lake.py tests/integration/test_resharded_stream.py
 
@@ -18,8 +21,8 @@ demo: setup ## Run the jobs on an embedded Kinesis (PORT=5000 for a port of your
 shell: setup ## Open PySpark with the demo's tables as views (LAKE=folder for another lake)
 	@SPARK_CONF_DIR=infra/spark $(BIN)/python -i infra/shell.py $(LAKE)
 
-test: setup package emulators ## Run all tests
-	@$(BIN)/python -m pytest
+test: setup package emulators ## Run all tests (JOBS=2 side by side, each with a Spark of 3 GiB)
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 # Optional: without node and npm, or their registry, the tests that need an emulator say that they are skipped.
 emulators:
@@ -30,13 +33,13 @@ test-fast: setup ## Run the tests that need no Spark
 	@$(BIN)/python -m pytest tests/unit
 
 test-faults: setup emulators ## Kill jobs 30 and 20 times in place of 3 (CRASH_SEED=1 chooses the moments); all bad storage
-	@KILLS=30 STAGING_KILLS=20 HISTORIES=40 $(BIN)/python -m pytest -m "faults or not faults" \
+	@KILLS=30 STAGING_KILLS=20 HISTORIES=40 $(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "faults or not faults" \
 		tests/integration/test_bad_storage.py tests/integration/test_crashes.py tests/integration/test_faults.py \
 		tests/integration/test_staging_crashes.py tests/spark/test_staging_model.py
 
 test-spark41: emulators ## Run the tests that depend on Spark's version by 4.1, in an environment of its own
 	@$(PYTHON) infra/setup_local.py --spark 4.1
-	@.venv-spark41/bin/python -m pytest $(SPARK41_TESTS)
+	@.venv-spark41/bin/python -m pytest $(SIDE_BY_SIDE) $(SPARK41_TESTS)
 
 lint: setup ## Check format, rules and types
 	@$(BIN)/ruff format --check .

@@ -25,6 +25,7 @@ DEV = [
     "mypy==2.4.1",
     "psutil==7.2.2",
     "pytest==9.2.0",
+    "pytest-xdist==3.8.0",
     "ruff==0.17.5",
     "setuptools==84.2.1",
     "six==1.17.0",  # imported by aws-kinesis-agg, which doesn't say so

@@ -22,13 +22,14 @@ os.environ |= {
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """The one session of all tests, as conf/local.toml has it, with a smaller heap and all compilers."""
+    """The session of all tests (of one of the processes that run them), as conf/local.toml has it, but for memory."""
     settings = {
         **load_settings("conf/local.toml").spark,
         "spark.driver.memory": "3g",
-        "spark.driver.extraJavaOptions": "-XX:+UseSerialGC",
         # Delta's small tables are read anew with nearly every command; a task costs more than what it reads.
         "spark.databricks.delta.snapshotPartitions": "1",
+        # A table is a test's own: what Delta knows of earlier ones would fill a quarter of the heap.
+        "spark.databricks.delta.delta.log.cacheSize": "16",
         "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),
     }
     with spark_session("tests", settings) as session:
