@@ -15,6 +15,11 @@ SPLIT = Lineage([Shard("a"), Shard("b", ("a",)), Shard("c", ("a",))])
 OLD = Lineage([Shard("a"), Shard("z")])
 
 
+def _name(value: object) -> str:
+    """The same in each process that collects the tests."""
+    return ",".join(value.shard_ids) if isinstance(value, Lineage) else str(value)
+
+
 def test_shards_are_known_by_their_ids_in_order() -> None:
     assert FAMILY.shard_ids == ["a", "b", "c", "d", "z"]
     assert ("a" in FAMILY, "e" in FAMILY) == (True, False)
@@ -66,7 +71,7 @@ def test_children_whose_parents_have_expired_are_read_like_any_shard() -> None:
         (FAMILY, {"d": READ, "z": READ}, {"d": READ, "z": READ}),
         (FAMILY, {"d": DONE}, {"d": DONE, "z": BEGIN}),
     ],
-    ids=str,
+    ids=_name,
 )
 def test_new_shards_begin_at_their_beginnings_and_those_long_read_leave(
     lineage: Lineage, positions: dict[str, Position], grown: dict[str, Position]
@@ -84,7 +89,7 @@ def test_new_shards_begin_at_their_beginnings_and_those_long_read_leave(
         (SPLIT, {"a": DONE, "b": DONE}, True),
         (FAMILY, {"a": DONE, "b": DONE, "c": DONE}, False),
     ],
-    ids=str,
+    ids=_name,
 )
 def test_a_closed_shard_without_children_tells_an_old_answer(
     lineage: Lineage, positions: dict[str, Position], *, lacks: bool
