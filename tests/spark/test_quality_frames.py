@@ -1,0 +1,102 @@
+"""What is read of the tables for the measures of an hour: frames in, whole frames out."""
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from chispa import assert_df_equality
+from pyspark.sql import DataFrame, SparkSession
+
+from event_lake import tables
+from event_lake.quality.arrivals import arrivals, candidates, counted, elsewhere
+from event_lake.quality.fields import _bit, inventory
+from event_lake.quality.refused import refusals
+from spark.staging import NOON, Event, frame
+
+HOUR = int(NOON.timestamp())
+DAY = NOON.date()
+# Of the next hour: never counted.
+LATER = Event(uuid="later", arrived=3600)
+
+
+def test_an_hours_events_are_counted_by_type_and_together(spark: SparkSession) -> None:
+    events = [Event(), Event(uuid="b", arrived=1), Event(uuid="c", event_type="quiz", created=9, arrived=5), LATER]
+    found = counted(arrivals(frame(spark, events), [NOON], []))
+    _assert_equal(
+        found.drop("late", "wait"),
+        "hour long, event_type string, events long, subtypes long, in_order long, latest double, longest double, "
+        "newest double",
+        [
+            (HOUR, "lesson", 2, 2, 2, 1.0, 0.0, HOUR + 1.0),
+            (HOUR, "quiz", 1, 1, 0, -4.0, 0.0, HOUR + 5.0),
+            (HOUR, None, 3, 3, 2, 1.0, 0.0, HOUR + 5.0),
+        ],
+    )
+
+
+def test_an_event_uuid_is_elsewhere_where_its_date_or_type_is_another(spark: SparkSession) -> None:
+    events = frame(spark, [Event(), Event(uuid="b"), Event(uuid="c"), LATER])
+    staged = events.union(
+        frame(
+            spark, [Event(event_type="quiz"), Event(uuid="b", day=-1), Event(uuid="d", day=-1), Event(event_type="x")]
+        )
+    )
+    found = candidates(arrivals(events, [NOON], []), staged, 3)
+    others = [("a", DAY, "quiz"), ("a", DAY, "x"), ("b", DAY - timedelta(days=1), "lesson")]
+    _assert_equal(found, "event_uuid string, date date, event_type string", others)
+    _assert_equal(
+        elsewhere(events, [NOON], found, []),
+        "hour long, of_type string, events long, of_date long, of_event_type long, types array<string>",
+        [(HOUR, "lesson", 2, 1, 1, ["quiz", "x"])],
+    )
+
+
+def test_a_types_fields_are_counted_with_their_types_and_what_cant_be_read(spark: SparkSession) -> None:
+    says = ['{"x":1,"y":null}', '{"x":"1"}', '{"x":1,"x":2}', "{}"]
+    events = frame(spark, [*(Event(uuid=text, says=text) for text in says), LATER])
+    every = spark.createDataFrame([(HOUR, "lesson", 1)], "hour long, measured string, every long")
+    of_type = (3, 1, 2)
+    _assert_equal(
+        inventory(events, [NOON], [], every).where("key is not null"),
+        "hour long, measured string, key string, events long, values long, types int, sampled long, unread long, "
+        "fields long",
+        [
+            (HOUR, "lesson", "x", 2, 2, _bit("integer") | _bit("string"), *of_type),
+            (HOUR, "lesson", "y", 1, 0, _bit("null"), *of_type),
+        ],
+    )
+
+
+def test_what_was_refused_is_counted_of_four_tables_at_once(spark: SparkSession) -> None:
+    at = {"date": DAY, "arrived_at": NOON}
+    reasons = [{"column": "amount", "reason": "wrong_type"}, {"column": None, "reason": "unreadable"}]
+    ended = {"date": DAY, "ingested_at": NOON, "read_until": NOON}
+    held = {
+        tables.QUARANTINE: [at | {"reasons": ["b", "a"]}, at | {"reasons": ["a", "b"]}],
+        tables.CONFLICTS: [at | {"event_type": "lesson", "true_event_type": "lesson"}],
+        tables.REJECTED: [at | {"event_type": "paid", "reasons": reasons}],
+        # Without a receipt nothing is known of what was read.
+        tables.LEDGER: [ended | {"read": 20, "duplicates": 5}, ended | {"read": None, "duplicates": None}],
+    }
+    read = {table: _frame(spark, table, rows) for table, rows in held.items()}
+    _assert_equal(
+        refusals(read.__getitem__, [NOON], []),
+        "kind string, hour long, event_type string, names array<string>, records long, others long, until double",
+        [
+            ("quarantine", HOUR, None, ["a", "b"], 2, 0, None),
+            ("conflicts", HOUR, "lesson", None, 1, 0, None),
+            ("rejected", HOUR, "paid", None, 1, 0, None),
+            ("rejected", HOUR, "paid", ["amount", "wrong_type"], 1, 0, None),
+            ("rejected", HOUR, "paid", [None, "unreadable"], 1, 0, None),
+            ("ledger", HOUR, None, None, 20, 5, float(HOUR)),
+        ],
+    )
+
+
+def _frame(spark: SparkSession, table: tables.Table, rows: Iterable[Mapping[str, Any]]) -> DataFrame:
+    return spark.createDataFrame([tuple(row.get(name) for name in table.schema.names) for row in rows], table.schema)
+
+
+def _assert_equal(found: DataFrame, schema: str, rows: list[tuple[Any, ...]]) -> None:
+    wanted = found.sparkSession.createDataFrame(rows, schema)
+    assert_df_equality(found, wanted, ignore_row_order=True, ignore_nullable=True)
