@@ -104,6 +104,11 @@ class Checkpoint:
                 return Planned(_EPOCH + timedelta(milliseconds=millis), source)
         raise self._damaged(f"offsets/{batch_id}", "isn't what Spark wrote")
 
+    def ends(self, batch_id: int) -> list[Any]:
+        """Where the batch ends in each source of a query that has several: their own JSON, None for nothing yet."""
+        _, _, *sources = self._text(f"offsets/{batch_id}").split("\n")
+        return [_parsed(line) for line in sources]
+
     def refuse_damaged(self) -> None:
         """Raise UserError unless there is what Spark reads first of a checkpoint with a batch, and it can be read."""
         told = _parsed(self._text("metadata"))

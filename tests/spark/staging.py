@@ -25,7 +25,7 @@ class Event:
     created: float = 0
     arrived: float = 1
     number: int = 100
-    shard: str = "shardId-0"
+    shard: str | None = "shardId-0"
     day: int = 0
 
     def row(self) -> tuple[Any, ...]:

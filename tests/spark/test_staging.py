@@ -1,11 +1,16 @@
 """One version of each event is kept, others are conflicts, whatever runs brought them."""
 
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+
 import pytest
+from pyspark.errors import StreamingQueryException
 from pyspark.sql import SparkSession
 
 from event_lake import tables
 from event_lake.errors import UserError
-from event_lake.pipelines.build_staging import build_staging
+from event_lake.pipelines.build_staging import Run, build_staging
 from event_lake.staging.write import Staged
 from spark.staging import Event, RawLayer, settings_of
 
@@ -82,6 +87,39 @@ def test_latest_keeps_the_version_that_was_created_last(spark: SparkSession, roo
     assert build_staging(spark, settings) == Staged(came=1, replaced=1)
     assert _kept(spark, root) == [("a", "5")]
     assert _refused(spark, root) == [('{"x":1}', "1", "5"), ('{"x":2}', "2", "5"), ('{"x":3}', "3", "5")]
+
+
+def test_a_crash_at_any_write_loses_no_version_that_turns_out_to_be_the_one_to_keep(
+    spark: SparkSession, root: str
+) -> None:
+    raw, settings = RawLayer(spark, root), settings_of(root, keep="latest")
+    raw.gains(Event(says='{"x":1}', number=10, arrived=10), Event(says='{"x":2}', number=5, arrived=5))
+    build_staging(spark, settings)
+    # An earlier copy of the version that was kept: now the other one arrived last.
+    raw.gains(Event(says='{"x":1}', number=3, arrived=3))
+    for writes in range(1, 6):
+        left = iter(range(writes))
+
+        def check(left: Iterator[int] = left) -> None:
+            if next(left, None) is None:
+                raise RuntimeError("killed")
+
+        with suppress(StreamingQueryException, RuntimeError):
+            build_staging(spark, settings, Run(check=check))
+    build_staging(spark, settings)
+    assert _kept(spark, root) == [("a", "5")]
+    assert _refused(spark, root) == [('{"x":1}', "3", "5")]
+
+
+def test_conflicts_move_where_the_shard_isnt_known(spark: SparkSession, root: str) -> None:
+    raw, settings = RawLayer(spark, root), settings_of(root)
+    first = Event(says='{"x":1}', number=10, arrived=10, shard=None)
+    raw.gains(first, replace(first, says='{"x":2}', number=20, arrived=20))
+    build_staging(spark, settings)
+    raw.gains(replace(first, says='{"x":2}', number=5, arrived=5))
+    build_staging(spark, settings)
+    assert _kept(spark, root) == [("a", "5")]
+    assert _refused(spark, root) == [('{"x":1}', "10", "5")]
 
 
 def test_the_same_uuid_of_another_type_or_date_is_another_event(spark: SparkSession, root: str) -> None:

@@ -41,6 +41,14 @@ class Run:
     show: Callable[[str], None] | None = None
 
 
+@dataclass(frozen=True)
+class Taken:
+    """The `version` of raw/events up to which steps were planned; `is_partly`: not all of it, the first there was."""
+
+    version: int
+    is_partly: bool
+
+
 def build_staging(spark: SparkSession, settings: Settings, run: Run | None = None) -> Staged:
     """Have staging hold what raw holds, and stop; returns what became of the events that were new in raw.
 
@@ -55,7 +63,7 @@ def build_staging(spark: SparkSession, settings: Settings, run: Run | None = Non
 
 def catch_up(spark: SparkSession, settings: Settings, run: Run, writer: StagingWriter) -> Staged:
     """What `build_staging` does, with the writer that there is."""
-    checkpoint = Checkpoint(spark, tables.checkpoint_path(settings.lake.root, QUERY))
+    checkpoint = checkpoint_of(spark, settings.lake.root)
     if checkpoint.is_being_replaced:
         _replace(checkpoint)
     try:
@@ -69,14 +77,33 @@ def catch_up(spark: SparkSession, settings: Settings, run: Run, writer: StagingW
     return _caught_up(spark, settings, run, writer, checkpoint)
 
 
+def checkpoint_of(spark: SparkSession, root: str) -> Checkpoint:
+    """Where the job notes what it has taken of the lake's raw layer."""
+    return Checkpoint(spark, tables.checkpoint_path(root, QUERY))
+
+
+def taken(checkpoint: Checkpoint) -> Taken | None:
+    """How far the steps have come that were planned, if any was.
+
+    Source: Delta's DeltaSourceOffset: the version that comes next where `index` is negative.
+    """
+    newest = checkpoint.newest_batch
+    end = None if newest is None else checkpoint.ends(newest)[0]
+    if end is None:
+        return None
+    return Taken(end["reservoirVersion"] - int(end["index"] < 0), bool(end["isStartingVersion"]))
+
+
 def writer_of(spark: SparkSession, settings: Settings, run: Run) -> StagingWriter:
     """What writes staging, once its tables are there. Raises UserError for a contract that its table can't follow."""
     root = settings.lake.root
     contracts = contracts_of(settings)
+    writer = StagingWriter(settings, contracts, run=run.id, check=run.check)
     run.check()
-    typed_tables.prepare(spark, root, contracts)
-    tables.create(spark, root, tables.STAGING)
-    return StagingWriter(settings, contracts, run=run.id, check=run.check)
+    with tables.noted(spark, writer.note(Staged())):
+        typed_tables.prepare(spark, root, contracts)
+        tables.create(spark, root, tables.STAGING)
+    return writer
 
 
 def contracts_of(settings: Settings) -> Contracts:
@@ -120,15 +147,17 @@ def _caught_up(
     spark: SparkSession, settings: Settings, run: Run, writer: StagingWriter, checkpoint: Checkpoint
 ) -> Staged:
     done = [Staged()]
-    # A step that was planned before this run may have been begun; and without a checkpoint, any.
-    planned = checkpoint.newest_batch
+    # A step that was planned before this run may have been begun. And while all that raw holds is looked at, any: by a
+    # run whose checkpoint is gone.
+    planned, before = checkpoint.newest_batch, taken(checkpoint)
+    is_first = before is None or before.is_partly
 
     def write(rows: DataFrame, step: int) -> None:
         began = time.monotonic()
         session = rows.sparkSession
         chunk = chunk_of(rows)
         with tables.adaptive(session):
-            counts = writer.write(session, chunk, step=step, may_repeat=planned is None or step <= planned)
+            counts = writer.write(session, chunk, step=step, may_repeat=is_first or planned is None or step <= planned)
             # Before the step is committed, so that no crash leaves an hour out.
             if settings.quality.measure:
                 measure(session, settings, _to_measure(chunk), writer.contracts, writer.note(counts, step=step))

@@ -19,6 +19,8 @@ from event_lake.quality.metric import Metric
 from event_lake.quality.refused import Refused
 from event_lake.schemas import METRIC
 
+# Measured together: they share a pass over raw's files. More would fill the driver with their rows.
+_HOURS_AT_ONCE = 24
 # Far more digits than a share of an hour's events has, and fewer than sums in another order differ by.
 _DIGITS = 9
 
@@ -39,16 +41,23 @@ def measure(
     contracts reach into objects), and of staging/events the event_uuids of the dates from the day before the first hour
     to the last one's.
     """
-    if not hours:
-        return 0
-    tables.create(spark, settings.lake.root, [tables.METRICS])
-    metrics = _Measuring(spark, settings.lake.root, sorted(set(hours)), contracts).metrics()
+    every = sorted(set(hours))
+    if every:
+        tables.create(spark, settings.lake.root, [tables.METRICS])
+    parts = (every[at : at + _HOURS_AT_ONCE] for at in range(0, len(every), _HOURS_AT_ONCE))
+    return sum(_measured(spark, settings, part, contracts, note) for part in parts)
+
+
+def _measured(
+    spark: SparkSession, settings: Settings, hours: list[datetime], contracts: Mapping[str, Contract], note: str | None
+) -> int:
+    metrics = _Measuring(spark, settings.lake.root, hours, contracts).metrics()
     found = [
         (m.measure, m.event_type, m.subject, m.hour, round(float(m.value), _DIGITS), m.detail, m.hour.date())
         for m in metrics
     ]
     rows = spark.createDataFrame(found, METRIC).coalesce(1)
-    of_hours = F.col("date").isin(sorted({hour.date() for hour in hours})) & F.col("hour").isin(sorted(set(hours)))
+    of_hours = F.col("date").isin(sorted({hour.date() for hour in hours})) & F.col("hour").isin(hours)
     with tables.noted(spark, note) if note else nullcontext():
         tables.replace(rows, settings.lake.root, tables.METRICS, of_hours)
     return len(found)

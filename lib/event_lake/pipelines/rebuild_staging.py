@@ -2,7 +2,6 @@
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -12,13 +11,10 @@ from pyspark.sql import functions as F
 from event_lake import tables
 from event_lake.config import Settings
 from event_lake.errors import ConfigError
-from event_lake.pipelines.build_staging import Run, catch_up, refuse_without_raw, writer_of
+from event_lake.pipelines.build_staging import Run, catch_up, checkpoint_of, refuse_without_raw, taken, writer_of
 from event_lake.pipelines.measure import measure
 from event_lake.staging.chunk import hours_of
 from event_lake.staging.write import Staged
-
-# Measured together: they share a pass over raw's files.
-_HOURS_AT_ONCE = 24
 
 _log = logging.getLogger(__name__)
 
@@ -52,10 +48,13 @@ def rebuild_staging(spark: SparkSession, settings: Settings, dates: Dates, run: 
     run = run or Run()
     root = settings.lake.root
     refuse_without_raw(spark, root)
+    newest = tables.newest_version(spark, root, tables.RAW_EVENTS)
     writer = writer_of(spark, settings, run)
-    version = tables.newest_version(spark, root, tables.RAW_EVENTS)
-    # So that nothing is written here that a later run would take for new: all of this version is known by then.
     catch_up(spark, settings, run, writer)
+    # What staging has taken, no less and no more: less would take from it what no later run brings back, and a crash
+    # amid more would leave typed rows that a later run takes for new. `newest` has deletions, of which no step tells.
+    caught_up = taken(checkpoint_of(spark, root))
+    version = max(newest, caught_up.version) if caught_up else newest
     within = F.col("date").between(dates.first, dates.last)
     raw = tables.at_version(spark, root, tables.RAW_EVENTS, version).where(within)
     held = tables.read(spark, root, tables.STAGING_EVENTS).where(within)
@@ -72,14 +71,8 @@ def rebuild_staging(spark: SparkSession, settings: Settings, dates: Dates, run: 
         rebuilt = writer.rewrite(events, day)
         _log.info("%s: %s, %.1f s", day, rebuilt, time.monotonic() - began)
         done += rebuilt
-    for some in _batched(sorted(hours), _HOURS_AT_ONCE):
-        measure(spark, settings, some, writer.contracts, writer.note(done))
+    measure(spark, settings, hours, writer.contracts, writer.note(done))
     return done
-
-
-def _batched(hours: Sequence[datetime], most: int) -> Iterator[Sequence[datetime]]:
-    """Them in their order, so many at a time."""
-    yield from (hours[at : at + most] for at in range(0, len(hours), most))
 
 
 def _parsed(flag: str, text: str) -> date:

@@ -42,6 +42,8 @@ from event_lake.contracts.contract import Contract
 from event_lake.schemas import REJECTED, TYPED
 from event_lake.staging.places import Places
 
+# No contract can have a column of that name.
+KEEPS = "keeps.its.contract"
 _TYPES: dict[str, DataType] = {
     "string": StringType(),
     "boolean": BooleanType(),
@@ -80,7 +82,7 @@ def typed_rows(rows: DataFrame, of: Contract) -> DataFrame:
 
     The complement is `rejected_rows`: each row is in exactly one of the two.
     """
-    return judged_rows(rows, of).where("keeps").drop("keeps")
+    return judged_rows(rows, of).where(f"`{KEEPS}`").drop(KEEPS)
 
 
 def rejected_rows(rows: DataFrame, of: Contract) -> DataFrame:
@@ -97,10 +99,10 @@ def rejected_rows(rows: DataFrame, of: Contract) -> DataFrame:
 
 
 def judged_rows(rows: DataFrame, of: Contract) -> DataFrame:
-    """All of `rows` as `typed_schema` has them, and whether each `keeps` the contract."""
+    """All of `rows` as `typed_schema` has them, and whether each keeps the contract, in `KEEPS`."""
     reading = _Reading(of)
     values = [reading.value(c).alias(c.name) for c in of.columns]
-    return reading.read(rows).select(*TYPED.names, *values, reading.keeps().alias("keeps"))
+    return reading.read(rows).select(*TYPED.names, *values, reading.keeps().alias(KEEPS))
 
 
 def told_rows(rows: DataFrame, of: Contract) -> DataFrame:

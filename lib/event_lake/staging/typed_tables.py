@@ -16,6 +16,7 @@ from event_lake.contracts.contract import Contract
 from event_lake.contracts.evolution import Evolution, Held, evolution
 from event_lake.schemas import OTHER, TYPED
 from event_lake.staging.typed import (
+    KEEPS,
     judged_rows,
     rejected_rows,
     told_rows,
@@ -69,12 +70,20 @@ def prepare(spark: SparkSession, root: str, contracts: Contracts) -> None:
     _in_parallel(spark, evolve, contracts)
 
 
-def append(fresh: DataFrame, root: str, contracts: Contracts, *, maybe_there: Collection[date] = ()) -> None:
+def append(
+    fresh: DataFrame,
+    root: str,
+    contracts: Contracts,
+    *,
+    maybe_there: Collection[date] = (),
+    check: Callable[[], None] = lambda: None,
+) -> None:
     """Append each of the events `fresh` (`schemas.EVENT`) whose type has a contract to its table or to the rejected.
 
     `maybe_there`: the dates of `fresh`, if an attempt that was killed may have appended some of them; those are left
     out. `fresh` is read once for its types, once for each type in it (only its partition, where it lies in
-    partitions), and once more for types that have events to reject. Types that didn't come cost nothing.
+    partitions), and once more for types that have events to reject. Types that didn't come cost nothing. `check` is
+    called before each append, and raises where none may be: nothing else keeps the rows of two runs from being there.
     """
     counts = _counts(fresh, contracts)
 
@@ -82,14 +91,16 @@ def append(fresh: DataFrame, root: str, contracts: Contracts, *, maybe_there: Co
         table, kept = table_of(contracts[name]), Observation()
         typed = typed_rows(_of_type(fresh, name), contracts[name]).observe(kept, F.count(F.lit(1)).alias("rows"))
         new = _without_known(typed, root, table, TYPED.names, maybe_there)
+        check()
         tables.append(new.coalesce(1 + counts[name] // _MOST_ROWS), root, table)
-        return int(kept.get["rows"])
+        return int(kept.get.get("rows", 0))
 
     kept = _in_parallel(fresh.sparkSession, append_type, counts)
     broken = [contracts[name] for name, count in counts.items() if kept[name] != count]
     if broken:
         told = [name for name in tables.REJECTED.schema.names if name != "reasons"]
         new = _without_known(_rejected(fresh, broken), root, tables.REJECTED, told, maybe_there)
+        check()
         tables.append(new.hint("rebalance", "date"), root, tables.REJECTED)
 
 
@@ -115,7 +126,7 @@ def replace_events(rows: DataFrame, root: str, contracts: Contracts) -> None:
 
     def replace_type(name: str) -> None:
         judged = judged_rows(_of_type(rows, name), contracts[name])
-        tables.merge(judged, root, table_of(contracts[name]), on=same, delete="not source.keeps")
+        tables.merge(judged, root, table_of(contracts[name]), on=same, delete=f"not source.`{KEEPS}`")
 
     _in_parallel(spark, replace_type, counts)
     if counts:
@@ -137,7 +148,7 @@ def replace_dates(rows: DataFrame, root: str, contracts: Contracts, first: date,
         kept = Observation()
         typed = typed_rows(_of_type(rows, name), contracts[name]).observe(kept, F.count(F.lit(1)).alias("rows"))
         tables.replace(typed.hint("rebalance", "date"), root, table_of(contracts[name]), where)
-        return int(kept.get["rows"])
+        return int(kept.get.get("rows", 0))
 
     kept = _in_parallel(spark, replace_type, contracts)
     broken = [contracts[name] for name, count in counts.items() if kept[name] != count]

@@ -40,12 +40,13 @@ class Staged:
 
 @dataclass(frozen=True, kw_only=True)
 class Resolved:
-    """What a chunk changes: events to insert, events to replace, and changes of staging/conflicts."""
+    """What a chunk changes: events to insert, events to replace, conflicts to write, and such as are none any more."""
 
     counts: Staged
     inserted: DataFrame
     replaced: DataFrame | None = None
     conflicts: DataFrame | None = None
+    freed: DataFrame | None = None
 
 
 @contextmanager
@@ -74,7 +75,8 @@ def _resolved(events: DataFrame, keys: DataFrame, found: DataFrame, rows: int, s
         F.count_if(~F.col("is_kept") & is_new).alias("conflicts"),
         F.count_if(is_new).alias("new"),
         F.count_if(versions.is_replacing()).alias("replaced"),
-        F.count_if(versions.is_refusing()).alias("refusing"),
+        F.count_if(versions.is_refusing() & ~F.col("is_kept")).alias("refusing"),
+        F.count_if(versions.is_refusing() & F.col("is_kept")).alias("freed"),
     ).first()
     assert sums, "an aggregate has a row"
     return Resolved(
@@ -87,7 +89,8 @@ def _resolved(events: DataFrame, keys: DataFrame, found: DataFrame, rows: int, s
         ),
         inserted=versions.without_keys(events, keys).unionByName(versions.inserted(found)),
         replaced=versions.replaced(found) if sums.replaced else None,
-        conflicts=versions.conflicts(found) if sums.refusing else None,
+        conflicts=versions.conflicts(found).where("not is_kept") if sums.refusing else None,
+        freed=versions.conflicts(found).where("is_kept") if sums.freed else None,
     )
 
 
@@ -109,8 +112,9 @@ class StagingWriter:
     def write(self, spark: SparkSession, chunk: Chunk, *, step: int, may_repeat: bool) -> Staged:
         """Have staging hold the events of `chunk`; a step that is repeated completes what a crash left of it.
 
-        `may_repeat`: whether it could have been begun before. staging/events comes last: as long as it has nothing of
-        the step, a repetition comes to the same changes; then it has all of it, and nothing is new.
+        `may_repeat`: whether it could have been begun before. staging/events comes behind all that is added elsewhere:
+        as long as it has nothing of the step, a repetition comes to the same changes; then it has all of it, and
+        nothing is new. A version leaves staging/conflicts once it's in staging/events, so it's always in one of them.
         """
         if not chunk.rows:
             return Staged()
@@ -124,22 +128,23 @@ class StagingWriter:
             tables.noted(spark, self.note(changes.counts, step=step)),
         ):
             if changes.counts.inserted:
-                self._check()
                 dates = {day for day, _ in chunk.partitions} if may_repeat else ()
-                typed_tables.append(changes.inserted, root, self.contracts, maybe_there=dates)
+                typed_tables.append(changes.inserted, root, self.contracts, maybe_there=dates, check=self._check)
             if changes.replaced is not None:
                 self._check()
                 typed_tables.replace_events(changes.replaced, root, self.contracts)
             if changes.conflicts is not None:
                 self._check()
-                on = _matching("refused_at")
-                tables.merge(changes.conflicts, root, tables.CONFLICTS, on=on, delete="source.is_kept")
+                tables.merge(changes.conflicts, root, tables.CONFLICTS, on=_matching("refused_at"))
             if changes.replaced is not None:
                 self._check()
                 tables.merge(changes.replaced, root, tables.STAGING_EVENTS, on=_matching())
             if changes.counts.inserted:
                 self._check()
                 tables.append(_by_partition(changes.inserted), root, tables.STAGING_EVENTS)
+            if changes.freed is not None:
+                self._check()
+                tables.merge(changes.freed, root, tables.CONFLICTS, on=_matching("refused_at"), delete="true")
             return changes.counts
 
     def rewrite(self, events: DataFrame, day: date) -> Staged:
@@ -173,7 +178,8 @@ def _by_partition(events: DataFrame) -> DataFrame:
 
 def _matching(position: str | None = None) -> str:
     """The condition for rows of one event, and where `position` is a column with it, at this position."""
-    pairs = [(f"target.{name}", f"source.{name}") for name in versions.KEY]
+    same = [f"target.{name} = source.{name}" for name in versions.KEY]
     if position:
-        pairs += [(f"target.{name}", f"source.{position}.{name}") for name in versions.POSITION]
-    return " and ".join(f"{target} = {source}" for target, source in pairs)
+        # A platform's connector tells no shard.
+        same += [f"target.{name} <=> source.{position}.{name}" for name in versions.POSITION]
+    return " and ".join(same)
