@@ -122,6 +122,13 @@ def test_a_folder_that_is_not_there_is_an_error_with_a_remedy(folder: Path) -> N
         (column("type = 'string'\nminimum = 0"), "columns.score.minimum = 0: no bound of a string"),
         (column("type = 'date'\nmaximum = 9"), "columns.score.maximum = 9: no bound of a date"),
         (column("type = 'double'\nmaximum = nan"), "columns.score.maximum = 'NaN': no bound of a double"),
+        (column("type = 'double'\nmaximum = 1e40"), "columns.score.maximum = '1E+40': too long for Spark"),
+        (column("type = 'double'\nminimum = 1e-40"), "columns.score.minimum = '1E-40': too long for Spark"),
+        (column(f"type = 'bigint'\nmaximum = {2**63}"), f"columns.score.maximum = {2**63}: too long for Spark"),
+        (
+            column(f"type = 'bigint'\nallowed = [1, {2**63}]"),
+            f"{2**63} doesn't fit into 64 bits",
+        ),
         (column("type = 'int'\nminimum = 3\nmaximum = 2"), "columns.score.minimum = 3: above maximum = 2"),
         (column("type = 'int'", "'a b'"), "columns.a b: not a column's name"),
         (column("type = 'string'", "Date"), "columns.Date: a column that every typed table has"),

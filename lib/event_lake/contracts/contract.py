@@ -20,6 +20,8 @@ _COLUMN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 # What an event_name's part can be made of (`raw.name_characters`); see `is_possible`.
 _EVENT_TYPE = re.compile(r"[A-Za-z0-9+@~!$,()-][A-Za-z0-9_.+@~!$,()-]{0,199}")
 _WHOLE = ("int", "bigint")
+# Source: Spark's DecimalType.MAX_PRECISION.
+_MOST_DIGITS = 38
 
 Bound = int | Decimal | date
 _T = TypeVar("_T", bound=Hashable)
@@ -77,11 +79,15 @@ class Column:
         for value in self.allowed:
             if type(value) is not wanted:
                 raise self._refuse("allowed", list(self.allowed), f"{value!r} is no {self.type}")
+            if isinstance(value, int) and not _has_literal(value):
+                raise self._refuse("allowed", list(self.allowed), f"{value} doesn't fit into 64 bits; leave it out")
 
     def _check_bounds(self) -> None:
         for key, bound in (("minimum", self.minimum), ("maximum", self.maximum)):
             if bound is not None and not self._can_bound(bound):
                 raise self._refuse(key, bound, f"no bound of a {self.type}; numbers have numbers, dates have dates")
+            if not isinstance(bound, date | None) and not _has_literal(bound):
+                raise self._refuse(key, bound, "too long for Spark: 64 bits, or 38 digits around the point; round it")
         # Both are numbers, or both are dates.
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:  # type: ignore[operator]
             raise self._refuse("minimum", self.minimum, f"above maximum = {self.maximum}; nothing would be in range")
@@ -131,6 +137,15 @@ def is_possible(event_type: str) -> bool:
     folders of such names. They are in staging/events as all are.
     """
     return _EVENT_TYPE.fullmatch(event_type) is not None
+
+
+def _has_literal(number: int | Decimal) -> bool:
+    """Whether Spark can compare values with it: a bigint, or a decimal of at most 38 digits."""
+    if isinstance(number, int):
+        return -(2**63) <= number < 2**63
+    _, digits, exponent = number.as_tuple()
+    assert isinstance(exponent, int), "a finite number"
+    return max(len(digits) + exponent, 0) + max(-exponent, 0) <= _MOST_DIGITS
 
 
 def _check_paths(columns: Sequence[Column]) -> None:
