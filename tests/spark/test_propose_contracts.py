@@ -17,7 +17,7 @@ from event_lake.errors import ConfigError, UserError
 from event_lake.generator.catalog import EVENT_TYPES
 from event_lake.pipelines.propose_contracts import Asked, masked, proposals, propose_contracts
 from event_lake.schemas import EVENT
-from event_lake.staging.typed import judged_rows
+from event_lake.staging.typed import KEEPS, judged_rows
 from spark.typed_events import NOON, Event, frame, generated
 
 COUNT = 8_000
@@ -44,7 +44,11 @@ def texts(spark: SparkSession, events: list[Event]) -> dict[str, str]:
 def rejected(rows: DataFrame, contracts: Mapping[str, Contract]) -> int:
     """How many rows break their type's contract."""
     of_types = (judged_rows(rows.where(F.col("true_event_type") == name), contracts[name]) for name in contracts)
-    return reduce(DataFrame.union, (judged.select("keeps") for judged in of_types)).where("not keeps").count()
+    return (
+        reduce(DataFrame.union, (judged.select(F.col(f"`{KEEPS}`").alias("keeps")) for judged in of_types))
+        .where("not keeps")
+        .count()
+    )
 
 
 def test_proposals_for_all_types_accept_the_events_of_another_window(
