@@ -44,11 +44,8 @@ def texts(spark: SparkSession, events: list[Event]) -> dict[str, str]:
 def rejected(rows: DataFrame, contracts: Mapping[str, Contract]) -> int:
     """How many rows break their type's contract."""
     of_types = (judged_rows(rows.where(F.col("true_event_type") == name), contracts[name]) for name in contracts)
-    return (
-        reduce(DataFrame.union, (judged.select(F.col(f"`{KEEPS}`").alias("keeps")) for judged in of_types))
-        .where("not keeps")
-        .count()
-    )
+    flag = f"`{KEEPS}`"
+    return reduce(DataFrame.union, (judged.select(flag) for judged in of_types)).where(f"not {flag}").count()
 
 
 def test_proposals_for_all_types_accept_the_events_of_another_window(

@@ -125,10 +125,7 @@ def test_a_folder_that_is_not_there_is_an_error_with_a_remedy(folder: Path) -> N
         (column("type = 'double'\nmaximum = 1e40"), "columns.score.maximum = '1E+40': too long for Spark"),
         (column("type = 'double'\nminimum = 1e-40"), "columns.score.minimum = '1E-40': too long for Spark"),
         (column(f"type = 'bigint'\nmaximum = {2**63}"), f"columns.score.maximum = {2**63}: too long for Spark"),
-        (
-            column(f"type = 'bigint'\nallowed = [1, {2**63}]"),
-            f"{2**63} doesn't fit into 64 bits",
-        ),
+        (column(f"type = 'bigint'\nallowed = [1, {2**63}]"), f"{2**63} doesn't fit into 64 bits"),
         (column("type = 'int'\nminimum = 3\nmaximum = 2"), "columns.score.minimum = 3: above maximum = 2"),
         (column("type = 'int'", "'a b'"), "columns.a b: not a column's name"),
         (column("type = 'string'", "Date"), "columns.Date: a column that every typed table has"),

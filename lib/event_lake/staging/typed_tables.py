@@ -93,7 +93,7 @@ def append(
         new = _without_known(typed, root, table, TYPED.names, maybe_there)
         check()
         tables.append(new.coalesce(1 + counts[name] // _MOST_ROWS), root, table)
-        return int(kept.get.get("rows", 0))
+        return _rows(kept)
 
     kept = _in_parallel(fresh.sparkSession, append_type, counts)
     broken = [contracts[name] for name, count in counts.items() if kept[name] != count]
@@ -148,7 +148,7 @@ def replace_dates(rows: DataFrame, root: str, contracts: Contracts, first: date,
         kept = Observation()
         typed = typed_rows(_of_type(rows, name), contracts[name]).observe(kept, F.count(F.lit(1)).alias("rows"))
         tables.replace(typed.hint("rebalance", "date"), root, table_of(contracts[name]), where)
-        return int(kept.get.get("rows", 0))
+        return _rows(kept)
 
     kept = _in_parallel(spark, replace_type, contracts)
     broken = [contracts[name] for name, count in counts.items() if kept[name] != count]
@@ -210,6 +210,11 @@ def _counts(rows: DataFrame, contracts: Contracts) -> dict[str, int]:
 def _of_type(rows: DataFrame, name: str) -> DataFrame:
     in_its_partition = F.col("event_type").isin(name, OTHER)
     return rows.where(in_its_partition & (F.col("true_event_type") == name))
+
+
+def _rows(kept: Observation) -> int:
+    # Where Spark finds that a frame is empty, it may leave out to observe it.
+    return int(kept.get.get("rows", 0))
 
 
 def _rejected(rows: DataFrame, contracts: Iterable[Contract]) -> DataFrame:
