@@ -6,6 +6,8 @@ Runs until it is stopped, or with --until-caught-up until it has read what the s
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from getpass import getuser
+from socket import gethostname
 
 from event_lake.cli import JobParser, run_job
 from event_lake.config import Settings
@@ -21,6 +23,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--new-checkpoint", action="store_true", help="put the checkpoint aside and resume from the ledger"
     )
+    parser.add_argument(
+        "--acknowledge",
+        action="append",
+        type=int,
+        default=[],
+        metavar="BATCH",
+        help="note that you know what was found in this batch, and go on; may be repeated",
+    )
     return run_job(parser, argv, _ingest)
 
 
@@ -33,7 +43,12 @@ def _ingest(args: Namespace, settings: Settings) -> int:
         spark_session("ingest_raw", settings.spark) as spark,
         reporting(settings, sys.stderr) as reporters,
     ):
-        asked = Asked(until_caught_up=args.until_caught_up, new_checkpoint=args.new_checkpoint)
+        asked = Asked(
+            until_caught_up=args.until_caught_up,
+            new_checkpoint=args.new_checkpoint,
+            acknowledge=args.acknowledge,
+            user=f"{getuser()} on {gethostname()}",
+        )
         ended = ingest_raw(spark, settings, asked, check=check, reporters=reporters)
     print(ended.totals)
     return 0

@@ -1,5 +1,6 @@
 """Killing a job at a moment that the files of its lake tell."""
 
+import os
 import subprocess
 import sys
 import time
@@ -48,10 +49,14 @@ def wait_for_more(names: Callable[[], set[str]], runs: Callable[[], None]) -> No
 
 
 @contextmanager
-def job(log: Path, name: str, *flags: str) -> Iterator[subprocess.Popen[bytes]]:
-    """The job runs on its own while the block does, with what it says in `log`; it's killed at the end."""
+def job(log: Path, name: str, *flags: str, package: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """The job runs on its own while the block does, with what it says in `log`; it's killed at the end.
+
+    `package`: the folder with the package that it is to be of, if not the installed one.
+    """
     command = [sys.executable, f"jobs/{name}.py", "--config", "conf/local.toml", *flags]
-    with log.open("ab") as out, subprocess.Popen(command, stdout=out, stderr=out) as running:
+    env = os.environ | ({"PYTHONPATH": str(package)} if package else {})
+    with log.open("ab") as out, subprocess.Popen(command, stdout=out, stderr=out, env=env) as running:
         try:
             yield running
         finally:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,15 +19,28 @@ from event_lake.raw.resume import Beginning
 from event_lake.storage_errors import NEW_CHECKPOINT
 
 _FILE = "event_lake.json"
+_RULES = "rules.json"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Planned:
-    """A batch in Spark's offset log: the `clock` that its rows have as `ingested_at`, and its `source`'s own JSON."""
+    """A batch in Spark's offset log: the `clock` that its rows have as `ingested_at`, and its `source`'s own JSON.
+
+    `watermark` is what the batches before it moved the watermark to.
+    """
 
     clock: datetime
+    watermark: datetime
     source: Any
+
+    def makes_late(self, following: "Planned") -> bool:
+        """Whether Spark drops all rows of the `following` batch as late, as their clock isn't behind the watermark.
+
+        Source: tried with Spark 4.1 and 4.2. A batch's rows are held to the watermark of the batch before it, and are
+        late if they are equal to it.
+        """
+        return following.clock <= self.watermark
 
     @property
     def offset(self) -> Offset:
@@ -38,6 +51,14 @@ class Planned:
     def positions(self) -> dict[str, str]:
         """The position of each shard in `offsets.to_text`'s form."""
         return {shard_id: to_text(position) for shard_id, position in self.offset.shards.items()}
+
+
+@dataclass(frozen=True)
+class Unchecked:
+    """A batch that is written and not yet checked: its number in the lake, and Spark's."""
+
+    batch_id: int
+    spark_batch: int
 
 
 class Checkpoint:
@@ -54,6 +75,7 @@ class Checkpoint:
         self._files = self._path(path).getFileSystem(spark._jsparkSession.sessionState().newHadoopConf())  # noqa: SLF001
         self._copy = jvm.org.apache.hadoop.fs.FileUtil.copy
         self._mark = f"{path}.being-replaced"
+        self._note = f"{path}.unchecked"
 
     @property
     def newest_batch(self) -> int | None:
@@ -89,10 +111,7 @@ class Checkpoint:
         told = asdict(beginning)
         told["dedup_window_seconds"] = told.pop("dedup_window").total_seconds()
         told["older_until"] = beginning.older_until.isoformat() if beginning.older_until else None
-        written, file = f"{self.path}/.{_FILE}", f"{self.path}/{_FILE}"
-        self._write(written, json.dumps(told, indent=2))
-        self._files.delete(self._path(file), False)  # noqa: FBT003 (Java has no names: not what is in it)
-        self._rename(written, file)
+        self._replace(_FILE, told)
 
     def planned(self, batch_id: int) -> Planned:
         """The batch with Spark's number `batch_id`: one of the last hundred.
@@ -100,14 +119,31 @@ class Checkpoint:
         Source: Spark's OffsetSeqLog: a version, the batch's metadata, and a line for each source.
         """
         match self._entry("offsets", batch_id):
-            case [{"batchTimestampMs": int(millis)}, source]:
-                return Planned(_EPOCH + timedelta(milliseconds=millis), source)
+            case [{"batchTimestampMs": int(clock), "batchWatermarkMs": int(watermark)}, source]:
+                return Planned(_instant(clock), _instant(watermark), source)
         raise self._damaged(f"offsets/{batch_id}", "isn't what Spark wrote")
 
     def ends(self, batch_id: int) -> list[Any]:
         """Where the batch ends in each source of a query that has several: their own JSON, None for nothing yet."""
         _, _, *sources = self._text(f"offsets/{batch_id}").split("\n")
         return [_parsed(line) for line in sources]
+
+    def has_committed(self, batch_id: int) -> bool:
+        """Whether Spark has done with the batch, one of the last hundred, and won't repeat it."""
+        return batch_id in self._batches("commits")
+
+    def rules(self) -> dict[str, str] | None:
+        """The rules that `keep_rules` kept last; None if none were."""
+        if not self._files.exists(self._path(f"{self.path}/{_RULES}")):
+            return None
+        found = _parsed(self._text(_RULES))
+        if not isinstance(found, dict):
+            raise self._damaged(_RULES, "isn't what was written")
+        return found
+
+    def keep_rules(self, rules: Mapping[str, str]) -> None:
+        """Note by which rules batches are written from now on."""
+        self._replace(_RULES, dict(rules))
 
     def refuse_damaged(self) -> None:
         """Raise UserError unless there is what Spark reads first of a checkpoint with a batch, and it can be read."""
@@ -119,10 +155,14 @@ class Checkpoint:
             for batch_id in sorted(self._batches(folder))[-2:]:
                 self._entry(folder, batch_id)
 
+    def begin_replacement(self) -> None:
+        """Have the next start replace it, if this one doesn't come to that; `end_replacement` ends it."""
+        self._write(self._mark, "")
+
     def set_aside(self) -> None:
         """Put aside what there is of it, beside it; nothing is deleted. `end_replacement` ends what begins here."""
         # A folder in S3 is renamed object by object. Until the mark is gone, what's left of it isn't to be used.
-        self._write(self._mark, "")
+        self.begin_replacement()
         if self._files.exists(self._path(self.path)):
             # No colons: Hadoop can't list such names.
             self._rename(self.path, f"{self.path}.replaced-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
@@ -130,6 +170,23 @@ class Checkpoint:
     def end_replacement(self) -> None:
         """The checkpoint that there is now may be used."""
         self._files.delete(self._path(self._mark), False)  # noqa: FBT003
+
+    @property
+    def unchecked(self) -> Unchecked | None:
+        """The batch that `note_unchecked` noted, and `strike_unchecked` hasn't struck."""
+        if not self._files.exists(self._path(self._note)):
+            return None
+        found = _parsed(self._read(self._note))
+        # A crash may have left an empty file: then its batch wasn't committed.
+        return Unchecked(**found) if isinstance(found, dict) else None
+
+    def note_unchecked(self, batch: Unchecked) -> None:
+        """Note, beside the checkpoint, that a batch is written, and about to be committed and checked."""
+        self._write(self._note, json.dumps(asdict(batch)))
+
+    def strike_unchecked(self) -> None:
+        """The note is void: the batch is checked, or its finding is kept."""
+        self._files.delete(self._path(self._note), False)  # noqa: FBT003
 
     @contextmanager
     def copied(self) -> Iterator[str]:
@@ -159,13 +216,23 @@ class Checkpoint:
 
     def _text(self, name: str) -> str:
         try:
-            stream = self._files.open(self._path(f"{self.path}/{name}"))
-            try:
-                return str(self._io.toString(stream, "UTF-8"))
-            finally:
-                stream.close()
+            return self._read(f"{self.path}/{name}")
         except Py4JJavaError as error:
             raise self._damaged(name, f"can't be read ({error.java_exception.getClass().getSimpleName()})") from error
+
+    def _read(self, path: str) -> str:
+        stream = self._files.open(self._path(path))
+        try:
+            return str(self._io.toString(stream, "UTF-8"))
+        finally:
+            stream.close()
+
+    def _replace(self, name: str, value: Mapping[str, Any]) -> None:
+        """Have a file of ours with this JSON; it's there whole or not at all."""
+        written, file = f"{self.path}/.{name}", f"{self.path}/{name}"
+        self._write(written, json.dumps(value, indent=2))
+        self._files.delete(self._path(file), False)  # noqa: FBT003 (Java has no names: not what is in it)
+        self._rename(written, file)
 
     def _write(self, path: str, text: str) -> None:
         stream = self._files.create(self._path(path), True)  # noqa: FBT003 (in place of what a crash left)
@@ -180,6 +247,10 @@ class Checkpoint:
 
     def _damaged(self, name: str, problem: str) -> UserError:
         return UserError(f"checkpoint {self.path}: {name} {problem}; {NEW_CHECKPOINT}")
+
+
+def _instant(millis: int) -> datetime:
+    return _EPOCH + timedelta(milliseconds=millis)
 
 
 def _parsed(text: str) -> Any:

@@ -19,6 +19,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from event_lake.errors import DataLossError
 from event_lake.progress.report import is_of_batch, loss_in, report_of
 from event_lake.progress.reporter import Reporter
+from event_lake.raw.findings import way_out
 from event_lake.raw.ledger import Totals, Written
 
 _log = logging.getLogger(__name__)
@@ -37,6 +38,30 @@ class StopAskedError(Exception):
     """A batch isn't begun, as the run is to end: the next run begins with it."""
 
 
+class Checks:
+    """How a run's batches are checked, and who is told, so that what is found outlives the run; this one keeps nothing.
+
+    Batches are told by the numbers that the ledger has: that of Spark's batch 0 is `first_batch`. `has_receipts`:
+    whether their source says what it read.
+    """
+
+    def __init__(self, *, has_receipts: bool = True, first_batch: int = 0) -> None:
+        self.has_receipts = has_receipts
+        self.first_batch = first_batch
+
+    def awaited(self, batch_id: int) -> None:
+        """The batch is written. Once this returns Spark commits it, and then it's checked."""
+
+    def passed(self) -> None:
+        """The batch was checked, and nothing was found."""
+
+    def failed(self, batch_id: int, what: str) -> None:
+        """The batch was checked, and lost records, as `what` says in one line."""
+
+    def missed(self, batch_id: int) -> None:
+        """The batch can't be checked any more."""
+
+
 @dataclass(frozen=True)
 class Ended:
     """What a run wrote, and whether it was `stopped` before it came to its own end."""
@@ -46,21 +71,24 @@ class Ended:
 
 
 def run_to_end(
-    start: Start, write: Write, reporters: Sequence[Reporter], *, has_receipts: bool = True, first_batch: int = 0
+    start: Start,
+    write: Write,
+    reporters: Sequence[Reporter],
+    checks: Checks | None = None,
 ) -> Ended:
     """Run a query until it ends or a signal stops it.
 
     `start` starts it with the function for its `foreachBatch`; `write` writes a batch. Both may raise; what fails in
-    Spark is raised as StreamingQueryException. Each batch, once Spark has committed it, is checked (`loss_in`), and the
-    `reporters` are told, with `first_batch` as the number of Spark's batch 0. Raises DataLossError for the first batch
-    that lost records; none is begun behind it.
+    Spark is raised as StreamingQueryException. Each batch, once Spark has committed it, is checked (`loss_in`), and
+    `checks` and the `reporters` are told. Raises DataLossError for the first batch that lost records; none is begun
+    behind it.
 
     In the main thread SIGTERM and SIGINT stop the run: a batch that is being written is finished and committed, one
     that is being planned is left to the next run, and a query that waits for its next trigger ends at once. Another
     signal, a second later or more, interrupts the batch, which the next run repeats, and raises KeyboardInterrupt; a
     third one does what it did before. Signals are left alone in other threads.
     """
-    run = _Run(write, reporters, has_receipts=has_receipts, first_batch=first_batch)
+    run = _Run(write, reporters, checks or Checks())
     with _stop_signals() as signals:
         query = start(run.batch)
         run.query.set_result(query)
@@ -98,7 +126,7 @@ class _Run:
     Spark tells a batch's progress before it begins the next, so a look then misses none, however late the others are.
     """
 
-    def __init__(self, write: Write, reporters: Sequence[Reporter], *, has_receipts: bool, first_batch: int) -> None:
+    def __init__(self, write: Write, reporters: Sequence[Reporter], checks: Checks) -> None:
         self.query: Future[StreamingQuery] = Future()
         self.totals = Totals()
         self.loss: DataLossError | None = None
@@ -106,15 +134,14 @@ class _Run:
         self.refused = False
         self._write = write
         self._reporters = reporters
-        self._has_receipts = has_receipts
-        self._first_batch = first_batch
+        self._checks = checks
         self._lock = threading.RLock()
         self._under_way: int | None = None
         self._written: Written | None = None
 
     def batch(self, rows: DataFrame, batch_id: int) -> None:
         """Write a batch, unless none may begin any more: then raise, as Spark commits whatever returns."""
-        number = self._first_batch + batch_id
+        number = self._checks.first_batch + batch_id
         self.look(far=True)
         with self._lock:
             if self.closed or self.loss is not None:
@@ -122,10 +149,12 @@ class _Run:
                 raise self.loss or StopAskedError(f"batch {number} is left to the next run")
             if self._written is not None:
                 _log.warning("batch %d isn't checked: Spark kept no progress event of it", number - 1)
+                self._checks.missed(number - 1)
             self._under_way, self._written = batch_id, None
             for reporter in self._reporters:
                 reporter.began(number)
         written = self._write(rows, batch_id)
+        self._checks.awaited(self._checks.first_batch + batch_id)
         with self._lock:
             self.totals += written.totals
             self._written = written
@@ -143,11 +172,14 @@ class _Run:
 
     def _finish(self, event: dict[str, Any], written: Written) -> None:
         self._under_way = self._written = None
-        report = report_of(event, written, has_receipts=self._has_receipts, first_batch=self._first_batch)
+        report = report_of(event, written, has_receipts=self._checks.has_receipts, first_batch=self._checks.first_batch)
         loss = loss_in(report)
         if loss is not None:
-            self.loss = DataLossError(loss)
-        elif report.imbalance:
+            self._checks.failed(report.batch_id, loss)
+            self.loss = DataLossError(f"{loss}; {way_out(report.batch_id)}")
+        else:
+            self._checks.passed()
+        if loss is None and report.imbalance:
             _log.warning(
                 "batch %d: the state store dropped %d rows more than the ledger has duplicates: tasks ran again",
                 report.batch_id,
@@ -160,7 +192,7 @@ class _Run:
         """Let no batch begin from now on; returns whether none is under way, so that the query may be interrupted."""
         with self._lock:
             if not self.closed and self._under_way is not None:
-                _log.info("stopping: batch %d is finished first", self._first_batch + self._under_way)
+                _log.info("stopping: batch %d is finished first", self._checks.first_batch + self._under_way)
             self.closed = True
             return self._under_way is None
 

@@ -116,6 +116,18 @@ LEDGER = (
 # The types that have partitions of their own in raw/events, in the order in which they came.
 EVENT_TYPE = StructType().add("event_type", StringType()).add("batch_id", LongType())
 
+# A loss that ingest_raw found in a batch, `what` in one line; `kind` is `raw.findings.Kind`'s. `found_at` tells two of
+# one batch apart. Who acknowledges it adds the same row once more, with `acknowledged_by` and `acknowledged_at`.
+FINDING = (
+    StructType()
+    .add("batch_id", LongType())
+    .add("kind", StringType())
+    .add("what", StringType())
+    .add("found_at", TimestampType())
+    .add("acknowledged_by", StringType())
+    .add("acknowledged_at", TimestampType())
+)
+
 # An event whose event_uuid is in its partition of staging/events with another payload; `kept` is where that came from.
 CONFLICT = StructType(
     [

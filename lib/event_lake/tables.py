@@ -38,6 +38,7 @@ RAW_EVENTS = Table(
 QUARANTINE = Table("raw/quarantine", schemas.QUARANTINE, ("date",), ("arrived_at", "ingested_at", "batch_id"))
 LEDGER = Table("raw/ledger", schemas.LEDGER, ("date",), ("shard_id", "ingested_at", "batch_id"))
 EVENT_TYPES = Table("raw/event_types", schemas.EVENT_TYPE, (), ("batch_id",))
+FINDINGS = Table("raw/findings", schemas.FINDING, (), ("batch_id",))
 STAGING_EVENTS = Table(
     "staging/events",
     schemas.EVENT,
@@ -47,7 +48,7 @@ STAGING_EVENTS = Table(
 CONFLICTS = Table("staging/conflicts", schemas.CONFLICT, ("date",), ("event_uuid", "event_type", "arrived_at"))
 REJECTED = Table("staging/rejected", schemas.REJECTED, ("date",), ("event_uuid", "event_type", "arrived_at"))
 METRICS = Table("quality/metrics", schemas.METRIC, ("date",), ("measure", "event_type", "hour"))
-RAW = (RAW_EVENTS, QUARANTINE, LEDGER, EVENT_TYPES)
+RAW = (RAW_EVENTS, QUARANTINE, LEDGER, EVENT_TYPES, FINDINGS)
 STAGING = (STAGING_EVENTS, CONFLICTS, REJECTED, METRICS)
 
 

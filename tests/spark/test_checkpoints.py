@@ -181,7 +181,7 @@ def planned(checkpoint: Checkpoint) -> Checkpoint:
     """A checkpoint with two batches, both committed."""
     write(checkpoint, "metadata", '{"id": "1"}')
     for batch_id in range(2):
-        write(checkpoint, f"offsets/{batch_id}", 'v1\n{"batchTimestampMs": 1}\n{"a": 1}')
+        write(checkpoint, f"offsets/{batch_id}", 'v1\n{"batchTimestampMs": 1, "batchWatermarkMs": 0}\n{"a": 1}')
         write(checkpoint, f"commits/{batch_id}", 'v1\n{"nextBatchWatermarkMs": 0}')
     checkpoint.refuse_damaged()
     return checkpoint
@@ -208,6 +208,6 @@ def test_a_batch_that_is_not_committed_is_no_damage(planned: Checkpoint) -> None
 
 
 def test_an_offset_log_of_another_shape_is_told(planned: Checkpoint) -> None:
-    write(planned, "offsets/1", 'v1\n{"batchTimestampMs": 1}\n{"a": 1}\n{"b": 1}')
+    write(planned, "offsets/1", 'v1\n{"batchTimestampMs": 1, "batchWatermarkMs": 0}\n{"a": 1}\n{"b": 1}')
     with pytest.raises(UserError, match="offsets/1 isn't what Spark wrote"):
         planned.planned(1)

@@ -20,6 +20,7 @@ from event_lake.config import Lake, Settings, Source
 from event_lake.errors import DataLossError, UserError
 from event_lake.pipelines.reconcile import reconcile
 from event_lake.raw.audit import Check, Entry, faults_of
+from event_lake.raw.findings import Kind, acknowledge, findings, record, standing_in
 from event_lake.raw.screening import doubtful
 from event_lake.raw.verdict import Comparison, Verdict, Window
 from unit.histories import a_start, an_entry, audited, histories
@@ -369,3 +370,22 @@ def test_a_time_that_cannot_be_read_is_one_line_and_exit_code_2() -> None:
     done = run("nowhere", "--from", "yesterday")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert done.stderr.startswith("reconcile.py: ConfigError: --from = 'yesterday': no time; write it like")
+
+
+def test_a_finding_is_a_fault_until_it_is_acknowledged_and_a_note_then(spark: SparkSession, lake: str) -> None:
+    tables.create(spark, lake, [tables.FINDINGS])
+    record(spark, lake, 1, Kind.LOST, "batch 1: 1 records vanished")
+    record(spark, lake, 2, Kind.UNCHECKED, "batch 2 was never held against the state store's count")
+    # Whatever the window: it stands now.
+    verdict = audit(spark, lake, Window(begin=ingested(100)))
+    [fault] = verdict.faults.first
+    assert (fault.check, fault.what) == (
+        Check.FINDING,
+        "batch 1: 1 records vanished; ingest_raw --acknowledge 1 notes that you know",
+    )
+    assert list(verdict.notes) == ["batch 2 was never held against the state store's count"]
+    acknowledge(spark, lake, standing_in(findings(spark, lake), [1]), "ada on host")
+    verdict = audit(spark, lake, EVERYTHING)
+    assert verdict.faults.first == []
+    assert verdict.notes[0].startswith("acknowledged by ada on host at ")
+    assert verdict.notes[0].endswith(": batch 1: 1 records vanished")

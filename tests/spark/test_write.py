@@ -130,6 +130,21 @@ def test_rows_without_their_receipt_are_a_loss_and_nothing_is_written(spark: Spa
     assert _rows(spark, root) == [0, 0, 0]
 
 
+def test_a_receipt_that_did_not_come_is_a_loss_and_nothing_is_written(spark: SparkSession, root: str) -> None:
+    planned = replace(BATCH, expected={"shardId-0", "shardId-1"})
+    with pytest.raises(DataLossError, match="batch 0: of shardId-1 no receipt came"):
+        _writer(spark, root).write(_batch(spark), planned)
+    assert _rows(spark, root) == [0, 0, 0]
+
+
+def test_a_batch_of_which_nothing_came_is_no_idle_one_where_something_was_to_be_read(
+    spark: SparkSession, root: str
+) -> None:
+    with pytest.raises(DataLossError, match="batch 0: of shardId-0 no receipt came"):
+        _writer(spark, root).write(_batch(spark).limit(0), replace(BATCH, expected={"shardId-0"}))
+    assert _rows(spark, root) == [0, 0, 0]
+
+
 def test_nothing_is_committed_once_the_lease_is_lost(spark: SparkSession, root: str) -> None:
     def lost() -> None:
         raise UserError("its lease was lost")

@@ -66,6 +66,7 @@ ok          raw/quarantine has the rows that the ledger counts
 ok          the ledger has the shard and batch of each row
 ok          each row's sequence number lies in its range
 ok          the ledger was only appended to
+ok          ingest_raw found no loss that nobody has acknowledged
 
 raw: shardId-0, batch 7, behind 1 up to 9: rows
 

@@ -87,6 +87,11 @@ def part_of(shard_id: str, begin: Offset, finish: Offset) -> Range | Hole | None
     return None
 
 
+def read_between(begin: Offset, finish: Offset) -> frozenset[str]:
+    """The shards of which the batch from `begin` to `finish` has a receipt."""
+    return frozenset(shard_id for shard_id in finish.shards if part_of(shard_id, begin, finish))
+
+
 def batches_of(
     source: Source, raw: Raw, part: Range | Hole, client: KinesisClient, sleep: Callable[[float], None]
 ) -> Iterator[pa.RecordBatch]:

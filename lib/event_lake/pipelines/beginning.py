@@ -2,7 +2,6 @@
 
 import logging
 from dataclasses import replace
-from datetime import timedelta
 
 from pyspark.sql import SparkSession
 
@@ -13,6 +12,7 @@ from event_lake.kinesis.reads import Reads
 from event_lake.kinesis.resume import Resumption, resumed
 from event_lake.raw import resume
 from event_lake.raw.resume import Beginning
+from event_lake.raw.rules import shown
 from event_lake.storage_errors import NEW_CHECKPOINT
 
 _log = logging.getLogger(__name__)
@@ -75,17 +75,12 @@ def configured(spark: SparkSession, settings: Settings) -> Beginning:
 def refuse_changes(found: Beginning, asked: Beginning) -> None:
     """Raise ConfigError, naming them all, if settings differ in `asked` that the checkpoint is held to."""
     changed = [
-        f"{key} = {_shown(getattr(asked, name))}: the checkpoint has {_shown(getattr(found, name))}, and {reason}"
+        f"{key} = {shown(getattr(asked, name))}: the checkpoint has {shown(getattr(found, name))}, and {reason}"
         for key, (name, reason) in _KEPT.items()
         if getattr(asked, name) != getattr(found, name)
     ]
     if changed:
         raise ConfigError(f"{'; '.join(changed)}; put it back, or: {NEW_CHECKPOINT}")
-
-
-def _shown(value: object) -> str:
-    # As it may be written in a file of settings.
-    return repr(f"{value.total_seconds():g} seconds" if isinstance(value, timedelta) else value)
 
 
 def _anew(

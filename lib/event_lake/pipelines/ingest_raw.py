@@ -17,16 +17,19 @@ from event_lake.kinesis import options, source
 from event_lake.kinesis.admission import ADMISSION_CONTROL
 from event_lake.kinesis.client import KinesisClient
 from event_lake.kinesis.connectors import CONNECTORS
+from event_lake.kinesis.records import read_between
 from event_lake.kinesis.start import refuse_expired, starting_positions
 from event_lake.kinesis.topology import Topology
 from event_lake.pipelines.beginning import begun
+from event_lake.pipelines.checks import KeptChecks, settled
 from event_lake.progress.reporter import Reporter
 from event_lake.raw.dedupe import clocked, without_copies
 from event_lake.raw.ledger import Batch, Totals, Written
 from event_lake.raw.parse import judged
 from event_lake.raw.resume import Beginning
+from event_lake.raw.rules import changes, rules_of
 from event_lake.raw.standing import refuse_gone
-from event_lake.raw.write import RawWriter
+from event_lake.raw.write import BegunUnder, RawWriter
 from event_lake.running import Ended, run_to_end
 
 # AWS itself refuses requests that are signed 5 minutes off.
@@ -38,10 +41,15 @@ _PATIENCE_SECONDS = 20.0
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """Of a run: to end with what the stream held at its start, and to begin a new checkpoint behind the ledger."""
+    """Of a run: to end with what the stream held at its start, and to begin a new checkpoint behind the ledger.
+
+    `acknowledge`: batches whose findings `user` knows of.
+    """
 
     until_caught_up: bool = False
     new_checkpoint: bool = False
+    acknowledge: Sequence[int] = ()
+    user: str = ""
 
 
 def check_pace(settings: Settings) -> None:
@@ -118,15 +126,16 @@ def ingest_raw(
 ) -> Ended:
     """Run the query until a signal stops it, or it comes to the end that was `asked` for.
 
-    `check` is `writing.sole_writer`'s. Raises what `raw.standing.refuse_gone`, `pipelines.beginning.begun` and
-    `running.run_to_end` raise.
+    `check` is `writing.sole_writer`'s. Raises what `raw.standing.refuse_gone`, `pipelines.checks.settled`,
+    `pipelines.beginning.begun` and `running.run_to_end` raise.
     """
     checkpoint = Checkpoint(spark, tables.checkpoint_path(settings.lake.root, _QUERY))
     refuse_gone(spark, settings.lake.root, has_begun=checkpoint.newest_batch is not None)
     tables.create(spark, settings.lake.root, tables.RAW)
     stream = settings.source
     client = KinesisClient(stream.stream, stream.region, stream.endpoint_url, patience_seconds=_PATIENCE_SECONDS)
-    beginning = begun(spark, settings, checkpoint, client, anew=asked.new_checkpoint)
+    is_late = settled(spark, settings.lake.root, checkpoint, asked.acknowledge, asked.user)
+    beginning = begun(spark, settings, checkpoint, client, anew=asked.new_checkpoint or is_late)
     begins = replace(settings, source=replace(stream, start_from=beginning.start_from))
     query = _Query(spark, begins, checkpoint, beginning, check)
     # Where Spark 4.1 repeats a batch that a crash left, such a run ends with it: another takes what came behind.
@@ -138,8 +147,7 @@ def ingest_raw(
             start,
             query.write,
             reporters,
-            has_receipts=settings.has_receipts,
-            first_batch=beginning.first_batch,
+            query.checks,
         )
         ended, runs = Ended(ended.totals + run.totals, stopped=run.stopped), runs - 1
     return ended
@@ -162,6 +170,14 @@ class _Query:
         self._beginning = beginning
         self._check = check
         self._writer: RawWriter | None = None
+        self._newest_planned = checkpoint.newest_batch
+        self.checks = KeptChecks(
+            spark,
+            settings.lake.root,
+            checkpoint,
+            has_receipts=settings.has_receipts,
+            first_batch=beginning.first_batch,
+        )
 
     def started(self, batch: Callable[[DataFrame, int], None], *, until_caught_up: bool) -> StreamingQuery:
         """Start it, with `batch` for each batch."""
@@ -182,14 +198,28 @@ class _Query:
         if self._writer is None:
             query_id = rows.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId")
             assert query_id, "Spark sets it for every batch"
-            self._writer = RawWriter(self._settings, self._beginning, query_id, self._check)
+            self._writer = RawWriter(self._settings, self._beginning, query_id, self._check, self._begun_under())
         return self._writer.write(rows, self._batch(batch_id))
 
+    def _begun_under(self) -> BegunUnder:
+        begun, now = self._checkpoint.rules(), rules_of(self._settings, self._spark.version)
+
+        def keep() -> None:
+            if begun != now:
+                self._checkpoint.keep_rules(now)
+
+        return BegunUnder(changed=changes(begun, now), keep=keep)
+
     def _batch(self, batch_id: int) -> Batch:
+        """What the offset log says of a batch. Raises DataLossError if Spark would drop all of it as late."""
         planned = self._checkpoint.planned(batch_id)
+        before = self._checkpoint.planned(batch_id - 1) if batch_id else None
         number = self._beginning.first_batch + batch_id
+        if before:
+            self.checks.refuse_late(number, planned, before)
+        may_repeat = self._newest_planned is not None and batch_id <= self._newest_planned
         if not self._settings.has_receipts:
-            return Batch(batch_id=number, clock=planned.clock)
+            return Batch(batch_id=number, clock=planned.clock, may_repeat=may_repeat)
         begins = batch_id == 0
         return Batch(
             batch_id=number,
@@ -198,4 +228,6 @@ class _Query:
             begins=begins,
             positions={**planned.positions, **(self._beginning.gone if begins else {})},
             holes=self._beginning.holes if begins else {},
+            expected=read_between(before.offset, planned.offset) if before else (),
+            may_repeat=may_repeat,
         )

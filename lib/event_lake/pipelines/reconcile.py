@@ -14,6 +14,7 @@ from event_lake.config import Settings
 from event_lake.errors import DataLossError, UserError
 from event_lake.pipelines.arrivals import IncomingRecords, compared
 from event_lake.raw.audit import Check, Fault, faults_in, faults_of
+from event_lake.raw.findings import Finding, findings
 from event_lake.raw.history import Commit, changed
 from event_lake.raw.screening import differing, doubtful, overview
 from event_lake.raw.verdict import FaultsFound, ShardSums, Verdict, Window
@@ -38,7 +39,8 @@ def reconcile(
     window (`date` is no help, a late event lies in its own); and a small file for each commit that Delta still keeps
     of the ledger, 30 days' unless set otherwise. The driver holds a row for each shard, and the faults that are shown.
     Not seen: a changed payload, a row in place of another one of its shard and batch, and whether duplicates are what
-    the state store dropped, which the job itself checks behind each batch.
+    the state store dropped, which the job itself checks behind each batch: what it found there is a fault until
+    somebody has acknowledged it.
     Raises UserError where there's no ledger, DataLossError where what it counts has no table.
     """
     root, stream = settings.lake.root, settings.source.stream
@@ -58,6 +60,7 @@ def reconcile(
             faults.add(faults_of(entry, before, reached))
         later = _later(spark, root, lake, seen.newest)
         notes = [*_check_counts(lake, window, later, faults), *_unreceipted(seen.shards)]
+        notes += _found(findings(spark, root), faults)
         comparison = None
         if incoming:
             comparison = compared(*lake.of(stream), window, partial(incoming.incoming_records, stream), now())
@@ -135,6 +138,19 @@ def _gone(ledger: DataFrame, rows: int) -> Iterator[Fault]:
     if missing := ledger.count() - rows:
         what = f"{missing:,} of its rows lie in files that are gone"
         yield Fault(check=Check.CHANGED, place=tables.LEDGER.name, what=what)
+
+
+def _found(found: Sequence[Finding], faults: FaultsFound) -> Iterator[str]:
+    """Add the findings that stand, of whatever time; says which others there are."""
+    for finding in found:
+        if finding.stands:
+            what = f"{finding}; ingest_raw --acknowledge {finding.batch_id} notes that you know"
+            faults.add([Fault(check=Check.FINDING, place=tables.FINDINGS.name, what=what)])
+        elif finding.acknowledged_at is not None:
+            at = finding.acknowledged_at.isoformat(timespec="seconds")
+            yield f"acknowledged by {finding.acknowledged_by} at {at}: {finding}"
+        else:
+            yield str(finding)
 
 
 def _unreceipted(shards: Sequence[ShardSums]) -> Iterator[str]:

@@ -24,6 +24,7 @@ class Check(Enum):
     UNKNOWN = "the ledger has the shard and batch of each row"
     OUTSIDE = "each row's sequence number lies in its range"
     CHANGED = "the ledger was only appended to"
+    FINDING = "ingest_raw found no loss that nobody has acknowledged"
     CLOUDWATCH = "what was put into the stream was read"
 
     @property

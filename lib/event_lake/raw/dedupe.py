@@ -16,22 +16,35 @@ def clocked(
     Events are the same by `event_uuid`, or by `event_uuid+payload` (`config.Raw.dedup_on`). Records that are no events,
     and receipts, have a key of their own. `clock` is for a simulated one.
     """
-    event = [F.lit("event "), F.col("event_uuid")]
-    if on == "event_uuid+payload":
-        # The state keeps what tells payloads apart, not the payloads.
-        event += [F.lit(" "), F.sha2("payload", 256)]
-    position = F.concat_ws(" ", "shard_id", "sequence_number", "sub_sequence_number")
     key = (
-        F.when(F.col("is_event"), F.concat(*event))
-        # Other connectors don't say where in an aggregate a record was: the bytes tell them apart.
-        .when(F.col("receipt").isNull(), F.concat_ws(" ", F.lit("record"), position, F.md5("data")))
-        .otherwise(F.concat_ws(" ", F.lit("receipt"), position, "receipt.hole"))
+        F.when(F.col("is_event"), event_key(on))
+        .when(F.col("receipt").isNull(), record_key())
+        .otherwise(F.concat_ws(" ", F.lit("receipt"), _position(), "receipt.hole"))
     )
     # Spark pins current_timestamp() in the offset log, so that a replayed batch sees the same clock; and unlike
     # created_at no producer can move it.
     now = varying(F.current_timestamp()) if clock is None else clock
     delay = f"{int(window.total_seconds())} seconds"
     return judged_rows.withColumns({"ingested_at": now, "dedup_key": key}).withWatermark("ingested_at", delay)
+
+
+def event_key(on: str) -> Column:
+    """By what an event with `event_uuid` and `payload` is the same as another: see `clocked`."""
+    event = [F.lit("event "), F.col("event_uuid")]
+    if on == "event_uuid+payload":
+        # The state keeps what tells payloads apart, not the payloads.
+        event += [F.lit(" "), F.sha2("payload", 256)]
+    return F.concat(*event)
+
+
+def record_key() -> Column:
+    """The key of a record that is no event: where it came from, and its bytes, `data`."""
+    # Other connectors don't say where in an aggregate a record was: the bytes tell them apart.
+    return F.concat_ws(" ", F.lit("record"), _position(), F.md5("data"))
+
+
+def _position() -> Column:
+    return F.concat_ws(" ", "shard_id", "sequence_number", "sub_sequence_number")
 
 
 def without_copies(clocked_rows: DataFrame) -> DataFrame:

@@ -1,6 +1,6 @@
 """The ledger: what became of every record that a batch read from a shard."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -8,7 +8,9 @@ from typing import Any
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
+from event_lake.errors import DataLossError
 from event_lake.raw.partitions import EventTypes
+from event_lake.storage_errors import NEW_CHECKPOINT
 
 # What an entry has of its receipt, by the names of both.
 _OF_RECEIPT = {
@@ -58,7 +60,8 @@ class Written:
 class Batch:
     """A micro-batch as the lake knows it: its number, its clock, and the arrival time up to which it read all shards.
 
-    `positions` is where it ends, by shard. A query `begins` with it; `holes` is what had expired unread before that.
+    `positions` is where it ends, by shard, and `expected` are the shards of which it reads something. A query `begins`
+    with it; `holes` is what had expired unread before that. `may_repeat`: an earlier run may have begun to write it.
     """
 
     batch_id: int
@@ -67,6 +70,8 @@ class Batch:
     begins: bool = False
     positions: Mapping[str, str] = field(default_factory=dict)
     holes: Mapping[str, str] = field(default_factory=dict)
+    expected: Collection[str] = ()
+    may_repeat: bool = True
 
 
 def summed(rows: DataFrame, types: EventTypes) -> DataFrame:
@@ -79,6 +84,16 @@ def summed(rows: DataFrame, types: EventTypes) -> DataFrame:
         F.count_if(F.expr("not is_event and receipt is null")).alias("quarantined"),
         F.lit(None).alias("types") if types.is_full else F.collect_set(F.when(is_new, event_type)).alias("types"),
     )
+
+
+def refuse_missing(sums: Iterable[Row], batch: Batch) -> None:
+    """Raise DataLossError if a shard that the batch reads has no receipt among the rows of `summed`."""
+    came = {row.shard_id for row in sums if row.receipt is not None}
+    if missing := sorted(set(batch.expected) - came):
+        raise DataLossError(
+            f"batch {batch.batch_id}: of {', '.join(missing)} no receipt came, so what was read there was dropped on"
+            f" the way; nothing is written. Start again; if that doesn't help: {NEW_CHECKPOINT}"
+        )
 
 
 def entries(sums: Iterable[Row], stream: str, batch: Batch) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 from pyspark.sql import DataFrame, Row, SparkSession
@@ -13,13 +14,26 @@ from event_lake import tables
 from event_lake.config import Settings
 from event_lake.errors import DataLossError
 from event_lake.raw import resume
-from event_lake.raw.ledger import Batch, Totals, Written, as_written, entries, summed, totals
+from event_lake.raw.ledger import Batch, Totals, Written, as_written, entries, refuse_missing, summed, totals
 from event_lake.raw.parse import events, quarantined
 from event_lake.raw.partitions import EventTypes
+from event_lake.raw.repetition import differences, refuse_other
 from event_lake.raw.resume import Beginning
 from event_lake.raw.varying import varying
 from event_lake.schemas import EVENT_TYPE, LEDGER
 from event_lake.storage_errors import explained
+
+
+@dataclass(frozen=True, kw_only=True)
+class BegunUnder:
+    """The rules of the run that may have begun a batch which this run repeats.
+
+    `changed` says how they differ from this run's (`rules.changes`); `keep` notes this run's in their place, and is
+    called before anything is written by them.
+    """
+
+    changed: Sequence[str] = ()
+    keep: Callable[[], None] = lambda: None
 
 
 class RawWriter:
@@ -31,7 +45,12 @@ class RawWriter:
     """
 
     def __init__(
-        self, settings: Settings, beginning: Beginning, query_id: str, check: Callable[[], None] = lambda: None
+        self,
+        settings: Settings,
+        beginning: Beginning,
+        query_id: str,
+        check: Callable[[], None] = lambda: None,
+        begun_under: BegunUnder = BegunUnder(),
     ) -> None:
         self._root = settings.lake.root
         self._settings = settings.raw
@@ -39,15 +58,16 @@ class RawWriter:
         self._beginning = beginning
         self._query_id = query_id
         self._check = check
+        self._begun_under = begun_under
+        self._has_begun = False
         self._types: EventTypes | None = None
-        # The first batch of a run may have been begun by the one before it.
-        self._may_repeat = True
 
     def write(self, rows: DataFrame, batch: Batch) -> Written:
         """Events to raw, the rest to quarantine, the count to the ledger; a replay completes what a crash left.
 
-        The ledger comes last, so that a batch in it is a batch that is written. Raises DataLossError, before anything
-        is written, if more rows came than the receipts say were read.
+        The ledger comes last, so that a batch in it is a batch that is written. Raises, before anything is written,
+        DataLossError if more rows came than the receipts say were read, or a receipt that is expected didn't come; and
+        UserError if the batch is a repetition that would write something else than was written before.
         """
         spark = rows.sparkSession
         with tables.adaptive(spark), tables.cached(rows) as came:
@@ -65,11 +85,14 @@ class RawWriter:
     def _write(self, rows: DataFrame, batch: Batch) -> Totals:
         types = self._known_types(rows.sparkSession)
         sums = summed(rows, types).collect()
+        refuse_missing(sums, batch)
         entered: Sequence[Mapping[str, Any]] = entries(sums, self._beginning.stream, batch)
-        if self._may_repeat:
-            entered = as_written(entered, self._raw_rows(rows.sparkSession, batch))
-            self._may_repeat = False
+        if batch.may_repeat:
+            entered = self._as_begun(rows, entered, batch)
         self._refuse_imbalance(entered, batch)
+        if not self._has_begun:
+            self._begun_under.keep()
+            self._has_begun = True
         counted = totals(entered)
         numbered = rows.withColumn("batch_id", varying(F.lit(batch.batch_id).cast("long")))
         with ThreadPoolExecutor(max_workers=1) as beside:
@@ -88,10 +111,26 @@ class RawWriter:
             self._append(_frame(rows.sparkSession, entered, LEDGER), tables.LEDGER, batch)
         return counted
 
-    def _raw_rows(self, spark: SparkSession, batch: Batch) -> Mapping[str | None, int]:
-        """How many rows of the batch each shard has in raw by an attempt that didn't come to the ledger."""
-        rows = tables.read(spark, self._root, tables.RAW_EVENTS).where(F.col("batch_id") == batch.batch_id)
-        return {row.shard_id: row["count"] for row in rows.groupBy("shard_id").count().collect()}
+    def _as_begun(
+        self, rows: DataFrame, entered: Sequence[Mapping[str, Any]], batch: Batch
+    ) -> Sequence[Mapping[str, Any]]:
+        """The ledger's rows as they are behind what an earlier run wrote of the batch, if it wrote anything."""
+        is_of_batch = F.col("batch_id") == batch.batch_id
+        held = {
+            table: tables.read(rows.sparkSession, self._root, table).where(is_of_batch)
+            for table in (tables.RAW_EVENTS, tables.QUARANTINE)
+        }
+        counts = {
+            table: {row.shard_id: row["count"] for row in found.groupBy("shard_id").count().collect()}
+            for table, found in held.items()
+        }
+        begun = {table: found for table, found in held.items() if counts[table]}
+        refuse_other(
+            batch.batch_id,
+            list(differences(rows, begun, self._settings.dedup_on)),
+            self._begun_under.changed,
+        )
+        return as_written(entered, counts[tables.RAW_EVENTS])
 
     def _refuse_imbalance(self, entered: Sequence[Mapping[str, Any]], batch: Batch) -> None:
         for row in entered:
