@@ -8,6 +8,7 @@ from typing import Any
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
+from event_lake.raw.fingerprint import fingerprint
 from event_lake.raw.partitions import EventTypes
 
 # What an entry has of its receipt, by the names of both.
@@ -69,8 +70,11 @@ class Batch:
     holes: Mapping[str, str] = field(default_factory=dict)
 
 
-def summed(rows: DataFrame, types: EventTypes) -> DataFrame:
-    """Of each shard what deduplicated `rows` hold: counts, the receipt, and the types that `types` doesn't own."""
+def summed(rows: DataFrame, types: EventTypes, dedup_on: str) -> DataFrame:
+    """Of each shard what deduplicated `rows` hold: counts, the receipt, and the types that `types` doesn't own.
+
+    And the fingerprint of its events, by `dedup_on`.
+    """
     event_type = F.substring_index("event_name", ":", 1)
     is_new = F.col("is_event") & ~types.is_own(event_type)
     return rows.groupBy("stream", "shard_id").agg(
@@ -78,6 +82,7 @@ def summed(rows: DataFrame, types: EventTypes) -> DataFrame:
         F.count_if("is_event").alias("raw"),
         F.count_if(F.expr("not is_event and receipt is null")).alias("quarantined"),
         F.lit(None).alias("types") if types.is_full else F.collect_set(F.when(is_new, event_type)).alias("types"),
+        *fingerprint(dedup_on, F.col("is_event")),
     )
 
 
@@ -106,12 +111,10 @@ def entries(sums: Iterable[Row], stream: str, batch: Batch) -> list[dict[str, An
 
 
 def as_written(entered: Sequence[Mapping[str, Any]], raw_rows: Mapping[str | None, int]) -> Sequence[Mapping[str, Any]]:
-    """`entered`, with the rows by shard that raw has of this batch already, if any: a replay adds none to them.
+    """`entered`, with the rows by shard that raw has of this batch.
 
-    Of copies in several shards a replay may have kept another one.
+    Of copies in several shards it may have another one: each computation of a batch's rows keeps any of them.
     """
-    if not raw_rows:
-        return entered
     return [_with_raw(row, raw_rows.get(row["shard_id"], 0)) for row in entered]
 
 

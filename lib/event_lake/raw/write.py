@@ -1,10 +1,11 @@
 """Writing a deduplicated batch to its tables, each exactly once."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
-from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import DataFrame, Observation, Row, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 from pyspark.util import inheritable_thread_target
@@ -13,13 +14,20 @@ from event_lake import tables
 from event_lake.config import Settings
 from event_lake.errors import DataLossError
 from event_lake.raw import resume
+from event_lake.raw.fingerprint import Fingerprint, fingerprint, fingerprint_in, fingerprint_of, would_mix
 from event_lake.raw.ledger import Batch, Totals, Written, as_written, entries, summed, totals
 from event_lake.raw.parse import events, quarantined
 from event_lake.raw.partitions import EventTypes
 from event_lake.raw.resume import Beginning
 from event_lake.raw.varying import varying
 from event_lake.schemas import EVENT_TYPE, LEDGER
-from event_lake.storage_errors import explained
+from event_lake.storage_errors import NEW_CHECKPOINT, explained
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+# Of one write, as each may lose another executor.
+_MOST_ATTEMPTS = 4
 
 
 class RawWriter:
@@ -47,7 +55,8 @@ class RawWriter:
         """Events to raw, the rest to quarantine, the count to the ledger; a replay completes what a crash left.
 
         The ledger comes last, so that a batch in it is a batch that is written. Raises DataLossError, before anything
-        is written, if more rows came than the receipts say were read.
+        is written, if more rows came than the receipts say were read; and behind raw, if that hasn't got the events
+        that came.
         """
         spark = rows.sparkSession
         with tables.adaptive(spark), tables.cached(rows) as came:
@@ -64,11 +73,8 @@ class RawWriter:
 
     def _write(self, rows: DataFrame, batch: Batch) -> Totals:
         types = self._known_types(rows.sparkSession)
-        sums = summed(rows, types).collect()
+        sums, _ = _unmixed(batch, summed(rows, types, self._settings.dedup_on).collect)
         entered: Sequence[Mapping[str, Any]] = entries(sums, self._beginning.stream, batch)
-        if self._may_repeat:
-            entered = as_written(entered, self._raw_rows(rows.sparkSession, batch))
-            self._may_repeat = False
         self._refuse_imbalance(entered, batch)
         counted = totals(entered)
         numbered = rows.withColumn("batch_id", varying(F.lit(batch.batch_id).cast("long")))
@@ -81,17 +87,43 @@ class RawWriter:
             if counted.raw:
                 types = self._with_new_types(rows.sparkSession, sums, types, batch)
                 good = _by_partition(types.partitioned(events(numbered)), tables.RAW_EVENTS)
-                self._append(good, tables.RAW_EVENTS, batch)
+                came = fingerprint_of(sums)
+                if self._append_events(good, batch) != came:
+                    entered = as_written(entered, self._raw_rows(rows, batch, came))
+        self._may_repeat = False
         if counted.quarantined:
             quarantine.result()
         if entered:
             self._append(_frame(rows.sparkSession, entered, LEDGER), tables.LEDGER, batch)
-        return counted
+        return totals(entered)
 
-    def _raw_rows(self, spark: SparkSession, batch: Batch) -> Mapping[str | None, int]:
-        """How many rows of the batch each shard has in raw by an attempt that didn't come to the ledger."""
-        rows = tables.read(spark, self._root, tables.RAW_EVENTS).where(F.col("batch_id") == batch.batch_id)
-        return {row.shard_id: row["count"] for row in rows.groupBy("shard_id").count().collect()}
+    def _append_events(self, good: DataFrame, batch: Batch) -> Fingerprint | None:
+        """Append to raw; returns what was written, or None where raw may have had it."""
+        kept = Observation()
+        written = good.observe(kept, *fingerprint(self._settings.dedup_on))
+        attempts = self._append(written, tables.RAW_EVENTS, batch)
+        # What raw has already isn't computed, and so not observed: the look would wait for ever.
+        return None if self._may_repeat or attempts > 1 else fingerprint_in(kept.get)
+
+    def _raw_rows(self, rows: DataFrame, batch: Batch, came: Fingerprint) -> Mapping[str | None, int]:
+        """How many rows of the batch each shard has in raw.
+
+        Raises DataLossError if they aren't the events of `rows`, of which a count says that those of `came` came.
+        """
+        raw = tables.read(rows.sparkSession, self._root, tables.RAW_EVENTS).where(F.col("batch_id") == batch.batch_id)
+        dedup_on = self._settings.dedup_on
+        found = raw.groupBy("shard_id").agg(*fingerprint(dedup_on)).collect()
+        has = fingerprint_of(found)
+        # The count itself may have mixed two computations.
+        if not has.same_events(came):
+            again, _ = _unmixed(batch, rows.agg(*fingerprint(dedup_on, F.col("is_event"))).collect)
+            came = fingerprint_of(again)
+        if not has.same_events(came):
+            raise DataLossError(
+                f"batch {batch.batch_id}: {came.events:,} events came, and {tables.RAW_EVENTS.name} has {has.events:,}"
+                f" that aren't the same; {NEW_CHECKPOINT}, and reads the batch again"
+            )
+        return {row.shard_id: fingerprint_of([row]).events for row in found}
 
     def _refuse_imbalance(self, entered: Sequence[Mapping[str, Any]], batch: Batch) -> None:
         for row in entered:
@@ -116,16 +148,36 @@ class RawWriter:
             self._types = grown
         return grown
 
-    def _append(self, rows: DataFrame, table: tables.Table, batch: Batch) -> None:
-        self._check()
-        try:
+    def _append(self, rows: DataFrame, table: tables.Table, batch: Batch) -> int:
+        """Append once what of `rows` the table hasn't got by this batch; returns the attempts that it took."""
+
+        def append() -> None:
+            self._check()
             tables.append_once(rows, self._root, table, writer=self._query_id, batch_id=batch.batch_id)
+
+        try:
+            return _unmixed(batch, append)[1]
         except Exception as error:
             known = explained(error, table.path(self._root))
             if known is None:
                 raise
             # Delta's text may hold values of a row, which Spark would log.
             raise known from None
+
+
+def _unmixed(batch: Batch, action: Callable[[], _T]) -> tuple[_T, int]:
+    """What `action` gives, and which attempt gave it: again where Spark gave it up for the loss of an executor.
+
+    Its rows are computed anew then, and may be others: Spark doesn't let a job end that has used both.
+    """
+    for attempt in range(1, _MOST_ATTEMPTS):
+        try:
+            return action(), attempt
+        except Exception as error:
+            if not would_mix(error):
+                raise
+            _log.warning("batch %d: an executor was lost, so a part of it begins again", batch.batch_id)
+    return action(), _MOST_ATTEMPTS
 
 
 def _by_partition(rows: DataFrame, table: tables.Table) -> DataFrame:
