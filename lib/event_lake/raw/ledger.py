@@ -77,13 +77,15 @@ def summed(rows: DataFrame, types: EventTypes, dedup_on: str) -> DataFrame:
     """
     event_type = F.substring_index("event_name", ":", 1)
     is_new = F.col("is_event") & ~types.is_own(event_type)
-    return rows.groupBy("stream", "shard_id").agg(
+    sums = rows.groupBy("stream", "shard_id").agg(
         F.max("receipt").alias("receipt"),
         F.count_if("is_event").alias("raw"),
         F.count_if(F.expr("not is_event and receipt is null")).alias("quarantined"),
         F.lit(None).alias("types") if types.is_full else F.collect_set(F.when(is_new, event_type)).alias("types"),
         *fingerprint(dedup_on, F.col("is_event")),
     )
+    # Several tasks could take theirs from two computations of the rows, if an executor is lost between them.
+    return sums.coalesce(1)
 
 
 def entries(sums: Iterable[Row], stream: str, batch: Batch) -> list[dict[str, Any]]:
