@@ -1,6 +1,7 @@
 """What all tests share: one Spark session, and an emulated Kinesis."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def kinesis_endpoint() -> Iterator[str]:
 def stream(kinesis_endpoint: str, request: pytest.FixtureRequest) -> Stream:
     """A new stream of 4 shards, named after the test."""
     client = boto3.client("kinesis", endpoint_url=kinesis_endpoint, region_name="us-east-1")
-    name = request.node.name[:120]
+    name = re.sub(r"[^\w.-]", "_", request.node.name)[:120]
     client.create_stream(StreamName=name, ShardCount=4)
     return Stream(name, kinesis_endpoint)
 

@@ -19,6 +19,10 @@ REQUIRED = {
     ),
     # The raw stream's clock is the batch's own time, so a batch without data has no key to evict.
     "spark.sql.streaming.noDataMicroBatches.enabled": "false",
+    # Rows that are computed again behind a lost executor may be other copies: no job may end that has used both. Spark
+    # 4.2's default, but not 4.1's.
+    "spark.sql.shuffle.orderIndependentChecksum.enabled": "true",
+    "spark.sql.shuffle.orderIndependentChecksum.enableFullRetryOnMismatch": "true",
 }
 
 # What was measured to be better than Spark's own default, see DECISIONS.md; `[spark]` overrides it, `--conf` doesn't.

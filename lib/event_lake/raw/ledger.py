@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from event_lake.errors import DataLossError
+from event_lake.raw.fingerprint import fingerprint
 from event_lake.raw.partitions import EventTypes
 from event_lake.storage_errors import NEW_CHECKPOINT
 
@@ -74,16 +75,22 @@ class Batch:
     may_repeat: bool = True
 
 
-def summed(rows: DataFrame, types: EventTypes) -> DataFrame:
-    """Of each shard what deduplicated `rows` hold: counts, the receipt, and the types that `types` doesn't own."""
+def summed(rows: DataFrame, types: EventTypes, dedup_on: str) -> DataFrame:
+    """Of each shard what deduplicated `rows` hold: counts, the receipt, and the types that `types` doesn't own.
+
+    And the fingerprint of its events, by `dedup_on`.
+    """
     event_type = F.substring_index("event_name", ":", 1)
     is_new = F.col("is_event") & ~types.is_own(event_type)
-    return rows.groupBy("stream", "shard_id").agg(
+    sums = rows.groupBy("stream", "shard_id").agg(
         F.max("receipt").alias("receipt"),
         F.count_if("is_event").alias("raw"),
         F.count_if(F.expr("not is_event and receipt is null")).alias("quarantined"),
         F.lit(None).alias("types") if types.is_full else F.collect_set(F.when(is_new, event_type)).alias("types"),
+        *fingerprint(dedup_on, F.col("is_event")),
     )
+    # Several tasks could take theirs from two computations of the rows, if an executor is lost between them.
+    return sums.coalesce(1)
 
 
 def refuse_missing(sums: Iterable[Row], batch: Batch) -> None:
@@ -121,12 +128,10 @@ def entries(sums: Iterable[Row], stream: str, batch: Batch) -> list[dict[str, An
 
 
 def as_written(entered: Sequence[Mapping[str, Any]], raw_rows: Mapping[str | None, int]) -> Sequence[Mapping[str, Any]]:
-    """`entered`, with the rows by shard that raw has of this batch already, if any: a replay adds none to them.
+    """`entered`, with the rows by shard that raw has of this batch.
 
-    Of copies in several shards a replay may have kept another one.
+    Of copies in several shards it may have another one: each computation of a batch's rows keeps any of them.
     """
-    if not raw_rows:
-        return entered
     return [_with_raw(row, raw_rows.get(row["shard_id"], 0)) for row in entered]
 
 

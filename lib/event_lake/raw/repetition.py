@@ -27,9 +27,9 @@ class Difference:
 def differences(rows: DataFrame, held: Mapping[tables.Table, DataFrame], dedup_on: str) -> Iterator[Difference]:
     """How what the tables of the raw layer hold of a batch differs from what its repetition would write there.
 
-    `rows` are the repetition's (`dedupe.without_copies`), `held` the batch's rows in raw/events and raw/quarantine, as
-    far as either has any. They are compared by their keys for `dedup_on` (`config.Raw`), over all shards: of copies of
-    an event in several shards a repetition may keep another one.
+    `rows` are the repetition's (`dedupe.without_copies`), `held` the batch's rows in raw/events and raw/quarantine. A
+    table that has none of them is still to be written. They are compared by their keys for `dedup_on` (`config.Raw`),
+    over all shards: of copies of an event in several shards a repetition may keep another one.
     """
     keys = {
         tables.RAW_EVENTS: (rows.where("is_event"), event_key(dedup_on)),
@@ -42,9 +42,11 @@ def differences(rows: DataFrame, held: Mapping[tables.Table, DataFrame], dedup_o
         )
         sums = marked.groupBy("key").agg(F.sum("new").alias("new"), F.sum("held").alias("held"))
         [counts] = sums.select(
-            F.count_if(F.expr("held > new")).alias("holds"), F.count_if(F.expr("new > held")).alias("lacks")
+            F.count_if(F.expr("held > 0")).alias("held"),
+            F.count_if(F.expr("held > new")).alias("holds"),
+            F.count_if(F.expr("new > held")).alias("lacks"),
         ).collect()
-        if counts.holds or counts.lacks:
+        if counts.held and (counts.holds or counts.lacks):
             yield Difference(table=table, holds=counts.holds, lacks=counts.lacks)
 
 

@@ -1,11 +1,12 @@
 """Writing a deduplicated batch to its tables, each exactly once."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import DataFrame, Observation, Row, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 from pyspark.util import inheritable_thread_target
@@ -14,6 +15,7 @@ from event_lake import tables
 from event_lake.config import Settings
 from event_lake.errors import DataLossError
 from event_lake.raw import resume
+from event_lake.raw.fingerprint import Fingerprint, fingerprint, fingerprint_in, fingerprint_of, would_mix
 from event_lake.raw.ledger import Batch, Totals, Written, as_written, entries, refuse_missing, summed, totals
 from event_lake.raw.parse import events, quarantined
 from event_lake.raw.partitions import EventTypes
@@ -21,7 +23,13 @@ from event_lake.raw.repetition import differences, refuse_other
 from event_lake.raw.resume import Beginning
 from event_lake.raw.varying import varying
 from event_lake.schemas import EVENT_TYPE, LEDGER
-from event_lake.storage_errors import explained
+from event_lake.storage_errors import NEW_CHECKPOINT, explained
+
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+# Of one write, as each may lose another executor.
+_MOST_ATTEMPTS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +75,8 @@ class RawWriter:
 
         The ledger comes last, so that a batch in it is a batch that is written. Raises, before anything is written,
         DataLossError if more rows came than the receipts say were read, or a receipt that is expected didn't come; and
-        UserError if the batch is a repetition that would write something else than was written before.
+        UserError if the batch is a repetition that would write something else than was written before. Behind raw
+        raises DataLossError if that hasn't got the events that came.
         """
         spark = rows.sparkSession
         with tables.adaptive(spark), tables.cached(rows) as came:
@@ -84,12 +93,12 @@ class RawWriter:
 
     def _write(self, rows: DataFrame, batch: Batch) -> Totals:
         types = self._known_types(rows.sparkSession)
-        sums = summed(rows, types).collect()
+        sums, _ = _unmixed(batch, summed(rows, types, self._settings.dedup_on).collect)
         refuse_missing(sums, batch)
         entered: Sequence[Mapping[str, Any]] = entries(sums, self._beginning.stream, batch)
-        if batch.may_repeat:
-            entered = self._as_begun(rows, entered, batch)
         self._refuse_imbalance(entered, batch)
+        if batch.may_repeat:
+            self._refuse_other(rows, batch)
         if not self._has_begun:
             self._begun_under.keep()
             self._has_begun = True
@@ -104,33 +113,47 @@ class RawWriter:
             if counted.raw:
                 types = self._with_new_types(rows.sparkSession, sums, types, batch)
                 good = _by_partition(types.partitioned(events(numbered)), tables.RAW_EVENTS)
-                self._append(good, tables.RAW_EVENTS, batch)
+                came = fingerprint_of(sums)
+                if self._append_events(good, batch) != came:
+                    entered = as_written(entered, self._raw_rows(rows.sparkSession, batch, came))
         if counted.quarantined:
             quarantine.result()
         if entered:
             self._append(_frame(rows.sparkSession, entered, LEDGER), tables.LEDGER, batch)
-        return counted
+        return totals(entered)
 
-    def _as_begun(
-        self, rows: DataFrame, entered: Sequence[Mapping[str, Any]], batch: Batch
-    ) -> Sequence[Mapping[str, Any]]:
-        """The ledger's rows as they are behind what an earlier run wrote of the batch, if it wrote anything."""
+    def _refuse_other(self, rows: DataFrame, batch: Batch) -> None:
+        """Raise UserError if an earlier run has written something of the batch that `rows` wouldn't come to."""
         is_of_batch = F.col("batch_id") == batch.batch_id
         held = {
             table: tables.read(rows.sparkSession, self._root, table).where(is_of_batch)
             for table in (tables.RAW_EVENTS, tables.QUARANTINE)
         }
-        counts = {
-            table: {row.shard_id: row["count"] for row in found.groupBy("shard_id").count().collect()}
-            for table, found in held.items()
-        }
-        begun = {table: found for table, found in held.items() if counts[table]}
-        refuse_other(
-            batch.batch_id,
-            list(differences(rows, begun, self._settings.dedup_on)),
-            self._begun_under.changed,
-        )
-        return as_written(entered, counts[tables.RAW_EVENTS])
+        found = list(differences(rows, held, self._settings.dedup_on))
+        refuse_other(batch.batch_id, found, self._begun_under.changed)
+
+    def _append_events(self, good: DataFrame, batch: Batch) -> Fingerprint | None:
+        """Append to raw; returns what was written, or None where raw may have had it."""
+        kept = Observation()
+        written = good.observe(kept, *fingerprint(self._settings.dedup_on))
+        attempts = self._append(written, tables.RAW_EVENTS, batch)
+        # What raw has already isn't computed, and so not observed: the look would wait for ever.
+        return None if batch.may_repeat or attempts > 1 else fingerprint_in(kept.get)
+
+    def _raw_rows(self, spark: SparkSession, batch: Batch, came: Fingerprint) -> Mapping[str | None, int]:
+        """How many rows of the batch each shard has in raw. Raises DataLossError if they aren't the events that came.
+
+        Of copies in several shards raw may have another one than was counted.
+        """
+        raw = tables.read(spark, self._root, tables.RAW_EVENTS).where(F.col("batch_id") == batch.batch_id)
+        found = raw.groupBy("shard_id").agg(*fingerprint(self._settings.dedup_on)).collect()
+        has = fingerprint_of(found)
+        if not has.same_events(came):
+            raise DataLossError(
+                f"batch {batch.batch_id}: {came.events:,} events came, but the {has.events:,} in"
+                f" {tables.RAW_EVENTS.name} aren't the same; {NEW_CHECKPOINT}, and reads the batch again"
+            )
+        return {row.shard_id: fingerprint_of([row]).events for row in found}
 
     def _refuse_imbalance(self, entered: Sequence[Mapping[str, Any]], batch: Batch) -> None:
         for row in entered:
@@ -155,16 +178,36 @@ class RawWriter:
             self._types = grown
         return grown
 
-    def _append(self, rows: DataFrame, table: tables.Table, batch: Batch) -> None:
-        self._check()
-        try:
+    def _append(self, rows: DataFrame, table: tables.Table, batch: Batch) -> int:
+        """Append once what of `rows` the table hasn't got by this batch; returns the attempts that it took."""
+
+        def append() -> None:
+            self._check()
             tables.append_once(rows, self._root, table, writer=self._query_id, batch_id=batch.batch_id)
+
+        try:
+            return _unmixed(batch, append)[1]
         except Exception as error:
             known = explained(error, table.path(self._root))
             if known is None:
                 raise
             # Delta's text may hold values of a row, which Spark would log.
             raise known from None
+
+
+def _unmixed(batch: Batch, action: Callable[[], _T]) -> tuple[_T, int]:
+    """What `action` gives, and which attempt gave it: again where Spark gave it up for the loss of an executor.
+
+    Its rows are computed anew then, and may be others: Spark doesn't let a job end that has used both.
+    """
+    for attempt in range(1, _MOST_ATTEMPTS):
+        try:
+            return action(), attempt
+        except Exception as error:
+            if not would_mix(error):
+                raise
+            _log.warning("batch %d: an executor was lost, so a part of it begins again", batch.batch_id)
+    return action(), _MOST_ATTEMPTS
 
 
 def _by_partition(rows: DataFrame, table: tables.Table) -> DataFrame:
