@@ -64,10 +64,10 @@ minimum = 0
 type = "string"
 path = "device.os"
 """
-# As in lakes that live for hours: snapshots of the state, and changes behind the last one.
+# As in lakes that live for hours: snapshots of the state besides its changes.
 STATE_FILES = {
     "spark.sql.streaming.stateStore.maintenanceInterval": "1s",
-    "spark.sql.streaming.stateStore.minDeltasForSnapshot": "3",
+    "spark.sql.streaming.stateStore.minDeltasForSnapshot": "1",
 }
 A, B = SHARDS
 NOT_EVENTS = (b"no JSON", b'{"event_uuid":"x"}', b'{"event_uuid":"y"} {}', b"\xff\xfe")

@@ -22,7 +22,7 @@ from faulty_kinesis import serve
 from golden.sets import FOLDER, SHARDS, GoldenSet, Record, shards_of, unpack
 
 SETS = sorted(FOLDER.glob("*.tar.*"))
-A, B = SHARDS
+A = SHARDS[0]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class TakenOver:
     settings: Settings
     records: Sequence[Record]
     ledger_before: Sequence[Row]
-    staged_before: Counter[tuple[str, str]]
+    staged_before: Sequence[int]
     read: Totals
     staged: Staged
     staged_again: Staged
@@ -68,33 +68,23 @@ def uuid_in(data: bytes) -> str | None:
         return None
 
 
-def more(last: float) -> list[Record]:
-    """What comes to a stream behind its last record: an event that is new, one that was there, and no event."""
+def more(before: Sequence[Record]) -> list[Record]:
+    """What comes to the stream later: events of an old and a new type, what is no event, and a copy of the oldest."""
     told = '{"event_uuid":"%s","event_name":"%s:done","created_at":1795000000,"score":1}'
-    new = [Record(A, last + 1_000, (told % ("new", "lesson")).encode())]
-    return [
-        *new,
-        Record(B, last + 1_001, (told % ("other", "of_a_new_type")).encode()),
-        Record(A, last + 1_002, b"new"),
-    ]
+    sent = (told % ("new", "lesson"), told % ("other", "of_a_new_type"), "new")
+    behind = max(record.arrives for record in before) + 1_000
+    return [Record(A, behind + n, data) for n, data in enumerate([*map(str.encode, sent), before[0].data])]
 
 
 def go_on_with(spark: SparkSession, golden: GoldenSet) -> TakenOver:
-    copies = [Record(B, golden.records[0].arrives, golden.records[0].data)]
-    last = max(record.arrives for record in golden.records)
-    added = [*more(last), *(Record(copy.shard, last + 1_003, copy.data) for copy in copies)]
-    records = [*golden.records, *added]
+    records = [*golden.records, *more(golden.records)]
     with serve(shards_of(records)) as kinesis:
         # Measures take longer than all the rest.
         settings = replace(golden.settings(kinesis.url), quality=Quality(measure=False))
         root = settings.lake.root
         ledger = tables.read(spark, root, tables.LEDGER).collect()
         read = ingest_raw(spark, settings, Asked(until_caught_up=True)).totals
-    staged_before = Counter(
-        tuple(row)
-        for table in (tables.STAGING_EVENTS, tables.CONFLICTS)
-        for row in tables.read(spark, root, table).select("event_uuid", "payload").collect()
-    )
+    staged_before = [tables.read(spark, root, table).count() for table in (tables.STAGING_EVENTS, tables.CONFLICTS)]
     return TakenOver(
         spark=spark,
         settings=settings,
@@ -147,8 +137,13 @@ def test_the_lake_balances(lake: TakenOver) -> None:
     reconcile(lake.spark, lake.settings, Window()).refuse_faults()
 
 
-def test_staging_takes_what_it_hadnt_taken_and_nothing_else(lake: TakenOver) -> None:
-    assert lake.staged.came == len(lake.versions) - lake.staged_before.total()
+def test_staging_adds_what_it_lacked_and_nothing_twice(lake: TakenOver) -> None:
+    # How much is looked at again isn't promised across formats, only that it's known.
+    events = len(lake.first_versions)
+    lacked = (events, len(lake.versions) - events)
+    added = [now - before for now, before in zip(lacked, lake.staged_before, strict=True)]
+    assert [lake.staged.inserted, lake.staged.conflicts] == added
+    assert min(added) > 0
     assert lake.staged_again == Staged()
 
 

@@ -1,0 +1,92 @@
+"""A table is what we make it, whatever a cluster has as its defaults."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from deltalake import DeltaTable
+from pyspark.sql import Row, SparkSession
+
+from event_lake import tables
+from spark.staging import Event, frame
+
+# Each changes what a reader or a writer of a table must know, or what may be written.
+DEFAULTS = {
+    "minReaderVersion": "3",
+    "minWriterVersion": "7",
+    "columnMapping.mode": "name",
+    "enableDeletionVectors": "true",
+    "enableRowTracking": "true",
+    "enableTypeWidening": "true",
+    "enableChangeDataFeed": "true",
+    "enableInCommitTimestamps": "true",
+    "enableVariantShredding": "true",
+    "enableIcebergCompatV2": "true",
+    "enableIcebergCompatV3": "true",
+    "universalFormat.enabledFormats": "iceberg",
+    "compatibility.symlinkFormatManifest.enabled": "true",
+    "enableMaterializePartitionColumnsFeature": "true",
+    "writePartitionColumnsToParquet": "true",
+    "checkpointPolicy": "v2",
+    "parquet.format.version": "2.12.0",
+    "randomizeFilePrefixes": "true",
+    "appendOnly": "true",
+    "setTransactionRetentionDuration": "interval 1 second",
+    "feature.timestampNtz": "supported",
+    "feature.vacuumProtocolCheck": "supported",
+}
+ALL = (*tables.RAW, *tables.STAGING)
+
+
+@pytest.fixture
+def odd(spark: SparkSession) -> Iterator[SparkSession]:
+    """A session of a cluster with other defaults."""
+    keys = [f"spark.databricks.delta.properties.defaults.{name}" for name in DEFAULTS]
+    for key, value in zip(keys, DEFAULTS.values(), strict=True):
+        spark.conf.set(key, value)
+    yield spark
+    for key in keys:
+        spark.conf.unset(key)
+
+
+@pytest.fixture(scope="module")
+def plain(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A lake by a session without any."""
+    root = str(tmp_path_factory.mktemp("plain"))
+    tables.create(spark, root, ALL)
+    return root
+
+
+def told(spark: SparkSession, root: str, table: tables.Table) -> Row:
+    columns = ("properties", "minReaderVersion", "minWriterVersion", "tableFeatures", "partitionColumns")
+    [row] = spark.sql(f"describe detail delta.`{table.path(root)}`").select(*columns).collect()
+    return row
+
+
+def without_newer(row: Row) -> Row:
+    """Without properties that are told only where a cluster has a default that they overrule."""
+    kept = {key: value for key, value in row.properties.items() if key not in tables._NEWER_PROPERTIES}
+    return Row(**{**row.asDict(), "properties": kept})
+
+
+def test_a_clusters_defaults_dont_change_what_a_table_is(odd: SparkSession, plain: str, root: str) -> None:
+    tables.create(odd, root, ALL)
+    made = [told(odd, root, table) for table in ALL]
+    assert [without_newer(row) for row in made] == [told(odd, plain, table) for table in ALL]
+    assert all(
+        tables._NEWER_PROPERTIES.items() >= (row.properties.items() - without_newer(row).properties.items())
+        for row in made
+    )
+
+
+def test_a_table_asks_no_more_than_the_first_versions_of_the_protocol(spark: SparkSession, plain: str) -> None:
+    row = told(spark, plain, tables.RAW_EVENTS)
+    assert (row.minReaderVersion, row.minWriterVersion, row.tableFeatures) == (1, 2, ["appendOnly", "invariants"])
+
+
+def test_what_is_written_beside_such_defaults_is_read_by_others(odd: SparkSession, root: str) -> None:
+    tables.create(odd, root, [tables.STAGING_EVENTS])
+    tables.append(frame(odd, [Event(uuid="a"), Event(uuid="b")]), root, tables.STAGING_EVENTS)
+    table = DeltaTable(tables.STAGING_EVENTS.path(root))
+    assert sorted(table.to_pyarrow_table()["event_uuid"].to_pylist()) == ["a", "b"]
+    assert all(Path(file).parts[0].startswith("date=") for file in table.files())
