@@ -8,7 +8,11 @@ from deltalake import DeltaTable
 from pyspark.sql import Row, SparkSession
 
 from event_lake import tables
+from event_lake.contracts.contract import Column
+from event_lake.staging import typed_tables
+from event_lake.table_properties import NEWER_PROPERTIES
 from spark.staging import Event, frame
+from spark.typed_events import a_contract
 
 # Each changes what a reader or a writer of a table must know, or what may be written.
 DEFAULTS = {
@@ -65,7 +69,7 @@ def told(spark: SparkSession, root: str, table: tables.Table) -> Row:
 
 def without_newer(row: Row) -> Row:
     """Without properties that are told only where a cluster has a default that they overrule."""
-    kept = {key: value for key, value in row.properties.items() if key not in tables._NEWER_PROPERTIES}
+    kept = {key: value for key, value in row.properties.items() if key not in NEWER_PROPERTIES}
     return Row(**{**row.asDict(), "properties": kept})
 
 
@@ -74,9 +78,17 @@ def test_a_clusters_defaults_dont_change_what_a_table_is(odd: SparkSession, plai
     made = [told(odd, root, table) for table in ALL]
     assert [without_newer(row) for row in made] == [told(odd, plain, table) for table in ALL]
     assert all(
-        tables._NEWER_PROPERTIES.items() >= (row.properties.items() - without_newer(row).properties.items())
-        for row in made
+        NEWER_PROPERTIES.items() >= (row.properties.items() - without_newer(row).properties.items()) for row in made
     )
+
+
+def test_a_rewritten_typed_table_stays_what_it_is(odd: SparkSession, root: str) -> None:
+    def made_with(kind: str) -> Row:
+        contract = a_contract(Column(name="score", type=kind))
+        typed_tables.prepare(odd, root, {"lesson": contract})
+        return told(odd, root, typed_tables.table_of(contract))
+
+    assert made_with("int") == made_with("bigint")
 
 
 def test_a_table_asks_no_more_than_the_first_versions_of_the_protocol(spark: SparkSession, plain: str) -> None:
@@ -89,4 +101,4 @@ def test_what_is_written_beside_such_defaults_is_read_by_others(odd: SparkSessio
     tables.append(frame(odd, [Event(uuid="a"), Event(uuid="b")]), root, tables.STAGING_EVENTS)
     table = DeltaTable(tables.STAGING_EVENTS.path(root))
     assert sorted(table.to_pyarrow_table()["event_uuid"].to_pylist()) == ["a", "b"]
-    assert all(Path(file).parts[0].startswith("date=") for file in table.files())
+    assert [Path(file).parts[-3] for file in table.file_uris()] == ["date=2026-11-20"]
