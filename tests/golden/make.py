@@ -158,6 +158,9 @@ def refuse_names(golden: GoldenSet, names: Sequence[bytes]) -> None:
 
 def main(number: str) -> None:
     """Write the archives of the format with this number."""
+    archives = {kind: FOLDER / f"{kind}-{number}.tar.xz" for kind in ("lake", "killed")}
+    if not number.isdecimal() or any(archive.exists() for archive in archives.values()):
+        raise SystemExit(f"make golden: FORMAT={number}: give the next number; a set is never made again")
     if socket.gethostname() != "localhost":
         raise SystemExit("make golden: RocksDB writes the machine's name into the state; run it as make golden does")
     os.environ |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
@@ -168,10 +171,9 @@ def main(number: str) -> None:
             made = sets_in(folder / "sets", spark)
         for kind, golden in made.items():
             refuse_names(golden, names_of_here(folder))
-            archive = FOLDER / f"{kind}-{number}.tar.xz"
-            pack(golden, archive)
-            print(f"{archive}: {archive.stat().st_size:,} bytes")
+            pack(golden, archives[kind])
+            print(f"{archives[kind]}: {archives[kind].stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1] if len(sys.argv) > 1 else "")
