@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,16 +20,6 @@ SETS = sorted(FOLDER.glob("*.tar.*"))
 @pytest.fixture(scope="module", params=SETS, ids=lambda archive: archive.name.partition(".")[0])
 def lake(request: pytest.FixtureRequest, spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> TakenOver:
     return go_on_with(spark, unpack(Path(request.param), tmp_path_factory.mktemp("golden")))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_partition_number(spark: SparkSession) -> Iterator[None]:
-    """As many as the sets were made with: a checkpoint is held to it."""
-    key = "spark.sql.shuffle.partitions"
-    before = spark.conf.get(key)
-    spark.conf.set(key, "4")
-    yield
-    spark.conf.set(key, str(before))
 
 
 def test_every_version_of_an_event_is_in_raw_once(lake: TakenOver) -> None:
