@@ -1,14 +1,17 @@
 """A table is what we make it, whatever a cluster has as its defaults."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
 from pyspark.sql import Row, SparkSession
+from pyspark.sql import functions as F
 
 from event_lake import tables
 from event_lake.contracts.contract import Column
+from event_lake.errors import UserError
 from event_lake.staging import typed_tables
 from event_lake.table_properties import NEWER_PROPERTIES
 from spark.staging import Event, frame
@@ -102,3 +105,16 @@ def test_what_is_written_beside_such_defaults_is_read_by_others(odd: SparkSessio
     table = DeltaTable(tables.STAGING_EVENTS.path(root))
     assert sorted(table.to_pyarrow_table()["event_uuid"].to_pylist()) == ["a", "b"]
     assert [Path(file).parts[-3] for file in table.file_uris()] == ["date=2026-11-20"]
+
+
+def test_a_table_that_only_takes_appends_is_named_with_the_way_out(spark: SparkSession, root: str) -> None:
+    table, path = tables.STAGING_EVENTS, tables.STAGING_EVENTS.path(root)
+    tables.create(spark, root, [table])
+    events = frame(spark, [Event(uuid="a")])
+    tables.append(events, root, table)
+    spark.sql(f"alter table delta.`{path}` set tblproperties ('delta.appendOnly' = 'true')")
+    said = f"{re.escape(path)} was changed by somebody else: DELTA_CANNOT_MODIFY_APPEND_ONLY: .* SET TBLPROPERTIES"
+    with pytest.raises(UserError, match=said):
+        tables.merge(events, root, table, on="target.event_uuid = source.event_uuid")
+    with pytest.raises(UserError, match=said):
+        tables.replace(events, root, table, F.expr("true"))
