@@ -13,6 +13,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from event_lake import schemas
+from event_lake.storage_errors import explained
+from event_lake.table_properties import explicit
 
 
 @dataclass(frozen=True)
@@ -63,16 +65,14 @@ def _absolute(root: str) -> str:
 
 
 def create(spark: SparkSession, root: str, tables: Sequence[Table]) -> None:
-    """Make the tables that don't exist yet."""
+    """Make the tables that don't exist yet, with the same properties on every cluster (`table_properties`)."""
     for table in tables:
-        (
-            DeltaTable.createIfNotExists(spark)
-            .location(table.path(root))
-            .addColumns(table.schema)
-            .partitionedBy(*table.partitioned_by)
-            .property("delta.dataSkippingStatsColumns", ",".join(table.statistics))
-            .execute()
-        )
+        properties = explicit(lambda name: spark.conf.get(name, None) is not None)
+        made = DeltaTable.createIfNotExists(spark).location(table.path(root)).addColumns(table.schema)
+        made = made.partitionedBy(*table.partitioned_by)
+        for key, value in {**properties, "delta.dataSkippingStatsColumns": ",".join(table.statistics)}.items():
+            made = made.property(key, value)
+        made.execute()
 
 
 def exists(spark: SparkSession, root: str, table: Table) -> bool:
@@ -124,8 +124,12 @@ def append(rows: DataFrame, root: str, table: Table) -> None:
 
 
 def replace(rows: DataFrame, root: str, table: Table, where: Column) -> None:
-    """Have `rows` in place of the rows `where`, which is over the table's partition columns; one commit."""
-    rows.writeTo(f"delta.`{table.path(root)}`").overwrite(where)
+    """Have `rows` in place of the rows `where`, which is over the table's partition columns; one commit.
+
+    Raises UserError, naming the table, where somebody has forbidden that (`delta.appendOnly`).
+    """
+    with _named(table.path(root)):
+        rows.writeTo(f"delta.`{table.path(root)}`").overwrite(where)
 
 
 def merge(rows: DataFrame, root: str, table: Table, *, on: str, delete: str = "false") -> None:
@@ -133,7 +137,7 @@ def merge(rows: DataFrame, root: str, table: Table, *, on: str, delete: str = "f
 
     Those that match none are inserted. Both unless `delete` holds, a condition over `source`: then the match is
     deleted. `rows` have the table's columns and any others, and are read twice: persist them. Costs what their
-    partitions cost, whatever else the table holds.
+    partitions cost, whatever else the table holds. Raises what `replace` does.
     """
     partitions = rows.select(*table.partitioned_by).distinct().collect()
     if not partitions:
@@ -144,15 +148,16 @@ def merge(rows: DataFrame, root: str, table: Table, *, on: str, delete: str = "f
         for name in table.partitioned_by
     ]
     values: dict[str, str | Column] = {name: f"source.{name}" for name in table.schema.names}
-    (
-        DeltaTable.forPath(rows.sparkSession, table.path(root))
-        .alias("target")
-        .merge(rows.alias("source"), " and ".join([*pruning, on]))
-        .whenMatchedDelete(delete)
-        .whenMatchedUpdate(set=values)
-        .whenNotMatchedInsert(f"not ({delete})", values=values)
-        .execute()
-    )
+    with _named(table.path(root)):
+        (
+            DeltaTable.forPath(rows.sparkSession, table.path(root))
+            .alias("target")
+            .merge(rows.alias("source"), " and ".join([*pruning, on]))
+            .whenMatchedDelete(delete)
+            .whenMatchedUpdate(set=values)
+            .whenNotMatchedInsert(f"not ({delete})", values=values)
+            .execute()
+        )
 
 
 def in_partitions(partitions: Collection[tuple[date, str]]) -> Column:
@@ -174,6 +179,18 @@ def read_files(spark: SparkSession, root: str, table: Table, files: Collection[s
     if not files:
         return spark.createDataFrame([], table.schema)
     return spark.read.schema(table.schema).option("basePath", table.path(root)).parquet(*files)
+
+
+@contextmanager
+def _named(path: str) -> Iterator[None]:
+    """Have an error of the table at `path` that has an explanation say which table it is."""
+    try:
+        yield
+    except Exception as error:
+        known = explained(error, path)
+        if known is None:
+            raise
+        raise known from None
 
 
 @contextmanager

@@ -54,9 +54,10 @@ class FakeShards:
 
     # What a test arranges.
 
-    def put(self, shard_id: str, *arrivals: float) -> None:
-        """A record for each of the seconds after `T0`, rounded to a ms."""
-        self._shards[shard_id].arrivals += [round(arrival * 1000) / 1000 for arrival in arrivals]
+    def put(self, shard_id: str, *arrivals: float, data: bytes | None = None) -> None:
+        """A record for each of the seconds after `T0`, rounded to a ms, that holds `data`, or else its index."""
+        for arrival in arrivals:
+            self._shards[shard_id].put(round(arrival * 1000) / 1000, data)
 
     def trim(self, shard_id: str, count: int) -> None:
         """Expire the first `count` records."""
@@ -185,7 +186,7 @@ class FakeShards:
             sequence_numbers=[shard.number(index) for index in range(start, end)],
             arrived=[T0.timestamp() + arrival for arrival in arrivals],
             partition_keys=[str(index) for index in range(start, end)],
-            data=[b"%d" % index for index in range(start, end)],
+            data=[shard.data.get(index, b"%d" % index) for index in range(start, end)],
             next_iterator=(
                 None if closed else self._token(shard_id, end, min(until, self.clock) if covered else since)
             ),
@@ -214,6 +215,12 @@ class _Shard:
     closed_at: float = _FOREVER
     trimmed: int = 0
     arrivals: list[float] = field(default_factory=list)
+    data: dict[int, bytes] = field(default_factory=dict)
+
+    def put(self, arrival: float, data: bytes | None) -> None:
+        if data is not None:
+            self.data[len(self.arrivals)] = data
+        self.arrivals.append(arrival)
 
     def number(self, index: int) -> str:
         return str(self.first + 3 * index)

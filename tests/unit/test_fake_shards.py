@@ -208,3 +208,10 @@ def test_the_fake_can_be_deleted_and_made_again() -> None:
     shards.exists = True
     shards.make_again(45)
     assert shards.summary() == Summary(T0 + timedelta(seconds=45), timedelta(days=1))
+
+
+def test_a_record_holds_what_was_put() -> None:
+    shards = FakeShards("a", clock=50)
+    shards.put("a", 1, 2)
+    shards.put("a", 3, data=b"said")
+    assert shards.get_records(shards.iterator("a", TrimHorizon())).data == [b"0", b"1", b"said"]

@@ -35,7 +35,14 @@ def test_appends_and_upkeep_are_no_faults() -> None:
     assert versions("CREATE TABLE", "WRITE", "OPTIMIZE", "VACUUM START", "VACUUM END", "WRITE") == []
 
 
-@pytest.mark.parametrize("operation", ["DELETE", "UPDATE", "MERGE", "OVERWRITE", "TRUNCATE", "RESTORE", "What next"])
+@pytest.mark.parametrize("operation", ["ROW TRACKING BACKFILL", "REMOVE COLUMN MAPPING", "REORG", "DROP FEATURE"])
+def test_what_comes_of_a_feature_that_is_switched_on_or_off_is_no_fault(operation: str) -> None:
+    assert versions("CREATE TABLE", "WRITE", "SET TBLPROPERTIES", operation, "WRITE") == []
+
+
+@pytest.mark.parametrize(
+    "operation", ["DELETE", "UPDATE", "MERGE", "OVERWRITE", "TRUNCATE", "RESTORE", "DROP COLUMNS", "What next"]
+)
 def test_anything_else_is_named_with_its_version_and_time(operation: str) -> None:
     [fault] = changed(commits("CREATE TABLE", "WRITE", operation, "WRITE"), None)
     assert fault.place == "version 2 of raw/ledger"

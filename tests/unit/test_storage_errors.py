@@ -167,6 +167,7 @@ def test_a_file_that_is_gone_or_damaged_is_lost_data(condition: str, message: st
         ("DELTA_METADATA_MISMATCH", "A metadata mismatch was detected when writing to the Delta table"),
         ("DELTA_FAILED_TO_MERGE_FIELDS", "Failed to merge fields 'bytes' and 'bytes'"),
         ("DELTA_METADATA_CHANGED", "MetadataChangedException: The metadata of the Delta table has been changed"),
+        ("DELTA_CANNOT_MODIFY_APPEND_ONLY", "This table is configured to only allow appends"),
         ("DELTA_UNSUPPORTED_FEATURES_FOR_READ", "Unsupported Delta read feature: table requires fancyThing"),
     ],
 )

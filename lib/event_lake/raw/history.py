@@ -6,17 +6,30 @@ from datetime import datetime
 
 from event_lake.raw.audit import Check, Fault
 
-# None of these takes a row away or changes one.
+# None of these takes a row away or changes one: upkeep, and what comes of switching a table's features on and off.
+# Source: Delta 4.4.0, DeltaOperations.scala.
 _HARMLESS = {
     "CREATE TABLE",
     "OPTIMIZE",
+    "OPTIMIZE CHECKPOINT",
+    "REORG",
     "VACUUM START",
     "VACUUM END",
     "SET TBLPROPERTIES",
     "UNSET TBLPROPERTIES",
     "ADD COLUMNS",
     "CHANGE COLUMN",
+    "CHANGE COLUMNS",
+    "ADD CONSTRAINT",
+    "DROP CONSTRAINT",
     "UPGRADE PROTOCOL",
+    "DROP FEATURE",
+    "REMOVE COLUMN MAPPING",
+    "ROW TRACKING BACKFILL",
+    "ROW TRACKING UNBACKFILL",
+    "Deletion Vector Tombstones",
+    "DOMAIN METADATA CLEANUP",
+    "Empty Commit",
     "COMPUTE STATS",
 }
 

@@ -1,0 +1,179 @@
+"""Make the golden sets of the format that this code writes: README.md says when, and what is in them.
+
+make golden FORMAT=2
+"""
+
+import json
+import os
+import shutil
+import socket
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from getpass import getuser
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pyspark.errors import StreamingQueryException
+from pyspark.sql import SparkSession
+
+from event_lake.config_files import load_settings
+from event_lake.pipelines.build_staging import build_staging
+from event_lake.pipelines.ingest_raw import Asked, ingest_raw
+from event_lake.session import spark_session
+from faulty_kinesis import serve
+from golden.sets import FOLDER, SETTINGS, SHARDS, GoldenSet, Record, pack, shards_of
+from unit.fake_shards import T0
+
+# Every setting that a checkpoint is held to, so that other defaults don't matter. Within so long a window the copies of
+# an event are known for longer than anybody will run the tests.
+SETTINGS_TEXT = """\
+[source]
+stream = "events"
+region = "us-east-1"
+connector = "event_lake"
+start_from = "earliest"
+max_batch_seconds = 60
+
+[raw]
+dedup_window = "20000 days"
+dedup_on = "event_uuid+payload"
+max_event_types = 3
+
+[staging]
+keep = "first"
+
+[quality]
+measure = true
+
+[spark]
+"spark.sql.shuffle.partitions" = "4"
+"""
+CONTRACT = """\
+event_type = "lesson"
+description = "A lesson that somebody took."
+
+[columns.score]
+type = "int"
+required = true
+minimum = 0
+
+[columns.device]
+type = "string"
+path = "device.os"
+"""
+# As in lakes that live for hours: snapshots of the state besides its changes.
+STATE_FILES = {
+    "spark.sql.streaming.stateStore.maintenanceInterval": "1s",
+    "spark.sql.streaming.stateStore.minDeltasForSnapshot": "1",
+}
+A, B = SHARDS
+NOT_EVENTS = (b"no JSON", b'{"event_uuid":"x"}', b'{"event_uuid":"y"} {}', b"\xff\xfe")
+
+
+class KilledError(Exception):
+    """In place of a signal: Spark ends the query in the middle of its batch."""
+
+
+def event(uuid: str, event_type: str, **payload: object) -> bytes:
+    """An event of the minute before the stream's beginning."""
+    created = int((T0 - timedelta(minutes=1)).timestamp())
+    told = {"event_uuid": uuid, "event_name": f"{event_type}:done", "created_at": created, **payload}
+    return json.dumps(told, ensure_ascii=False).encode()
+
+
+def minute(begin: float, name: str) -> list[Record]:
+    """What arrives in a minute from `begin` on: eight events of five types, three copies, a conflict, and no events."""
+    types = ("lesson", "page_view", "payment", "lesson", "search", "account", "page_view", "search")
+    events = [event(f"{name}-{n}", kind, score=n, device={"os": "é"}) for n, kind in enumerate(types)]
+    broken = event(f"{name}-broken", "lesson", score="none")
+    other = event(f"{name}-0", "lesson", score=100)
+    sent = [(A, data) for data in events[:5]] + [(B, data) for data in events[5:]]
+    sent += [(A, broken), (B, other), (A, events[1]), (B, events[2]), (A, event("first-3", "lesson", late=name))]
+    sent += [(A, NOT_EVENTS[0]), (B, NOT_EVENTS[1]), (B, NOT_EVENTS[2]), (A, NOT_EVENTS[3])]
+    return [Record(shard, begin + n, data) for n, (shard, data) in enumerate(sent)]
+
+
+def staged() -> list[Record]:
+    """Several batches' worth, with copies of earlier batches' events in later ones."""
+    minutes = [record for n in range(5) for record in minute(100 + 70 * n, ("first", *"bcde")[n])]
+    return [*minutes, Record(B, 460, minutes[0].data), Record(A, 461, minutes[6].data)]
+
+
+def unread() -> list[Record]:
+    """What build_staging doesn't come to."""
+    return [*minute(2_000, "unread"), Record(B, 2_020, staged()[0].data)]
+
+
+def half_written() -> list[Record]:
+    """The batch that quarantine and ledger don't get."""
+    return [*minute(4_000, "half"), Record(A, 4_020, unread()[0].data), Record(B, 4_021, staged()[1].data)]
+
+
+def killed_behind_raw() -> None:
+    """A `check` that fails where quarantine is to be written: beside raw, in a thread that isn't the batch's own."""
+    if threading.current_thread().name.startswith("ThreadPoolExecutor"):
+        raise KilledError
+
+
+def ingest(spark: SparkSession, golden: GoldenSet, check: Callable[[], None] = lambda: None) -> None:
+    """Read what the set's stream holds."""
+    with serve(shards_of(golden.records)) as kinesis:
+        ingest_raw(spark, golden.settings(kinesis.url), Asked(until_caught_up=True), check=check)
+
+
+def sets_in(folder: Path, spark: SparkSession) -> dict[str, GoldenSet]:
+    """The sets by their names, each in a folder of its own."""
+    lake = folder / "lake"
+    (lake / "contracts").mkdir(parents=True)
+    (lake / SETTINGS).write_text(SETTINGS_TEXT)
+    (lake / "contracts/lesson.toml").write_text(CONTRACT)
+    first = GoldenSet(lake, staged())
+    ingest(spark, first)
+    build_staging(spark, first.settings("http://127.0.0.1:1"))
+    whole = GoldenSet(lake, [*first.records, *unread()])
+    ingest(spark, whole)
+    killed = GoldenSet(folder / "killed", [*whole.records, *half_written()])
+    shutil.copytree(whole.folder, killed.folder)
+    with suppress(StreamingQueryException):
+        ingest(spark, killed, killed_behind_raw)
+    return {"lake": whole, "killed": killed}
+
+
+def names_of_here(folder: Path) -> Sequence[bytes]:
+    """What nobody is to learn from the archives: this machine's name, its user's, and its folders."""
+    names = {socket.gethostname(), getuser(), str(Path.cwd()), str(folder), str(Path.home())}
+    return sorted(name.encode() for name in names - {"localhost", "root", "/root", "/"})
+
+
+def refuse_names(golden: GoldenSet, names: Sequence[bytes]) -> None:
+    """Raise SystemExit if a file of the set holds one of the names."""
+    for file in golden.folder.rglob("*"):
+        for name in names:
+            if file.is_file() and name in file.read_bytes():
+                raise SystemExit(f"make golden: {file} holds {name.decode()!r}")
+
+
+def main(number: str) -> None:
+    """Write the archives of the format with this number."""
+    archives = {kind: FOLDER / f"{kind}-{number}.tar.xz" for kind in ("lake", "killed")}
+    if not number.isdecimal() or any(archive.exists() for archive in archives.values()):
+        raise SystemExit(f"make golden: FORMAT={number}: give the next number; a set is never made again")
+    if socket.gethostname() != "localhost":
+        raise SystemExit("make golden: RocksDB writes the machine's name into the state; run it as make golden does")
+    os.environ |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        settings = {**load_settings("conf/local.toml").spark, **STATE_FILES, "spark.sql.warehouse.dir": name}
+        with spark_session("golden", settings) as spark:
+            made = sets_in(folder / "sets", spark)
+        for kind, golden in made.items():
+            refuse_names(golden, names_of_here(folder))
+            pack(golden, archives[kind])
+            print(f"{archives[kind]}: {archives[kind].stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1] if len(sys.argv) > 1 else "")
