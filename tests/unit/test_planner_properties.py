@@ -131,7 +131,7 @@ class Stream:
         assert not isinstance(begin, Closed)
         assert last in self.shards.arrived(shard_id)
         part = Range(shard_id, begin, After(last), start.cut, RETENTION)
-        pages = list(pages_of(part, self.shards, sleep=lambda _: None, lost=pytest.fail))
+        pages = list(pages_of(part, self.shards, lost=pytest.fail))
         assert all(page.sequence_numbers for page in pages)
         return [number for page in pages for number in page.sequence_numbers]
 

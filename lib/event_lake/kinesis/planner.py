@@ -26,11 +26,10 @@ class Bounds:
 class Planner:
     """Plans one query's micro-batches. Keeps the iterators of idle shards: make one per query.
 
-    Calls per batch and shard: 2 for a busy shard; 1 for an idle one while triggers are less than 4 minutes apart,
-    else 4, and 3 when it wakes with 1,000 records or more. More in these cases: 2 log2(seconds) where a shard's last
-    record is far behind; 2 for a batch before a gap; 2 where `bounds.records` may be reached (`Ends.bounded`); 2 per
-    unread shard for a batch that closes one; 2 for a shard with children that isn't told to be closed. `Topology` has
-    the stream's own.
+    Calls per batch and shard: 3 for a busy shard, and 2 while the query is behind; 1 for an idle one while triggers are
+    less than 4 minutes apart, else 4; 2 when it wakes, and 5 with more than 1,000 records. More in these cases: 2
+    log2(seconds) where a shard's last record is far behind; 2 for a batch before a gap; 2 where `bounds.records` may be
+    reached (`Ends.bounded`); 2 per unread shard for a batch that closes one. `Topology` has the stream's own.
     Source: Kinesis API reference, GetShardIterator (AT_TIMESTAMP) and GetRecords (Limit, MillisBehindLatest).
     """
 
@@ -168,11 +167,7 @@ class Planner:
     def _tip_of(self, shard_id: str, position: Position, cut: datetime) -> Position:
         if isinstance(position, Closed):
             return position
-        end = self._ends.tip(shard_id, position, cut).position
-        if isinstance(end, Closed) or not self._topology.lineage.has_children(shard_id):
-            return end
-        # Kinesis may say only with the next answer that it was the last.
-        return self._ends.tip(shard_id, end, cut).position
+        return self._ends.tip(shard_id, position, cut).position
 
     def _first_arrival(self, positions: Mapping[str, Position]) -> datetime:
         """When the first record behind any of `positions` arrived; now where there's none."""

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from event_lake.errors import ServiceUnavailableError
-from event_lake.kinesis.cursor import Cursor
+from event_lake.kinesis.cursor import PAUSE_SECONDS, Cursor
 from event_lake.kinesis.loss import holds_all_behind
 from event_lake.kinesis.offsets import After, At, TrimHorizon, instant, to_text
 from event_lake.kinesis.reads import Page, Reads, ShardGoneError
 
-# A shard answers 5 GetRecords a second.
-_PAUSE_SECONDS = 0.2
 _MAX_EMPTY_AT_TIP = 50
 # What the first answer may hold, and how many times more the next, up to Kinesis' 10,000: the last answer runs over the
 # range's end, and all that a shard's readers get counts towards its 2 MB/s.
@@ -33,19 +31,19 @@ class Range:
     retention: timedelta
 
 
-def pages_of(part: Range, reads: Reads, sleep: Callable[[float], None], lost: Callable[[str], None]) -> Iterator[Page]:
+def pages_of(part: Range, reads: Reads, lost: Callable[[str], None]) -> Iterator[Page]:
     """Exactly the records of `part`, in order, in pages that aren't empty.
 
-    Empty answers with data behind them are followed. What expired before it was read is told to `lost`, which raises
-    or lets the rest be read. Raises ServiceUnavailableError if Kinesis keeps saying that there's nothing more before
-    the end, which the driver has seen, and which can't have expired.
+    Empty answers with data behind them are followed, as `Cursor.records` does. What expired before it was read is told
+    to `lost`, which raises or lets the rest be read. Raises ServiceUnavailableError if Kinesis keeps saying that
+    there's nothing more before the end, which the driver has seen, and which can't have expired.
     """
     cursor = Cursor(reads, part.shard_id, part.start)
     arrived, empty_at_tip, limit = part.unread_since, 0, _FIRST_LIMIT
     while True:
         before = cursor.position
         try:
-            page = cursor.page(limit)
+            page = cursor.records(limit)
         except ShardGoneError:
             lost(f"shard {part.shard_id} is gone: records behind {to_text(before)} up to {part.end.sequence_number}")
             return
@@ -64,11 +62,11 @@ def pages_of(part: Range, reads: Reads, sleep: Callable[[float], None], lost: Ca
                 lost(f"records of {part.shard_id} up to {part.end.sequence_number} expired before they were read")
             return
         if not numbers:
-            empty_at_tip += page.at_tip
+            empty_at_tip += 1
             if cursor.closed or empty_at_tip > _MAX_EMPTY_AT_TIP:
                 _end_early(part, lost, may_lack=may_lack)
                 return
-            sleep(_PAUSE_SECONDS)
+            reads.pause(PAUSE_SECONDS)
         elif cursor.closed:
             _end_early(part, lost, may_lack=may_lack)
             return

@@ -1,6 +1,6 @@
 """What a batch reads of a shard, and what an executor yields for it: the records in Arrow batches, and a receipt."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -87,9 +87,7 @@ def part_of(shard_id: str, begin: Offset, finish: Offset) -> Range | Hole | None
     return None
 
 
-def batches_of(
-    source: Source, raw: Raw, part: Range | Hole, client: KinesisClient, sleep: Callable[[float], None]
-) -> Iterator[pa.RecordBatch]:
+def batches_of(source: Source, raw: Raw, part: Range | Hole, client: KinesisClient) -> Iterator[pa.RecordBatch]:
     """The records of `part` in order, unpacked as `raw` says, and then its receipt.
 
     A batch has at most 10,000 rows of one answer, and 64 MiB unless a single row is larger. The receipt's `start` and
@@ -112,7 +110,7 @@ def batches_of(
         holes.append(part.lost)
     else:
         last = part.end.sequence_number
-        for page in pages_of(part, client, sleep, lost):
+        for page in pages_of(part, client, lost):
             read["records"] += len(page.data)
             read["bytes"] += sum(map(len, page.data))
             read["millis_behind"] = page.millis_behind

@@ -59,10 +59,6 @@ class Lineage:
             isinstance(p, Closed) and s in self._shards and s not in self._children for s, p in positions.items()
         )
 
-    def has_children(self, shard_id: str) -> bool:
-        """Whether the shard was split or merged, and so takes no more records."""
-        return shard_id in self._children
-
     def has_descendant_in(self, shard_id: str, positions: Mapping[str, Position]) -> bool:
         """Whether one of `positions` is of a shard that came from this one, over any number of reshards."""
         found: set[str] = set()
