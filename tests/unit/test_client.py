@@ -191,10 +191,11 @@ def test_every_partition_key_survives() -> None:
             assert kinesis.client.get_records("i").partition_keys == keys
 
 
-def test_the_head_of_a_page_cuts_every_column_and_keeps_the_rest() -> None:
-    assert a_page().head(2) == a_page(
+def test_a_part_of_a_page_cuts_every_column_and_keeps_the_rest() -> None:
+    assert a_page().part(0, 2) == a_page(
         sequence_numbers=["1", "2"], arrived=[1.0, 2.0], partition_keys=["a", "b"], data=[b"x", b"y"]
     )
+    assert a_page().part(2) == a_page(sequence_numbers=["3"], arrived=[3.0], partition_keys=["c"], data=[b"z"])
 
 
 def test_a_region_that_nobody_names_is_the_users_to_set(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -115,14 +115,15 @@ def test_beyond_the_retention_the_record_before_is_proof_that_nothing_expired() 
     shards = a_shard(*range(0, 100, 10), clock=HOUR + 200, retention=HOUR + 300)
     numbers, reading = shards.numbers("a"), Reading(shards)
     assert reading.read(After(numbers[2]), numbers[6], retention=HOUR) == [numbers[3:7]]
-    assert (reading.lost, shards.calls["get_records"]) == ([], 2)
+    assert (reading.lost, shards.calls) == ([], {"iterator": 1, "get_records": 1})
 
 
 def test_a_page_of_recent_records_needs_no_proof() -> None:
     shards = a_shard(0, 10, *range(1800, 1870, 10), clock=HOUR + 5, retention=2 * HOUR, page_size=3)
     numbers, reading = shards.numbers("a"), Reading(shards)
-    assert reading.read(After(numbers[0]), numbers[8], retention=HOUR) == [numbers[1:4], numbers[4:7], numbers[7:]]
-    assert (reading.lost, shards.calls["get_records"]) == ([], 3 + 1)
+    assert reading.read(After(numbers[0]), numbers[8], retention=HOUR) == [numbers[1:3], numbers[3:6], numbers[6:]]
+    # The first begins on the record before, which is its proof.
+    assert (reading.lost, shards.calls["get_records"]) == ([], 3)
 
 
 def test_records_that_expired_before_the_first_are_told_and_the_rest_is_read() -> None:
@@ -130,6 +131,18 @@ def test_records_that_expired_before_the_first_are_told_and_the_rest_is_read() -
     numbers, reading = shards.numbers("a"), Reading(shards)
     assert reading.read(After(numbers[1]), numbers[6], retention=HOUR) == [numbers[5:7]]
     assert reading.lost == [f"records of a behind {numbers[1]} expired before they were read"]
+
+
+@pytest.mark.parametrize(
+    ("arrived", "lost"), [(at(10), True), (None, False)], ids=["within the retention", "at a time that isn't known"]
+)
+def test_a_start_that_is_gone_is_told_where_it_arrived_within_the_retention(arrived: At | None, *, lost: bool) -> None:
+    shards = a_shard(*range(0, 100, 10), clock=2 * HOUR)
+    shards.trim("a", 5)
+    numbers, reading = shards.numbers("a"), Reading(shards)
+    start = After(numbers[1], arrived=arrived.time if arrived else None)
+    assert reading.read(start, numbers[6]) == [numbers[5:7]]
+    assert reading.lost == [f"records of a behind {numbers[1]} expired before they were read"] * lost
 
 
 def test_records_that_expire_between_two_pages_are_told_and_the_rest_is_read() -> None:

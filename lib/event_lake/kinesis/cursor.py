@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from event_lake.errors import ServiceUnavailableError
-from event_lake.kinesis.offsets import After, At, TrimHorizon, place_of
+from event_lake.kinesis.offsets import After, At, TrimHorizon, instant, place_of
 from event_lake.kinesis.reads import IteratorExpiredError, Page, Reads
 
 # A shard answers 5 GetRecords a second.
@@ -40,7 +40,7 @@ class Cursor:
             self._iterator = None
             page = self._page_of_new_iterator(limit)
         if page.sequence_numbers:
-            self.position = After(page.sequence_numbers[-1])
+            self.position = After(page.sequence_numbers[-1], instant(page.arrived[-1]))
             self._inclusive = False
         self._iterator = page.next_iterator
         self.at_tip = page.at_tip

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from event_lake.kinesis.cursor import Cursor
-from event_lake.kinesis.offsets import After, At, Closed, Position, TrimHorizon, instant, last_read
+from event_lake.kinesis.offsets import After, At, Closed, Position, TrimHorizon, arrival_of, instant, last_read
 from event_lake.kinesis.reads import Page, Reads
 
 # Kinesis' clock is known to a second, and it refuses a timestamp in its future.
@@ -62,7 +62,8 @@ class Ends:
         if not page.sequence_numbers:
             return End(self._last_before(shard_id, start, cut))
         self.millis_behind[shard_id] = page.millis_behind
-        return End(_later(start, After(page.sequence_numbers[0])), instant(page.arrived[0]))
+        arrived = instant(page.arrived[0])
+        return End(_later(start, After(page.sequence_numbers[0], arrived)), arrived)
 
     def tip(self, shard_id: str, start: Open, cut: datetime) -> End:
         """The last record that the shard holds now; `cut` is a time shortly before."""
@@ -94,7 +95,7 @@ class Ends:
         if not page.sequence_numbers:
             return end  # All of it expired since `end` was found; who reads it says so.
         count, first, last = len(page.sequence_numbers), page.arrived[0], page.arrived[-1]
-        reached = After(page.sequence_numbers[-1])
+        reached = After(page.sequence_numbers[-1], instant(last))
         if reached.reaches(number):
             return end
         if count >= most:
@@ -134,7 +135,7 @@ class Ends:
         if page.sequence_numbers:
             return _behind(page, cursor)
         if cursor.closed:
-            return Closed(last_read(start))
+            return _closed(start)
         self._idle[shard_id] = _Idle(start, cursor, self._reads.now())
         return start
 
@@ -148,8 +149,12 @@ def _and_the_next(cursor: Cursor, limit: int = _LARGEST_PAGE) -> Page:
 
 def _behind(page: Page, cursor: Cursor) -> After | Closed:
     """The position behind the last record of `page`; closed only if the cursor that read it came to the end."""
-    last = page.sequence_numbers[-1]
-    return Closed(last) if cursor.closed else After(last)
+    last, arrived = page.sequence_numbers[-1], instant(page.arrived[-1])
+    return Closed(last, arrived=arrived) if cursor.closed else After(last, arrived)
+
+
+def _closed(position: Position) -> Closed:
+    return Closed(last_read(position), arrived=arrival_of(position))
 
 
 def _not_before(position: Open, time: datetime) -> datetime:
@@ -160,5 +165,5 @@ def _later(position: Open, end: After | Closed) -> Position:
     number = last_read(end)
     assert number is not None, "it is a record's"
     if isinstance(position, After) and position.reaches(number):
-        return Closed(position.sequence_number) if isinstance(end, Closed) else position
+        return _closed(position) if isinstance(end, Closed) else position
     return end

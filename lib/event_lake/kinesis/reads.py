@@ -41,14 +41,14 @@ class Page:
         """
         return self.next_iterator is None or (self.millis_behind == 0 and not self.sequence_numbers)
 
-    def head(self, count: int) -> "Page":
-        """The same answer with its first `count` records only."""
+    def part(self, begin: int, end: int | None = None) -> "Page":
+        """The same answer with its records from `begin` up to `end` only, as a slice has them."""
         return replace(
             self,
-            sequence_numbers=self.sequence_numbers[:count],
-            arrived=self.arrived[:count],
-            partition_keys=self.partition_keys[:count],
-            data=self.data[:count],
+            sequence_numbers=self.sequence_numbers[begin:end],
+            arrived=self.arrived[begin:end],
+            partition_keys=self.partition_keys[begin:end],
+            data=self.data[begin:end],
         )
 
 

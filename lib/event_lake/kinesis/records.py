@@ -80,7 +80,8 @@ def part_of(shard_id: str, begin: Offset, finish: Offset) -> Range | Hole | None
     last, lost = last_read(end), lost_at(end)
     if last is not None and last != last_read(start):
         assert not isinstance(start, Closed), "nothing is behind the end of a closed shard"
-        return Range(shard_id, start, After(last), begin.cut, finish.summary.retention)
+        retention = min(begin.summary.retention, finish.summary.retention)
+        return Range(shard_id, start, After(last), begin.cut, retention)
     if lost is not None and end != start:
         assert not isinstance(start, Closed), "nothing is behind the end of a closed shard"
         return Hole(shard_id, start, f"{shard_id} behind {place_of(start)}: expired before {lost.isoformat()}")

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from event_lake.errors import DataLossError, ServiceUnavailableError
-from event_lake.kinesis.loss import holds_all_behind, positions_past_losses
+from event_lake.kinesis.expiry import holds_all_behind
+from event_lake.kinesis.loss import Losses
 from event_lake.kinesis.offsets import (
     After,
     Closed,
@@ -58,7 +59,7 @@ def resumed(told: Mapping[str, str], read_until: datetime, reads: Reads, *, go_o
     lineage = Lineage(reads.list_shards())
     read = Offset(positions, read_until - _VAGUE, summary)
     left = replace(read, shards={s: p for s, p in positions.items() if s in lineage or not _is_done(reads, s, read)})
-    past = positions_past_losses(left, summary, lineage, reads, go_on=go_on)
+    past = Losses(reads, go_on=go_on).past(left, summary, lineage)
     start = {s: to_text(_held(reads, s, p)) for s, p in sorted(past.items()) if s in lineage}
     return Resumption(
         json.dumps(start) if start else "earliest",

@@ -50,7 +50,7 @@ class Lineage:
             shard_id: position
             for shard_id, position in sorted(positions.items())
             if not isinstance(position, Closed)
-            and all(isinstance(positions.get(parent, Closed()), Closed) for parent in self._parents(shard_id))
+            and all(isinstance(positions.get(parent, Closed()), Closed) for parent in self.parents(shard_id))
         }
 
     def lacks_children(self, positions: Mapping[str, Position]) -> bool:
@@ -69,6 +69,7 @@ class Lineage:
             left += children
         return not found.isdisjoint(positions)
 
-    def _parents(self, shard_id: str) -> tuple[str, ...]:
+    def parents(self, shard_id: str) -> tuple[str, ...]:
+        """The shards that it came from, as far as it is listed."""
         shard = self._shards.get(shard_id)
         return shard.parents if shard else ()
