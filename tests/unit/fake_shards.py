@@ -64,6 +64,11 @@ class FakeShards:
         """Expire the first `count` records."""
         self._shards[shard_id].trimmed = count
 
+    def trim_until(self, edge: float) -> None:
+        """Expire what arrived up to that second in all shards, as under a shorter retention for a time."""
+        for shard in self._shards.values():
+            shard.trimmed = max(shard.trimmed, shard.visible(edge))
+
     def split(self, shard_id: str, at: float, *children: str) -> None:
         """Close a shard at that second; its children take records from then on."""
         self._reshard((shard_id,), at, children)
@@ -98,6 +103,10 @@ class FakeShards:
     def arrived(self, shard_id: str) -> list[str]:
         """The sequence numbers of what can be read at `clock`."""
         return self.numbers(shard_id)[: self._shards[shard_id].visible(self.clock)]
+
+    def held(self, shard_id: str) -> list[str]:
+        """The sequence numbers of what hasn't expired, arrived or not."""
+        return self.numbers(shard_id)[self._trimmed(self._shards[shard_id]) :]
 
     def ancestors(self, shard_id: str) -> set[str]:
         """The shards that it came from, over all reshards."""

@@ -220,6 +220,17 @@ def test_a_target_shortly_behind_a_reshard_is_reached_though_the_parents_end_is_
     assert ends[-1].shards == target.shards
 
 
+def test_a_target_holds_children_that_came_just_after_the_shards_were_listed() -> None:
+    shards = a_shard(5, clock=10)
+    planner = Planner(shards)
+    start = planner.beginning(earliest)
+    shards.split("a", 10.3, "b", "c")
+    shards.put("b", 10.4)
+    shards.clock = 10.6
+    target = planner.tip(start)
+    assert target.shards == {"a": Closed("1"), "b": After(shards.numbers("b")[0]), "c": TrimHorizon()}
+
+
 @pytest.mark.parametrize("stopped_for", [0, 60])
 def test_a_closed_shard_is_read_to_its_end_though_a_page_ends_among_records_of_one_millisecond(
     stopped_for: float,

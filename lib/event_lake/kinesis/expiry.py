@@ -47,18 +47,21 @@ def expired_too_early(arrived: datetime | None, now: datetime, retention: timede
 def looked_at(
     reads: Reads, lineage: Lineage, positions: Mapping[str, Position], retention: timedelta, in_parallel: InParallel
 ) -> dict[str, Seen]:
-    """What a look at each shard of `positions` shows that isn't read to its end.
+    """What a look at each shard shows that isn't read to its end: of `positions`, and children that these lack.
 
     A shard of which nothing was read is judged by the last records of its parents, which are older than all of its own:
     while one of them is there, nothing of their children has expired. Costs 2 calls a shard, and 2 a parent.
     """
     unread = {s: p for s, p in positions.items() if not isinstance(p, Closed)}
+    unread |= {s: p for s, p in lineage.readable(lineage.grown(positions)).items() if s not in positions}
     witnesses = {s: set(_witnesses(lineage, positions, s)) for s, p in unread.items() if p == TrimHorizon()}
+    # Of shards that are new the rest came from none that was read: nothing was promised of them.
+    unread = {s: p for s, p in unread.items() if s in positions or witnesses[s]}
     asked = {s: positions[s] for s in set(unread).union(*witnesses.values()) if s not in witnesses}
     looks = in_parallel(lambda shard: _seen(reads, shard[0], shard[1], retention), asked.items())
     seen: dict[str, Seen] = dict(zip(asked, looks, strict=True))
-    for shard_id, parents in witnesses.items():
-        told = {seen[parent].whole for parent in parents}
+    for shard_id in unread.keys() & witnesses.keys():
+        told = {seen[parent].whole for parent in witnesses[shard_id]}
         seen[shard_id] = Seen(unread[shard_id], True if True in told else False if False in told else None)
     return {s: seen[s] for s in unread}
 

@@ -43,7 +43,7 @@ class Losses:
         self._go_on = go_on
         self._in_parallel = in_parallel
         # By shard the position that was looked at, and the hole behind it.
-        self._holes: dict[str, tuple[Position, Position]] = {}
+        self._holes: dict[str, tuple[Position | None, Position]] = {}
 
     def past(self, start: Offset, summary: Summary, lineage: Lineage, *, looks: bool = False) -> dict[str, Position]:
         """`start`'s positions, but behind the holes: `lost_at` marks them.
@@ -73,7 +73,7 @@ class Losses:
             raise DataLossError(_told(start, gone, expired, edge if late else None))
         holes = dict.fromkeys(gone, Closed(lost_at=now)) | dict.fromkeys(expired, TrimHorizon(lost_at=now))
         if looks:
-            self._holes = {s: (start.shards[s], hole) for s, hole in holes.items()}
+            self._holes = {s: (start.shards.get(s), hole) for s, hole in holes.items()}
         # The look alone may find them, but the same start is asked about again.
         found = {s: hole for s, (position, hole) in self._holes.items() if start.shards.get(s) == position}
         return {**known, **{s: look.position for s, look in seen.items()}, **holes, **found}
@@ -98,7 +98,7 @@ def _told(start: Offset, gone: set[str], expired: Mapping[str, Seen], edge: date
     """`edge` is the time up to which records may have expired, where the retention has gone by since `start.cut`."""
     told = [f"shard {s} is gone, which was read up to {place_of(start.shards[s])}" for s in sorted(gone)]
     for shard_id in sorted(expired, key=lambda s: (expired[s].whole is None, s)):
-        records = f"records of {shard_id} behind {place_of(start.shards[shard_id])}"
+        records = f"records of {shard_id} behind {place_of(expired[shard_id].position)}"
         if edge is not None:
             records += f" that arrived from {start.cut.isoformat()} to {edge.isoformat()}"
         told.append(f"{records} may have expired unread{'' if edge else _why(expired[shard_id])}")

@@ -65,7 +65,7 @@ class Planner:
             found = self._in_parallel(lambda shard: self._tip_of(shard[0], shard[1], cut), left)
             ends |= {shard_id: end for (shard_id, _), end in zip(left, found, strict=True)}
             # Children that weren't listed when their parent was found closed.
-            begin = replace(begin, shards=self._topology.grown({**begin.shards, **ends}))
+            begin = replace(begin, shards=self._topology.grown({**begin.shards, **ends}, at_once=True))
         # A parent that was closed a moment later isn't read to its end: its children stay where they begin.
         reached = {s: first.get(s, TrimHorizon()) for s in begin.shards}
         seen = set[str]()
@@ -108,7 +108,7 @@ class Planner:
         refuse_another(start, summary)
         past = self._losses.past(start, summary, lineage, looks=not self._planned)
         self._planned = self._planned or plans
-        holes = {s: position for s, position in past.items() if position != start.shards[s]}
+        holes = {s: position for s, position in past.items() if position != start.shards.get(s)}
         return Offset(self._topology.grown(past) | holes, start.cut, summary)
 
     def _end_behind(self, start: Offset, target: Offset | None, bounds: Bounds | None) -> Offset:
