@@ -47,7 +47,8 @@ def resumed(told: Mapping[str, str], read_until: datetime, reads: Reads, *, go_o
     that expired since, in a shard that was idle, stands for all that the shard still holds.
     Raises DataLossError if records may have expired unread, unless `go_on`, and for a stream that was made again;
     ServiceUnavailableError while ListShards lacks a shard that there is. A retention that was raised since
-    `read_until` is taken for the one of that time: the ledger doesn't tell it.
+    `read_until` is taken for the one of that time: the ledger doesn't tell it. Nor does it tell when the last records
+    arrived: what a retention that was shorter for a time has trimmed since isn't found.
     """
     summary = reads.summary()
     positions = {shard_id: from_text(text) for shard_id, text in told.items()}
