@@ -7,7 +7,7 @@ SIDE_BY_SIDE = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 # What can go wrong by the Spark it runs on.
 SPARK41_TESTS ?= tests/spark/test_connectors.py tests/spark/test_dedupe.py tests/spark/test_running.py tests/unit/test_source.py tests/unit/test_source_receipts.py tests/unit/test_source_spark41.py tests/integration/test_lake.py tests/integration/test_resharded_stream.py
 
-.PHONY: help setup demo shell test emulators test-fast test-faults test-spark41 golden lint format package bench bench-compare clean
+.PHONY: help setup demo shell test emulators test-fast test-aws test-faults test-spark41 golden lint format package bench bench-compare clean
 
 help: ## Show these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -43,6 +43,11 @@ test-spark41: emulators ## Run the tests that depend on Spark's version by 4.1, 
 
 golden: setup ## Keep what this code writes as FORMAT=N for the test of taking over older lakes (tests/golden/README.md)
 	@PYTHONPATH=lib:tests unshare --map-root-user --uts sh -c 'hostname localhost && $(BIN)/python -m golden.make $(FORMAT)'
+
+# Without the other tests' conftest.py, which puts an emulator's credentials in place of yours.
+test-aws: setup ## Ask a real stream what the fakes assume: STREAM=name REGION=eu-west-1; puts 505 records, which AWS bills
+	@test -n "$(STREAM)" || { echo "make test-aws: STREAM=name is missing: a stream of yours, best one that is idle"; exit 2; }
+	@STREAM="$(STREAM)" REGION="$(REGION)" RESHARD="$(RESHARD)" $(BIN)/python -m pytest --confcutdir=tests/aws -m aws tests/aws
 
 lint: setup ## Check format, rules and types
 	@$(BIN)/ruff format --check .

@@ -43,6 +43,9 @@ class _FullShards:
     def now(self) -> datetime:
         return _T0 + timedelta(milliseconds=int(self.clock_ms))
 
+    def pause(self, seconds: float) -> None:
+        self.clock_ms += seconds * 1000
+
     def summary(self) -> Summary:
         self._called()
         return Summary(_T0, timedelta(days=7))
@@ -74,7 +77,6 @@ class _FullShards:
             data=[b""] * len(found),
             next_iterator=str(end),
             millis_behind=millis_behind,
-            at_tip=millis_behind == 0 and len(found) < limit,
         )
 
     def _called(self) -> None:

@@ -15,6 +15,7 @@ from event_lake.kinesis.options import FORMAT
 from event_lake.kinesis.source import register
 from faulty_kinesis import RETRYABLE, Fault, FaultyKinesis, Rule, serve
 from unit.fake_shards import FakeShards
+from unit.planning import at
 
 A, B, C, D, E = (f"shardId-{n:012}" for n in range(5))
 DAY = 24 * 3600.0
@@ -206,6 +207,39 @@ def test_records_that_nobody_read_stop_the_query_or_leave_a_hole(query_of, resha
     [hole] = [receipt for receipt in query.receipts() if receipt.hole]
     assert hole.records == 0
     assert hole.hole.startswith(f"{A} behind {read[-1]}: ")
+
+
+def test_a_retention_that_was_shorter_while_the_query_was_stopped_hides_no_loss(query_of) -> None:
+    shards = one_shard(until=103)
+    with serve(shards) as kinesis:
+        query = query_of(kinesis)
+        query.run()
+        read = shards.numbers(A)
+        shards.put(A, *each_tenth(210, 212))
+        shards.trim(A, len(read) + 15)
+        kinesis.pass_time(1000)
+        refused = query.refusal()
+        assert type(refused) is DataLossError
+        assert f"records of {A} behind {read[-1]} may have expired unread" in str(refused)
+        query.run(failOnDataLoss="false")
+    assert query.numbers(A) == read + shards.numbers(A)[len(read) + 15 :]
+    assert_receipts_balance(query)
+    assert [receipt.records for receipt in query.receipts() if receipt.hole] == [0]
+
+
+def test_an_idle_shard_whose_last_record_expired_as_usual_is_no_loss_to_a_query_that_starts_again(query_of) -> None:
+    shards = one_shard(until=103)
+    shards.split(A, 104, B, C)
+    shards.put(B, 105)
+    shards.put(C, 106, *range(20_000, 100_000, 20_000))
+    with serve(shards) as kinesis:
+        query = query_of(kinesis)
+        for _ in range(5):
+            query.run()
+            kinesis.pass_time(20_000)
+        query.run()
+    assert shards.now() - shards.summary().retention > at(105).time
+    assert_all_is_read_once(query, shards)
 
 
 def test_records_that_expire_once_their_batch_is_planned_are_missed(query_of) -> None:

@@ -40,6 +40,8 @@ class FakeShards:
         self.clock = clock
         self.slow = slow
         self.calls = Counter[str]()
+        self.paused: list[float] = []
+        self._pauses_take_time = True
         self._covers = covers or float("inf")
         self.page_size = page_size
         self._call_takes = call_takes
@@ -63,6 +65,11 @@ class FakeShards:
         """Expire the first `count` records."""
         self._shards[shard_id].trimmed = count
 
+    def trim_until(self, edge: float) -> None:
+        """Expire what arrived up to that second in all shards, as under a shorter retention for a time."""
+        for shard in self._shards.values():
+            shard.trimmed = max(shard.trimmed, shard.visible(edge))
+
     def split(self, shard_id: str, at: float, *children: str) -> None:
         """Close a shard at that second; its children take records from then on."""
         self._reshard((shard_id,), at, children)
@@ -83,6 +90,10 @@ class FakeShards:
         self.created = T0 + timedelta(seconds=at)
         self._shards = {shard_id: _Shard(7 + shard.first) for shard_id, shard in self._shards.items()}
 
+    def stand_still(self) -> None:
+        """From now on neither calls nor pauses move the clock."""
+        self._call_takes, self._pauses_take_time = 0.0, False
+
     # What a test asks.
 
     def numbers(self, shard_id: str) -> list[str]:
@@ -93,6 +104,10 @@ class FakeShards:
     def arrived(self, shard_id: str) -> list[str]:
         """The sequence numbers of what can be read at `clock`."""
         return self.numbers(shard_id)[: self._shards[shard_id].visible(self.clock)]
+
+    def held(self, shard_id: str) -> list[str]:
+        """The sequence numbers of what hasn't expired, arrived or not."""
+        return self.numbers(shard_id)[self._trimmed(self._shards[shard_id]) :]
 
     def ancestors(self, shard_id: str) -> set[str]:
         """The shards that it came from, over all reshards."""
@@ -136,6 +151,10 @@ class FakeShards:
     def now(self) -> datetime:
         return _time(self.clock - self.slow)
 
+    def pause(self, seconds: float) -> None:
+        self.paused.append(seconds)
+        self.clock += seconds if self._pauses_take_time else 0.0
+
     def summary(self) -> Summary:
         self._count("summary")
         if not self.exists:
@@ -177,10 +196,12 @@ class FakeShards:
             end += 1
         covered = end == visible or shard.arrivals[end] >= until
         more = end < visible or until <= self.clock
-        behind_ms = round((self.clock - (shard.arrivals[end - 1] if end > start else since)) * 1000)
-        if end - start < limit:
-            behind_ms = max(1, behind_ms)
         arrivals = shard.arrivals[start:end]
+        if arrivals:
+            # Among records of one millisecond, 0 although there are more.
+            behind_ms = max(0, round((shard.arrivals[visible - 1] - arrivals[-1]) * 1000))
+        else:
+            behind_ms = max(1, round((self.clock - since) * 1000))
         closed = shard.closed_at <= self.clock and not more and not (self.tells_end_late and arrivals)
         return Page(
             sequence_numbers=[shard.number(index) for index in range(start, end)],
@@ -191,7 +212,6 @@ class FakeShards:
                 None if closed else self._token(shard_id, end, min(until, self.clock) if covered else since)
             ),
             millis_behind=behind_ms if more else 0,
-            at_tip=closed or ((not more or behind_ms == 0) and end - start < limit),
         )
 
     def _trimmed(self, shard: "_Shard") -> int:

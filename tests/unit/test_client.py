@@ -36,7 +36,6 @@ def a_page(**columns: Any) -> Page:
         "data": [b"x", b"y", b"z"],
         "next_iterator": "next",
         "millis_behind": 5,
-        "at_tip": False,
     }
     return Page(**(values | columns))
 
@@ -120,7 +119,6 @@ def test_a_page_has_a_column_for_each_field() -> None:
             data=[b"1", b"2"],
             next_iterator="next",
             millis_behind=7,
-            at_tip=False,
         )
     assert kinesis.asked == [("GetRecords", {"ShardIterator": "i", "Limit": 5})]
 
@@ -128,10 +126,10 @@ def test_a_page_has_a_column_for_each_field() -> None:
 @pytest.mark.parametrize(
     ("answer", "at_tip"),
     [
-        (records(1, 0, NextShardIterator="n"), True),
         (records(0, 0, NextShardIterator="n"), True),
         (records(0, 5, NextShardIterator="n"), False),
-        # More of the same millisecond may lie behind a full page.
+        # More of the same millisecond may lie behind any record: a page holds 10 MB at most, whatever is asked for.
+        (records(1, 0, NextShardIterator="n"), False),
         (records(2, 0, NextShardIterator="n"), False),
         # A closed shard that is read to its end.
         (records(2, 0), True),
@@ -145,7 +143,7 @@ def test_an_answer_is_at_the_tip_where_nothing_can_be_behind_it(answer: Answer, 
 
 def test_a_closed_shard_read_to_its_end_has_no_next_iterator() -> None:
     with script(records(0)) as kinesis:
-        assert kinesis.client.get_records("i") == Page([], [], [], [], None, 0, at_tip=True)
+        assert kinesis.client.get_records("i") == Page([], [], [], [], None, 0)
 
 
 def test_put_records_tells_which_were_refused() -> None:
@@ -193,10 +191,11 @@ def test_every_partition_key_survives() -> None:
             assert kinesis.client.get_records("i").partition_keys == keys
 
 
-def test_the_head_of_a_page_cuts_every_column_and_keeps_the_rest() -> None:
-    assert a_page().head(2) == a_page(
+def test_a_part_of_a_page_cuts_every_column_and_keeps_the_rest() -> None:
+    assert a_page().part(0, 2) == a_page(
         sequence_numbers=["1", "2"], arrived=[1.0, 2.0], partition_keys=["a", "b"], data=[b"x", b"y"]
     )
+    assert a_page().part(2) == a_page(sequence_numbers=["3"], arrived=[3.0], partition_keys=["c"], data=[b"z"])
 
 
 def test_a_region_that_nobody_names_is_the_users_to_set(tmp_path_factory: pytest.TempPathFactory) -> None:

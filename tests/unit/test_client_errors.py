@@ -16,7 +16,7 @@ from unit.scripted import Answer, broken, ok, refused, script
 
 SHARD = "shardId-000000000000"
 EMPTY = ok(Records=[], MillisBehindLatest=0)
-PAGE = Page([], [], [], [], None, 0, at_tip=True)
+PAGE = Page([], [], [], [], None, 0)
 
 THROTTLED = [
     refused("ProvisionedThroughputExceededException"),

@@ -16,6 +16,13 @@ class Forgetful(FakeShards):
         raise IteratorExpiredError
 
 
+class Stuck(FakeShards):
+    """Says for ever that there is more, and never gives it."""
+
+    def get_records(self, iterator: str, limit: int = 10_000) -> Page:
+        return Page([], [], [], [], iterator, 1_000)
+
+
 def numbers_of(cursor: Cursor, limit: int = 10_000) -> list[str]:
     return list(cursor.page(limit).sequence_numbers)
 
@@ -87,6 +94,31 @@ def test_records_come_behind_empty_answers() -> None:
     cursor = Cursor(shards, "a", at(0))
     assert list(cursor.records().sequence_numbers) == shards.numbers("a")
     assert shards.calls["get_records"] == 31
+
+
+def test_the_pace_of_empty_answers_is_one_that_kinesis_allows() -> None:
+    shards = FakeShards("a", clock=1_000, covers=300)
+    shards.put("a", 990)
+    Cursor(shards, "a", at(0)).records()
+    assert shards.paused == [0.2] * 3
+
+
+def test_empty_answers_that_come_no_nearer_to_the_tip_end_in_an_error() -> None:
+    shards = Stuck("a", clock=10)
+    shards.put("a", 0)
+    with pytest.raises(ServiceUnavailableError) as ended:
+        Cursor(shards, "a", After(shards.numbers("a")[0])).records()
+    assert str(ended.value) == (
+        "shard a: 1000 empty answers behind 1, though there is more, 1000 ms from the tip at the nearest"
+    )
+    assert shards.paused == [0.2] * 1_000
+
+
+def test_empty_answers_that_come_nearer_are_followed_however_many_they_are() -> None:
+    shards = FakeShards("a", clock=5_000, covers=2)
+    shards.put("a", 4_900)
+    assert list(Cursor(shards, "a", at(0)).records().sequence_numbers) == shards.numbers("a")
+    assert len(shards.paused) > 2_000
 
 
 def test_the_last_records_are_those_at_the_tip() -> None:

@@ -54,7 +54,7 @@ def numbers(pages: Sequence[Page]) -> list[str]:
 
 
 def test_the_horizon_is_the_first_record(kinesis: Kinesis) -> None:
-    (page,) = kinesis.pages(limit=100)
+    page, _ = kinesis.pages(limit=100)
     assert (page.data, page.partition_keys) == (
         [b"%d" % n for n in range(COUNT)],
         [str(n) for n in range(COUNT)],
@@ -67,14 +67,16 @@ def test_pages_follow_each_other_without_gap_or_overlap(kinesis: Kinesis) -> Non
     assert [(len(page.data), page.at_tip, page.millis_behind > 0) for page in pages] == [
         (7, False, True),
         (7, False, True),
-        (6, True, False),
+        (6, False, False),
+        (0, True, False),
     ]
     assert numbers(pages) == numbers(kinesis.pages(limit=100))
 
 
-def test_a_full_page_is_not_called_the_tip(kinesis: Kinesis) -> None:
-    full, empty = kinesis.pages(limit=COUNT)
-    assert (len(full.data), full.at_tip, full.millis_behind) == (COUNT, False, 0)
+@pytest.mark.parametrize("limit", [COUNT, COUNT + 1])
+def test_only_an_answer_without_records_tells_the_tip_of_an_open_shard(kinesis: Kinesis, limit: int) -> None:
+    last, empty = kinesis.pages(limit)
+    assert (len(last.data), last.at_tip, last.millis_behind) == (COUNT, False, 0)
     assert (empty.data, empty.at_tip, empty.millis_behind) == ([], True, 0)
     assert empty.next_iterator
 
@@ -152,6 +154,14 @@ def test_the_fake_answers_a_gap_emptily_as_often_as_it_takes() -> None:
         (0, False),
         (0, True),
     ]
+
+
+def test_the_fake_counts_the_distance_to_the_tip_between_arrivals() -> None:
+    shards = FakeShards(SHARD, clock=300, page_size=2)
+    shards.put(SHARD, 0, 1, 7, 7, 7)
+    pages = Kinesis(shards, T0).pages(limit=10)
+    # The second ends among records of one millisecond, and doesn't tell that there is one more.
+    assert [(len(page.data), page.millis_behind) for page in pages] == [(2, 6000), (2, 0), (1, 0), (0, 0)]
 
 
 def test_the_fake_forgets_an_iterator_after_five_minutes() -> None:

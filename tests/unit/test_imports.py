@@ -31,6 +31,7 @@ KINESIS_LAYERS = [
     {"admission", "connectors", "options", "records", "resume", "start"},
     {"client", "planner", "ranges"},
     {"clock", "ends", "loss", "retries", "topology"},
+    {"expiry"},
     {"cursor"},
     {"reads"},
     {"shards"},

@@ -125,12 +125,32 @@ def test_the_same_offset_is_always_the_same_text(offset: Offset) -> None:
         {"stream_created": "2026-11-21T09:00:00"},
         {"retention_hours": ...},
         {"retention_hours": "24"},
+        {"arrived": ["s-0"]},
+        {"arrived": {"s-0": "2026-11-21T09:00:00"}},
+        {"arrived": {"s-0": 5}},
+        {"arrived": {"s-9": "2026-11-21T09:00:00Z"}},
+        {"shards": {"s-0": "TRIM_HORIZON"}, "arrived": {"s-0": "2026-11-21T09:00:00Z"}},
     ],
     ids=str,
 )
 def test_json_that_is_no_offset_is_refused(changed: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"is no offset of a stream|no position|no time zone"):
+    with pytest.raises(
+        ValueError, match=r"is no offset of a stream|no position|no time zone|behind no record|Invalid isoformat"
+    ):
         Offset.from_json(an_offset_as_json(**changed))
+
+
+def test_an_offset_tells_when_the_last_records_that_were_read_arrived() -> None:
+    positions = {"s-2": After("7", arrived=NINE), "s-1": Closed("5", arrived=MADE), "s-0": After("3"), "s-3": At(NINE)}
+    json = Offset(positions, NINE, DAY).to_json()
+    assert json["shards"] == {"s-0": "3", "s-1": "CLOSED 5", "s-2": "7", "s-3": "AT 2026-11-21T09:00:00+00:00"}
+    assert json["arrived"] == {"s-1": "2026-03-01T12:00:00.500000+00:00", "s-2": "2026-11-21T09:00:00+00:00"}
+    assert Offset.from_json(json).to_json() == json
+
+
+def test_an_offset_from_before_there_were_arrivals_stays_as_it_is() -> None:
+    json = an_offset_as_json(shards={"s-0": "5", "s-1": "CLOSED 7"})
+    assert Offset.from_json(json).to_json() == json
 
 
 def test_an_offset_may_hold_more_than_is_known_of_it() -> None:

@@ -218,3 +218,27 @@ def test_a_target_shortly_behind_a_reshard_is_reached_though_the_parents_end_is_
     while len(ends) < 2 or ends[-1] is not ends[-2]:
         ends.append(planner.next_end(ends[-1], target, A_MINUTE))
     assert ends[-1].shards == target.shards
+
+
+def test_a_target_holds_children_that_came_just_after_the_shards_were_listed() -> None:
+    shards = a_shard(5, clock=10)
+    planner = Planner(shards)
+    start = planner.beginning(earliest)
+    shards.split("a", 10.3, "b", "c")
+    shards.put("b", 10.4)
+    shards.clock = 10.6
+    target = planner.tip(start)
+    assert target.shards == {"a": Closed("1"), "b": After(shards.numbers("b")[0]), "c": TrimHorizon()}
+
+
+@pytest.mark.parametrize("stopped_for", [0, 60])
+def test_a_closed_shard_is_read_to_its_end_though_a_page_ends_among_records_of_one_millisecond(
+    stopped_for: float,
+) -> None:
+    shards = a_shard(*[5.0] * 7, clock=8, page_size=3)
+    shards.split("a", 7, "b", "c")
+    shards.put("b", 7.5)
+    shards.clock += stopped_for
+    planner, start = Planner(shards), beginning("a")
+    assert planner.tip(start).shards == {"a": Closed(shards.numbers("a")[-1]), "b": After("10"), "c": TrimHorizon()}
+    assert in_batches(shards, planner, start) == [{"a": 7}, {"b": 1}]

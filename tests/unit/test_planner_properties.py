@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from event_lake.errors import DataLossError
 from event_lake.kinesis.ends import TIP_WINDOW
 from event_lake.kinesis.offsets import After, At, Closed, Offset, Position, TrimHorizon, last_read
 from event_lake.kinesis.planner import Bounds, Planner
@@ -131,7 +132,7 @@ class Stream:
         assert not isinstance(begin, Closed)
         assert last in self.shards.arrived(shard_id)
         part = Range(shard_id, begin, After(last), start.cut, RETENTION)
-        pages = list(pages_of(part, self.shards, sleep=lambda _: None, lost=pytest.fail))
+        pages = list(pages_of(part, self.shards, lost=pytest.fail))
         assert all(page.sequence_numbers for page in pages)
         return [number for page in pages for number in page.sequence_numbers]
 
@@ -202,6 +203,19 @@ def reshard(draw: st.DrawFn, shards: FakeShards) -> None:
             shards.merge(one, other, time, f"{one}+{other}")
 
 
+def take(stream: Stream, sequence: list[tuple[str, float]]) -> None:
+    for step, seconds in sequence:
+        match step:
+            case "advance":
+                stream.shards.clock += seconds
+            case "plan":
+                stream.plan()
+            case "restart":
+                stream.restart()
+            case "catch up":
+                stream.catch_up(moving=seconds)
+
+
 advances = st.tuples(st.just("advance"), st.one_of(st.floats(0, 5), st.floats(0, 700)))
 steps = st.one_of(
     advances,
@@ -216,18 +230,35 @@ steps = st.one_of(
 def test_any_sequence_of_batches_restarts_and_arrivals_reads_each_record_once_in_order(
     stream: Stream, sequence: list[tuple[str, float]]
 ) -> None:
-    for step, seconds in sequence:
-        match step:
-            case "advance":
-                stream.shards.clock += seconds
-            case "plan":
-                stream.plan()
-            case "restart":
-                stream.restart()
-            case "catch up":
-                stream.catch_up(moving=seconds)
+    take(stream, sequence)
     stream.run_dry()
     assert stream.read == stream.expected
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    stream=streams().filter(lambda stream: not stream.lists_late),
+    sequence=st.lists(steps, max_size=6),
+    stopped=st.floats(0, 5_000),
+    edge=st.floats(0, 1),
+)
+def test_what_a_shorter_retention_has_trimmed_while_the_query_was_stopped_is_told(
+    stream: Stream, sequence: list[tuple[str, float]], stopped: float, edge: float
+) -> None:
+    take(stream, sequence)
+    shards = stream.shards
+    shards.clock += stopped
+    shards.trim_until(edge * shards.clock)
+    gone = {s: set(shards.numbers(s)) - set(shards.held(s)) for s in stream.shard_ids}
+    begun = [s for s in stream.shard_ids if any(stream.read[t] for t in {s, *shards.ancestors(s)})]
+    lost = any(gone[s] & set(stream.expected[s]) - set(stream.read[s]) for s in begun)
+    stream.restart()
+    try:
+        stream.planner.refuse_losses(stream.offset)
+    except DataLossError:
+        assert any(set(stream.read[s][-1:]) & gone[s] for s in stream.shard_ids)
+    else:
+        assert not lost
 
 
 @settings(max_examples=50, deadline=None)

@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import chain
@@ -18,24 +17,17 @@ HOUR = 3600.0
 
 @dataclass
 class Reading:
-    """What comes of reading one range of a query that goes on after a loss; `at_sleep` is done once while it waits."""
+    """What comes of reading one range of a query that goes on after a loss."""
 
     shards: FakeShards
-    at_sleep: Callable[[], None] | None = None
     pages: list[list[str]] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
-    slept: list[float] = field(default_factory=list)
 
     def read(self, start: Position, end: str, *, unread_since: float = 0.0, retention: float = DAY) -> list[list[str]]:
         part = Range("a", start, After(end), at(unread_since).time, timedelta(seconds=retention))
-        for page in pages_of(part, self.shards, self.sleep, self.lost.append):
+        for page in pages_of(part, self.shards, self.lost.append):
             self.pages.append(list(page.sequence_numbers))
         return self.pages
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        if self.at_sleep:
-            self.at_sleep()
 
 
 def read(shards: FakeShards, start: Position, end: str) -> list[list[str]]:
@@ -70,7 +62,7 @@ def test_a_range_takes_as_many_pages_as_kinesis_makes_and_no_call_more() -> None
 def test_every_column_of_the_last_page_is_cut() -> None:
     shards = ten_records()
     part = Range("a", At(at(0).time), After(shards.numbers("a")[1]), at(0).time, timedelta(days=1))
-    (page,) = pages_of(part, shards, pytest.fail, pytest.fail)
+    (page,) = pages_of(part, shards, pytest.fail)
     assert (page.data, page.partition_keys, page.arrived) == (
         [b"0", b"1"],
         ["0", "1"],
@@ -82,7 +74,7 @@ def test_empty_answers_in_between_are_followed_at_a_pace_that_kinesis_allows() -
     shards = ten_records(covers=4)
     numbers, reading = shards.numbers("a"), Reading(shards)
     assert reading.read(TrimHorizon(), numbers[2]) == [[number] for number in numbers[:3]]
-    assert reading.slept == [0.2] * 3
+    assert shards.paused == [0.2] * 3
 
 
 @given(st.integers(0, 9), st.integers(0, 9), st.integers(1, 11), st.sampled_from([None, 7.0, 35.0]))
@@ -103,7 +95,7 @@ def test_an_iterator_that_expires_midway_is_taken_anew_behind_the_last_record() 
     shards = ten_records(page_size=3)
     numbers = shards.numbers("a")
     part = Range("a", TrimHorizon(), After(numbers[7]), at(0).time, timedelta(days=1))
-    pages = pages_of(part, shards, pytest.fail, pytest.fail)
+    pages = pages_of(part, shards, pytest.fail)
     found = list(next(pages).sequence_numbers)
     shards.clock += 301
     for page in pages:
@@ -123,14 +115,15 @@ def test_beyond_the_retention_the_record_before_is_proof_that_nothing_expired() 
     shards = a_shard(*range(0, 100, 10), clock=HOUR + 200, retention=HOUR + 300)
     numbers, reading = shards.numbers("a"), Reading(shards)
     assert reading.read(After(numbers[2]), numbers[6], retention=HOUR) == [numbers[3:7]]
-    assert (reading.lost, shards.calls["get_records"]) == ([], 2)
+    assert (reading.lost, shards.calls) == ([], {"iterator": 1, "get_records": 1})
 
 
 def test_a_page_of_recent_records_needs_no_proof() -> None:
     shards = a_shard(0, 10, *range(1800, 1870, 10), clock=HOUR + 5, retention=2 * HOUR, page_size=3)
     numbers, reading = shards.numbers("a"), Reading(shards)
-    assert reading.read(After(numbers[0]), numbers[8], retention=HOUR) == [numbers[1:4], numbers[4:7], numbers[7:]]
-    assert (reading.lost, shards.calls["get_records"]) == ([], 3 + 1)
+    assert reading.read(After(numbers[0]), numbers[8], retention=HOUR) == [numbers[1:3], numbers[3:6], numbers[6:]]
+    # The first begins on the record before, which is its proof.
+    assert (reading.lost, shards.calls["get_records"]) == ([], 3)
 
 
 def test_records_that_expired_before_the_first_are_told_and_the_rest_is_read() -> None:
@@ -140,11 +133,23 @@ def test_records_that_expired_before_the_first_are_told_and_the_rest_is_read() -
     assert reading.lost == [f"records of a behind {numbers[1]} expired before they were read"]
 
 
+@pytest.mark.parametrize(
+    ("arrived", "lost"), [(at(10), True), (None, False)], ids=["within the retention", "at a time that isn't known"]
+)
+def test_a_start_that_is_gone_is_told_where_it_arrived_within_the_retention(arrived: At | None, *, lost: bool) -> None:
+    shards = a_shard(*range(0, 100, 10), clock=2 * HOUR)
+    shards.trim("a", 5)
+    numbers, reading = shards.numbers("a"), Reading(shards)
+    start = After(numbers[1], arrived=arrived.time if arrived else None)
+    assert reading.read(start, numbers[6]) == [numbers[5:7]]
+    assert reading.lost == [f"records of a behind {numbers[1]} expired before they were read"] * lost
+
+
 def test_records_that_expire_between_two_pages_are_told_and_the_rest_is_read() -> None:
     shards = a_shard(*range(0, 100, 10), clock=HOUR - 1, retention=HOUR, page_size=3)
     numbers, lost = shards.numbers("a"), list[str]()
     part = Range("a", TrimHorizon(), After(numbers[8]), at(0).time, timedelta(seconds=HOUR))
-    pages = pages_of(part, shards, pytest.fail, lost.append)
+    pages = pages_of(part, shards, lost.append)
     found = list(next(pages).sequence_numbers)
     shards.clock = HOUR + 55
     for page in pages:
@@ -174,7 +179,7 @@ def test_the_end_of_a_closed_shard_that_has_expired_is_told_at_once() -> None:
     shards.split("a", 300, "b", "c")
     reading = Reading(shards)
     reading.read(TrimHorizon(), shards.numbers("a")[6], retention=HOUR)
-    assert (reading.pages, reading.lost, reading.slept) == ([], [expired(shards, 6)], [])
+    assert (reading.pages, reading.lost, shards.paused) == ([], [expired(shards, 6)], [])
 
 
 def test_a_shard_that_is_gone_is_told() -> None:
@@ -196,7 +201,7 @@ def test_what_lost_raises_ends_the_reading() -> None:
     numbers = shards.numbers("a")
     part = Range("a", After(numbers[1]), After(numbers[6]), at(0).time, timedelta(seconds=HOUR))
     with pytest.raises(DataLossError, match=f"behind {numbers[1]} expired"):
-        next(pages_of(part, shards, pytest.fail, lost))
+        next(pages_of(part, shards, lost))
 
 
 def test_records_that_expired_behind_a_time_are_told() -> None:
@@ -207,22 +212,20 @@ def test_records_that_expired_behind_a_time_are_told() -> None:
 
 
 def test_an_end_that_kinesis_denies_is_no_wait_for_ever() -> None:
-    reading = Reading(ten_records())
+    shards = ten_records()
+    reading = Reading(shards)
     with pytest.raises(ServiceUnavailableError) as denied:
         reading.read(TrimHorizon(), "999")
     assert str(denied.value) == "shard a ended before record 999, which it held before"
-    assert (reading.slept, reading.lost) == ([0.2] * 50, [])
+    assert (shards.paused, reading.lost) == ([0.2] * 50, [])
 
 
 def test_an_end_that_kinesis_shows_late_is_read() -> None:
     shards = ten_records(clock=85)
 
-    def wait() -> None:
-        shards.clock = 95
-
-    reading = Reading(shards, wait)
     numbers = shards.numbers("a")
-    assert reading.read(TrimHorizon(), numbers[9]) == [numbers[:9], numbers[9:]]
+    assert read(shards, TrimHorizon(), numbers[9]) == [numbers[:9], numbers[9:]]
+    assert sum(shards.paused) == pytest.approx(90 - 85)
 
 
 def test_a_closed_shard_that_ends_too_soon_is_reported_at_once() -> None:
@@ -231,4 +234,4 @@ def test_a_closed_shard_that_ends_too_soon_is_reported_at_once() -> None:
     reading = Reading(shards)
     with pytest.raises(ServiceUnavailableError):
         reading.read(TrimHorizon(), "999")
-    assert reading.slept == []
+    assert shards.paused == []

@@ -287,7 +287,7 @@ def test_resuming_after_a_stop_reads_exactly_the_rest_or_says_that_some_expired(
     assume(any(stream.read.values()) or isinstance(stream.position, At))
     stream.shards.clock += stopped
     stream.shards.retention = retention
-    stream.shards._call_takes = 0.0
+    stream.shards.stand_still()
     stood_for = stream.shards.now() - stream.read_until
     try:
         stream.resume()

@@ -97,10 +97,6 @@ def test_a_closed_shard_without_children_tells_an_old_answer(
     assert lineage.lacks_children(positions) is lacks
 
 
-def test_a_shard_with_children_was_resharded() -> None:
-    assert {s: FAMILY.has_children(s) for s in "abcdz"} == {"a": True, "b": True, "c": True, "d": False, "z": False}
-
-
 @pytest.mark.parametrize(
     ("shard_id", "among", "has"),
     [

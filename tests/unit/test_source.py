@@ -186,7 +186,10 @@ def test_a_reader_reports_its_distance_to_each_tip_and_its_calls(url: str) -> No
 def test_a_shard_without_news_is_no_task(url: str) -> None:
     reader = a_reader(url)
     _, start, end = offsets_of(reader)
-    half = end | {"shards": {FIRST: end["shards"][FIRST], SECOND: start["shards"][SECOND]}}
+    half = end | {
+        "shards": {FIRST: end["shards"][FIRST], SECOND: start["shards"][SECOND]},
+        "arrived": {FIRST: end["arrived"][FIRST]},
+    }
     assert [part.value.shard_id for part in reader.partitions(start, half)] == [FIRST]  # type: ignore[attr-defined]
 
 

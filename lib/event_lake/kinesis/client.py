@@ -67,6 +67,7 @@ class KinesisClient:
         self.stream = stream
         self.calls = Calls()
         self._retrying = Retrying(self.calls, patience_seconds=patience_seconds, sleep=sleep)
+        self._sleep = sleep
         self._clock = Clock()
         try:
             self._boto: BotoClient = boto3.client(
@@ -108,6 +109,10 @@ class KinesisClient:
             self.summary()
         return self._clock.now()
 
+    def pause(self, seconds: float) -> None:
+        """Wait before the next call."""
+        self._sleep(seconds)
+
     def iterator(self, shard_id: str, position: TrimHorizon | At | After, *, inclusive: bool = False) -> str:
         """An iterator to the first record behind `position`, `inclusive`: to that of a sequence number itself.
 
@@ -132,7 +137,7 @@ class KinesisClient:
         Raises IteratorExpiredError.
         """
         request = {"ShardIterator": iterator, "Limit": limit}
-        page: Page = self._asked("GetRecords", self._boto.get_records, request, lambda told: _page(told["body"], limit))
+        page: Page = self._asked("GetRecords", self._boto.get_records, request, lambda told: _page(told["body"]))
         return page
 
     def put_records(self, entries: Sequence["PutRecordsRequestEntryTypeDef"]) -> list[str | None]:
@@ -173,18 +178,16 @@ def _summary(answer: Mapping[str, Any]) -> Summary:
     return Summary(created.astimezone(UTC), timedelta(hours=told["RetentionPeriodHours"]))
 
 
-def _page(body: bytes, limit: int) -> Page:
+def _page(body: bytes) -> Page:
     told = loads(body)
-    records, next_iterator, millis_behind = told["Records"], told.get("NextShardIterator"), told["MillisBehindLatest"]
+    records = told["Records"]
     return Page(
         sequence_numbers=[r["SequenceNumber"] for r in records],
         arrived=[r["ApproximateArrivalTimestamp"] for r in records],
         partition_keys=[r["PartitionKey"] for r in records],
         data=[a2b_base64(r["Data"], strict_mode=True) for r in records],
-        next_iterator=next_iterator,
-        millis_behind=millis_behind,
-        # A full page may end among records of one millisecond, which MillisBehindLatest can't tell apart.
-        at_tip=next_iterator is None or (millis_behind == 0 and len(records) < limit),
+        next_iterator=told.get("NextShardIterator"),
+        millis_behind=told["MillisBehindLatest"],
     )
 
 

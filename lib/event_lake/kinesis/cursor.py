@@ -3,15 +3,21 @@
 from datetime import datetime
 
 from event_lake.errors import ServiceUnavailableError
-from event_lake.kinesis.offsets import After, At, TrimHorizon
+from event_lake.kinesis.offsets import After, At, TrimHorizon, instant, place_of
 from event_lake.kinesis.reads import IteratorExpiredError, Page, Reads
+
+# A shard answers 5 GetRecords a second.
+PAUSE_SECONDS = 0.2
+# Empty answers in a row that come no nearer to the tip: 200 s of them, as long as any call is asked again.
+_MOST_IN_VAIN = 1_000
 
 
 class Cursor:
     """Reads a shard from a position on; where Kinesis lets the iterator expire, it takes a new one and goes on.
 
-    `position` moves with what is read; `closed` once the shard takes no more and all of it is read. `inclusive`: begins
-    on the record of the first position, if that is still there, and not behind it.
+    `position` moves with what is read; `at_tip`: the last answer said that nothing is behind it; `closed` once the
+    shard takes no more and all of it is read. `inclusive`: begins on the record of the first position, if that is still
+    there, and not behind it.
     """
 
     def __init__(
@@ -22,6 +28,7 @@ class Cursor:
         self._inclusive = inclusive
         self._iterator: str | None = None
         self.position = position
+        self.at_tip = False
         self.closed = False
 
     def page(self, limit: int = 10_000) -> Page:
@@ -33,17 +40,31 @@ class Cursor:
             self._iterator = None
             page = self._page_of_new_iterator(limit)
         if page.sequence_numbers:
-            self.position = After(page.sequence_numbers[-1])
+            self.position = After(page.sequence_numbers[-1], instant(page.arrived[-1]))
             self._inclusive = False
         self._iterator = page.next_iterator
+        self.at_tip = page.at_tip
         self.closed = page.next_iterator is None
         return page
 
     def records(self, limit: int = 10_000) -> Page:
-        """The next answer that has records or is at the tip: Kinesis answers emptily in between."""
+        """The next answer that has records or is at the tip: Kinesis answers emptily in between.
+
+        Pauses behind each empty answer. Raises ServiceUnavailableError where 1,000 of them, which take 200 s, come no
+        nearer to the tip.
+        """
         page = self.page(limit)
+        nearest, in_vain = page.millis_behind, 0
         while not page.sequence_numbers and not page.at_tip:
+            if in_vain == _MOST_IN_VAIN:
+                raise ServiceUnavailableError(
+                    f"shard {self._shard_id}: {in_vain} empty answers behind {place_of(self.position)}, though there"
+                    f" is more, {nearest} ms from the tip at the nearest"
+                )
+            self._reads.pause(PAUSE_SECONDS)
             page = self.page(limit)
+            in_vain = 0 if page.millis_behind < nearest else in_vain + 1
+            nearest = min(nearest, page.millis_behind)
         return page
 
     def last_records(self, page: Page, until: datetime) -> Page:

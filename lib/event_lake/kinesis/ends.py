@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from event_lake.kinesis.cursor import Cursor
-from event_lake.kinesis.offsets import After, At, Closed, Position, TrimHorizon, instant, last_read
+from event_lake.kinesis.offsets import After, At, Closed, Position, TrimHorizon, arrival_of, instant, last_read
 from event_lake.kinesis.reads import Page, Reads
 
 # Kinesis' clock is known to a second, and it refuses a timestamp in its future.
@@ -60,25 +60,27 @@ class Ends:
         probe = Cursor(self._reads, shard_id, At(_not_before(start, cut)))
         page = probe.records(limit=1)
         if not page.sequence_numbers:
-            return End(self._last_before(shard_id, start, cut, closed=probe.closed))
+            return End(self._last_before(shard_id, start, cut))
         self.millis_behind[shard_id] = page.millis_behind
-        return End(_later(start, After(page.sequence_numbers[0])), instant(page.arrived[0]))
+        arrived = instant(page.arrived[0])
+        return End(_later(start, After(page.sequence_numbers[0], arrived)), arrived)
 
     def tip(self, shard_id: str, start: Open, cut: datetime) -> End:
         """The last record that the shard holds now; `cut` is a time shortly before."""
         kept = self._idle.pop(shard_id, None)
         if kept and kept.position == start and self._reads.now() - kept.asked < _ITERATOR_LIFE:
-            page = kept.cursor.records(_SMALL_PAGE)
-            if page.at_tip:
+            page = _and_the_next(kept.cursor, _SMALL_PAGE)
+            if kept.cursor.at_tip:
                 return End(self._ended(shard_id, start, page, kept.cursor))
         cursor = Cursor(self._reads, shard_id, At(_not_before(start, cut)))
         page = cursor.records()
         if not page.sequence_numbers:
-            return End(self._last_before(shard_id, start, cut, closed=cursor.closed))
-        end: Position = _later(start, self._last_of(shard_id, page, cursor))
+            return End(self._last_before(shard_id, start, cut))
+        page = self._last_of(shard_id, page, cursor)
+        end = _later(start, _behind(page, cursor))
         if end == start:
-            # All of these were read before; what is behind them is new, or the end of the shard.
-            end = self._ended(shard_id, start, cursor.records(), cursor)
+            # All of these were read before: the shard is idle.
+            self._idle[shard_id] = _Idle(start, cursor, self._reads.now())
         return End(end)
 
     def bounded(self, shard_id: str, start: Open, end: End, cut: datetime, most: int) -> End:
@@ -93,7 +95,7 @@ class Ends:
         if not page.sequence_numbers:
             return end  # All of it expired since `end` was found; who reads it says so.
         count, first, last = len(page.sequence_numbers), page.arrived[0], page.arrived[-1]
-        reached = After(page.sequence_numbers[-1])
+        reached = After(page.sequence_numbers[-1], instant(last))
         if reached.reaches(number):
             return end
         if count >= most:
@@ -104,40 +106,55 @@ class Ends:
         slowed = self.at(shard_id, reached, full)
         return slowed if After(number).reaches(last_read(slowed.position) or "0") else end
 
-    def _last_before(self, shard_id: str, start: Open, cut: datetime, *, closed: bool) -> Position:
+    def _last_before(self, shard_id: str, start: Open, cut: datetime) -> Position:
         """The last record of a shard in which nothing arrived since `cut`; `start` where that is it."""
         cursor = Cursor(self._reads, shard_id, start)
-        page = cursor.records()
-        if not page.at_tip:
-            # Some record lies at or after `low`, none at or after `high`.
-            low, high = instant(page.arrived[0]), cut
-            while high - low > TIP_WINDOW:
-                middle = low + (high - low) / 2
-                probing = Cursor(self._reads, shard_id, At(middle))
-                probed = probing.records(limit=1)
-                if probed.sequence_numbers:
-                    page, cursor, low = probed, probing, middle
-                else:
-                    high = middle
-            end: Position = self._last_of(shard_id, page, cursor)
-        else:
-            end = self._ended(shard_id, start, page, cursor)
-        return Closed(last_read(end)) if closed else end
+        page = _and_the_next(cursor)
+        if cursor.at_tip:
+            return self._ended(shard_id, start, page, cursor)
+        # Some record lies at or after `low`, none at or after `high`.
+        low, high = instant(page.arrived[0]), cut
+        while high - low > TIP_WINDOW:
+            middle = low + (high - low) / 2
+            probing = Cursor(self._reads, shard_id, At(middle))
+            probed = probing.records(limit=1)
+            if probed.sequence_numbers:
+                page, cursor, low = probed, probing, middle
+            else:
+                high = middle
+        return _behind(self._last_of(shard_id, page, cursor), cursor)
 
-    def _last_of(self, shard_id: str, page: Page, cursor: Cursor) -> After | Closed:
+    def _last_of(self, shard_id: str, page: Page, cursor: Cursor) -> Page:
         page = cursor.last_records(page, self._reads.now() + TIP_WINDOW)
         self.millis_behind[shard_id] = page.millis_behind
-        last = page.sequence_numbers[-1]
-        return Closed(last) if cursor.closed else After(last)
+        return page
 
     def _ended(self, shard_id: str, start: Open, page: Page, cursor: Cursor) -> Position:
+        """The end where `cursor`, which began at `start`, came to the tip with `page`."""
         self.millis_behind[shard_id] = 0
-        end = After(page.sequence_numbers[-1]) if page.sequence_numbers else start
+        if page.sequence_numbers:
+            return _behind(page, cursor)
         if cursor.closed:
-            return Closed(last_read(end))
-        if not page.sequence_numbers:
-            self._idle[shard_id] = _Idle(start, cursor, self._reads.now())
-        return end
+            return _closed(start)
+        self._idle[shard_id] = _Idle(start, cursor, self._reads.now())
+        return start
+
+
+def _and_the_next(cursor: Cursor, limit: int = _LARGEST_PAGE) -> Page:
+    """The next answer of `cursor`, or the one behind it if that has records too: only one without tells the tip."""
+    page = cursor.records(limit)
+    following = page if cursor.at_tip else cursor.records(limit)
+    return following if following.sequence_numbers else page
+
+
+def _behind(page: Page, cursor: Cursor) -> After | Closed:
+    """The position behind the last record of `page`; closed only if the cursor that read it came to the end."""
+    last, arrived = page.sequence_numbers[-1], instant(page.arrived[-1])
+    return Closed(last, arrived=arrived) if cursor.closed else After(last, arrived)
+
+
+def _closed(position: Position) -> Closed:
+    return Closed(last_read(position), arrived=arrival_of(position))
 
 
 def _not_before(position: Open, time: datetime) -> datetime:
@@ -148,5 +165,5 @@ def _later(position: Open, end: After | Closed) -> Position:
     number = last_read(end)
     assert number is not None, "it is a record's"
     if isinstance(position, After) and position.reaches(number):
-        return Closed(position.sequence_number) if isinstance(end, Closed) else position
+        return _closed(position) if isinstance(end, Closed) else position
     return end

@@ -1,19 +1,19 @@
 """Records that expired before they were read: found, named, and refused or stepped over."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from event_lake.errors import DataLossError
-from event_lake.kinesis.cursor import Cursor
+from event_lake.kinesis.expiry import InParallel, Seen, looked_at
 from event_lake.kinesis.offsets import (
-    After,
-    At,
     Closed,
     Offset,
     Position,
     Summary,
     TrimHorizon,
-    instant,
+    arrival_of,
     place_of,
+    without_arrival,
 )
 from event_lake.kinesis.reads import Reads, ShardGoneError
 from event_lake.kinesis.shards import Lineage
@@ -32,48 +32,51 @@ def refuse_another(offset: Offset, summary: Summary) -> None:
         )
 
 
-def positions_past_losses(
-    start: Offset, summary: Summary, lineage: Lineage, reads: Reads, *, go_on: bool
-) -> dict[str, Position]:
-    """`start`'s positions, but behind the holes: `lost_at` marks them.
+class Losses:
+    """What expired in a stream's shards before it was read. Keeps what its look found: make one per query.
 
-    Raises DataLossError unless `go_on`: if a shard is gone before it was read to its end, or if records may have
-    expired unread. They can't have while less than the retention has gone by since `start.cut`, or while the last
-    record that was read, or one from before the time to start from, is still there. "earliest" is what a shard still
-    holds: before anything is read, nothing can be lost.
+    Raises DataLossError unless `go_on`: then the query steps over the holes.
     """
-    now = reads.now()
-    gone = {
-        s for s, p in start.shards.items() if not isinstance(p, Closed) and s not in lineage and _is_gone(reads, s, p)
-    }
-    expired = set()
-    edge = now - min(summary.retention, start.summary.retention)
-    if start.cut < edge and any(p != TrimHorizon() for p in start.shards.values()):
-        due = {s: p for s, p in start.shards.items() if not isinstance(p, Closed) and s not in gone}
-        expired = {s for s, p in due.items() if not _all_is_there(reads, s, p, edge)}
-    if (gone or expired) and not go_on:
-        raise DataLossError(_told(start, gone, expired, edge))
-    return {
-        **start.shards,
-        **dict.fromkeys(gone, Closed(lost_at=now)),
-        **dict.fromkeys(expired, TrimHorizon(lost_at=now)),
-    }
 
+    def __init__(self, reads: Reads, *, go_on: bool, in_parallel: InParallel = map) -> None:
+        self._reads = reads
+        self._go_on = go_on
+        self._in_parallel = in_parallel
+        # By shard the position that was looked at, and the hole behind it.
+        self._holes: dict[str, tuple[Position | None, Position]] = {}
 
-def holds_all_behind(reads: Reads, shard_id: str, position: At | After) -> bool:
-    """Whether the shard holds the record at `position`, or one from before it, and so all that came behind it."""
-    if isinstance(position, After):
-        page = Cursor(reads, shard_id, position, inclusive=True).records(limit=1)
-        return page.sequence_numbers[:1] == [position.sequence_number]
-    oldest = Cursor(reads, shard_id, TrimHorizon()).records(limit=1).arrived
-    return bool(oldest) and instant(oldest[0]) < position.time
+    def past(self, start: Offset, summary: Summary, lineage: Lineage, *, looks: bool = False) -> dict[str, Position]:
+        """`start`'s positions, but behind the holes: `lost_at` marks them.
 
+        There's one where a shard is gone before it was read to its end, and where records may have expired unread. Once
+        the retention has gone by since `start.cut` they may have in each shard that can't prove to be whole, as
+        `expiry.looked_at` says. Before that they can't, unless the retention was shorter for a time. Where `looks`, it
+        was if a last record is gone that arrived within the retention, and then too all shards count that prove
+        nothing. "earliest" is what a shard still holds: before anything is read, nothing can be lost.
 
-def _all_is_there(reads: Reads, shard_id: str, position: Position, edge: datetime) -> bool:
-    if isinstance(position, At | After):
-        return holds_all_behind(reads, shard_id, position)
-    # A hole that was told isn't told again, until the records have expired that were there at that time.
-    return isinstance(position, TrimHorizon) and position.lost_at is not None and position.lost_at >= edge
+        In the result the arrivals of records are known that were looked at, and those aren't that lie before the
+        retention: such a record may have expired as usual, though the retention be raised after that.
+        """
+        now, retention = self._reads.now(), min(summary.retention, start.summary.retention)
+        edge = now - retention
+        known = {s: _without_old_arrival(p, edge) for s, p in start.shards.items()}
+        unread = {s: p for s, p in known.items() if not isinstance(p, Closed)}
+        gone = {s for s, p in unread.items() if s not in lineage and _is_gone(self._reads, s, p)}
+        late = start.cut < edge and any(p != TrimHorizon() for p in known.values())
+        seen: dict[str, Seen] = {}
+        if late or looks:
+            there = {s: p for s, p in known.items() if s not in gone}
+            seen = looked_at(self._reads, lineage, there, retention, self._in_parallel)
+        loses = late or any(look.whole is False for look in seen.values())
+        expired = {s: look for s, look in seen.items() if loses and not look.whole}
+        if (gone or expired) and not self._go_on:
+            raise DataLossError(_told(start, gone, expired, edge if late else None))
+        holes = dict.fromkeys(gone, Closed(lost_at=now)) | dict.fromkeys(expired, TrimHorizon(lost_at=now))
+        if looks:
+            self._holes = {s: (start.shards.get(s), hole) for s, hole in holes.items()}
+        # The look alone may find them, but the same start is asked about again.
+        found = {s: hole for s, (position, hole) in self._holes.items() if start.shards.get(s) == position}
+        return {**known, **{s: look.position for s, look in seen.items()}, **holes, **found}
 
 
 def _is_gone(reads: Reads, shard_id: str, position: Position) -> bool:
@@ -86,14 +89,28 @@ def _is_gone(reads: Reads, shard_id: str, position: Position) -> bool:
     return False
 
 
-def _told(start: Offset, gone: set[str], expired: set[str], edge: datetime) -> str:
+def _without_old_arrival(position: Position, edge: datetime) -> Position:
+    arrived = arrival_of(position)
+    return without_arrival(position) if arrived is not None and arrived < edge else position
+
+
+def _told(start: Offset, gone: set[str], expired: Mapping[str, Seen], edge: datetime | None) -> str:
+    """`edge` is the time up to which records may have expired, where the retention has gone by since `start.cut`."""
     told = [f"shard {s} is gone, which was read up to {place_of(start.shards[s])}" for s in sorted(gone)]
-    told += [
-        f"records of {s} behind {place_of(start.shards[s])} that arrived from {start.cut.isoformat()} to"
-        f" {edge.isoformat()} may have expired unread"
-        for s in sorted(expired)
-    ]
+    for shard_id in sorted(expired, key=lambda s: (expired[s].whole is None, s)):
+        records = f"records of {shard_id} behind {place_of(expired[shard_id].position)}"
+        if edge is not None:
+            records += f" that arrived from {start.cut.isoformat()} to {edge.isoformat()}"
+        told.append(f"{records} may have expired unread{'' if edge else _why(expired[shard_id])}")
     return f"{'; '.join(told)}; {_WAY_OUT}"
+
+
+def _why(look: Seen) -> str:
+    if look.whole is None:
+        return " too"
+    arrived = arrival_of(look.position)
+    which = f"that one arrived at {arrived.isoformat()}" if arrived else "its parent's last record arrived"
+    return f": {which}, within the retention, and is gone, so the retention was shorter for a time"
 
 
 def _shown(offset: Offset) -> str:

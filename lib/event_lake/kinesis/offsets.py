@@ -1,7 +1,7 @@
 """Positions in a stream, and their JSON form in Spark's offset log. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
@@ -32,10 +32,12 @@ class At:
 class After:
     """Behind the record with this sequence number, which exists and is included in what was read.
 
-    Sequence numbers have up to 56 digits and no leading zero: text in JSON, compared as numbers.
+    Sequence numbers have up to 56 digits and no leading zero: text in JSON, compared as numbers. `arrived` is when the
+    record did, where that is known and it can't have expired as usual; two positions are the same without it.
     """
 
     sequence_number: str
+    arrived: datetime | None = field(default=None, compare=False)
 
     def reaches(self, sequence_number: str) -> bool:
         """Whether the record with `sequence_number` lies at or before this position."""
@@ -46,11 +48,12 @@ class After:
 class Closed:
     """Behind the last record of a shard that takes no more; `last` is the last that was read of it, if any was.
 
-    `lost_at` is as for TrimHorizon: the shard was gone before it was read to its end.
+    `lost_at` is as for TrimHorizon: the shard was gone before it was read to its end. `arrived` is as for After.
     """
 
     last: str | None = None
     lost_at: datetime | None = None
+    arrived: datetime | None = field(default=None, compare=False)
 
 
 Position: TypeAlias = TrimHorizon | At | After | Closed
@@ -77,9 +80,14 @@ class Offset:
     summary: Summary
 
     def to_json(self) -> dict[str, Any]:
-        """`{"shards": {shard_id: position}, "cut": time, …}`, in the order of the shards' ids."""
+        """`{"shards": {shard_id: position}, "cut": time, …}`, in the order of the shards' ids.
+
+        `"arrived": {shard_id: time}` has the arrivals of the last records that were read, where any is known.
+        """
+        known = {s: arrived.isoformat() for s in sorted(self.shards) if (arrived := arrival_of(self.shards[s]))}
         return {
             "shards": {shard_id: to_text(self.shards[shard_id]) for shard_id in sorted(self.shards)},
+            **({"arrived": known} if known else {}),
             "cut": self.cut.isoformat(),
             "stream_created": self.summary.created.isoformat(),
             "retention_hours": self.summary.retention // _HOUR,
@@ -87,15 +95,20 @@ class Offset:
 
     @staticmethod
     def from_json(json: Mapping[str, Any]) -> "Offset":
-        """The inverse of `to_json`. Raises ValueError for text that it can't have written."""
-        match json:
+        """The inverse of `to_json`, also of what it wrote before there were arrivals.
+
+        Raises ValueError for text that it can't have written.
+        """
+        match {"arrived": {}, **json}:
             case {
                 "shards": dict(shards),
+                "arrived": dict(arrived),
                 "cut": str(cut),
                 "stream_created": str(created),
                 "retention_hours": int(hours),
             }:
                 positions = {shard_id: from_text(text) for shard_id, text in shards.items()}
+                positions |= {s: _arrived_at(positions.get(s), str(time)) for s, time in arrived.items()}
                 return Offset(positions, parse_instant(cut), Summary(parse_instant(created), hours * _HOUR))
         raise ValueError(f"{json!r} is no offset of a stream")
 
@@ -105,9 +118,19 @@ def last_read(position: Position) -> str | None:
     match position:
         case After(number):
             return number
-        case Closed(last, _):
+        case Closed(last):
             return last
     return None
+
+
+def arrival_of(position: Position) -> datetime | None:
+    """When the last record before `position` arrived, where that is known."""
+    return position.arrived if isinstance(position, After | Closed) else None
+
+
+def without_arrival(position: Position) -> Position:
+    """The same position, whose last record may have expired as usual."""
+    return replace(position, arrived=None) if isinstance(position, After | Closed) else position
 
 
 def lost_at(position: Position | None) -> datetime | None:
@@ -167,6 +190,12 @@ def from_text(text: str) -> Position:
 def place_of(position: Position) -> str:
     """A position as an error names it: by the last record before it, where one was read."""
     return last_read(position) or to_text(position)
+
+
+def _arrived_at(position: Position | None, time: str) -> Position:
+    if not isinstance(position, After | Closed):
+        raise ValueError(f"{position} is behind no record that arrived at {time}")  # noqa: TRY004
+    return replace(position, arrived=parse_instant(time))
 
 
 def _lost(time: datetime | None) -> str:

@@ -1,18 +1,15 @@
 """Micro-batches over all shards of a stream: cut at one time, bounded, parents before children."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from event_lake.kinesis.ends import MOST_PER_SECOND, TIP_WINDOW, End, Ends, Open
-from event_lake.kinesis.loss import positions_past_losses, refuse_another
+from event_lake.kinesis.expiry import InParallel
+from event_lake.kinesis.loss import Losses, refuse_another
 from event_lake.kinesis.offsets import Closed, Offset, Position, TrimHorizon, earlier, last_read, lost_at
 from event_lake.kinesis.reads import Reads
 from event_lake.kinesis.topology import Topology
-
-# Calls `function` on each item, maybe several at once; the results come in the items' order.
-InParallel = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,21 +23,23 @@ class Bounds:
 class Planner:
     """Plans one query's micro-batches. Keeps the iterators of idle shards: make one per query.
 
-    Calls per batch and shard: 2 for a busy shard; 1 for an idle one while triggers are less than 4 minutes apart,
-    else 4, and 3 when it wakes with 1,000 records or more. More in these cases: 2 log2(seconds) where a shard's last
-    record is far behind; 2 for a batch before a gap; 2 where `bounds.records` may be reached (`Ends.bounded`); 2 per
-    unread shard for a batch that closes one; 2 for a shard with children that isn't told to be closed. `Topology` has
-    the stream's own.
+    Calls per batch and shard: 3 for a busy shard, and 2 while the query is behind; 1 for an idle one while triggers are
+    less than 4 minutes apart, else 4; 2 when it wakes, and 5 with more than 1,000 records. More in these cases: 2
+    log2(seconds) where a shard's last record is far behind; 2 for a batch before a gap; 2 where `bounds.records` may be
+    reached (`Ends.bounded`); 2 per unread shard for a batch that closes one. A query's first plan looks at
+    the last record that was read of each shard, for 2 calls, and again where it replays a batch before that. `Topology`
+    has the stream's own.
     Source: Kinesis API reference, GetShardIterator (AT_TIMESTAMP) and GetRecords (Limit, MillisBehindLatest).
     """
 
     def __init__(self, reads: Reads, *, go_on_after_loss: bool = False, in_parallel: InParallel = map) -> None:
         self._reads = reads
-        self._go_on = go_on_after_loss
+        self._losses = Losses(reads, go_on=go_on_after_loss, in_parallel=in_parallel)
         self._in_parallel = in_parallel
         self._topology = Topology(reads)
         self._ends = Ends(reads)
         self._quiet: Offset | None = None
+        self._planned = False
 
     @property
     def millis_behind(self) -> Mapping[str, int]:
@@ -59,14 +58,14 @@ class Planner:
 
     def tip(self, start: Offset) -> Offset:
         """The offset behind all that the stream holds now."""
-        begin = self._checked(start)
+        begin = self._checked(start, plans=True)
         cut = max(begin.cut, self._reads.now() - TIP_WINDOW)
         first, ends = begin.shards, dict[str, Position]()
         while left := [(s, p) for s, p in begin.shards.items() if s not in ends]:
             found = self._in_parallel(lambda shard: self._tip_of(shard[0], shard[1], cut), left)
             ends |= {shard_id: end for (shard_id, _), end in zip(left, found, strict=True)}
             # Children that weren't listed when their parent was found closed.
-            begin = replace(begin, shards=self._topology.grown({**begin.shards, **ends}))
+            begin = replace(begin, shards=self._topology.grown({**begin.shards, **ends}, at_once=True))
         # A parent that was closed a moment later isn't read to its end: its children stay where they begin.
         reached = {s: first.get(s, TrimHorizon()) for s in begin.shards}
         seen = set[str]()
@@ -83,7 +82,7 @@ class Planner:
         children to later ones. Raises DataLossError where records behind `start` may have expired.
         """
         begin = self._quiet if self._quiet is not None and self._quiet.shards == start.shards else start
-        begin = self._checked(begin)
+        begin = self._checked(begin, plans=True)
         holes = {s for s, position in begin.shards.items() if lost_at(position) != lost_at(start.shards.get(s))}
         if holes:
             return replace(begin, cut=self._first_arrival(begin.shards))
@@ -96,16 +95,20 @@ class Planner:
         return start
 
     def refuse_losses(self, start: Offset) -> None:
-        """Raise DataLossError if records behind `start` may have expired, unless the query goes on after a loss."""
+        """Raise DataLossError if records behind `start` may have expired, unless the query goes on after a loss.
+
+        Before anything was planned, `start` is that of a batch which a query replays: it's looked at as any start is.
+        """
         self._checked(start)
 
-    def _checked(self, start: Offset) -> Offset:
+    def _checked(self, start: Offset, *, plans: bool = False) -> Offset:
         """`start` with the shards that there are now, and past its holes."""
         self._topology.look()
         summary, lineage = self._topology.summary, self._topology.lineage
         refuse_another(start, summary)
-        past = positions_past_losses(start, summary, lineage, self._reads, go_on=self._go_on)
-        holes = {s: position for s, position in past.items() if position != start.shards[s]}
+        past = self._losses.past(start, summary, lineage, looks=not self._planned)
+        self._planned = self._planned or plans
+        holes = {s: position for s, position in past.items() if position != start.shards.get(s)}
         return Offset(self._topology.grown(past) | holes, start.cut, summary)
 
     def _end_behind(self, start: Offset, target: Offset | None, bounds: Bounds | None) -> Offset:
@@ -168,11 +171,7 @@ class Planner:
     def _tip_of(self, shard_id: str, position: Position, cut: datetime) -> Position:
         if isinstance(position, Closed):
             return position
-        end = self._ends.tip(shard_id, position, cut).position
-        if isinstance(end, Closed) or not self._topology.lineage.has_children(shard_id):
-            return end
-        # Kinesis may say only with the next answer that it was the last.
-        return self._ends.tip(shard_id, end, cut).position
+        return self._ends.tip(shard_id, position, cut).position
 
     def _first_arrival(self, positions: Mapping[str, Position]) -> datetime:
         """When the first record behind any of `positions` arrived; now where there's none."""

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from event_lake.errors import ServiceUnavailableError
-from event_lake.kinesis.cursor import Cursor
-from event_lake.kinesis.loss import holds_all_behind
+from event_lake.kinesis.cursor import PAUSE_SECONDS, Cursor
+from event_lake.kinesis.expiry import expired_too_early, holds_all_behind
 from event_lake.kinesis.offsets import After, At, TrimHorizon, instant, to_text
 from event_lake.kinesis.reads import Page, Reads, ShardGoneError
 
-# A shard answers 5 GetRecords a second.
-_PAUSE_SECONDS = 0.2
 _MAX_EMPTY_AT_TIP = 50
 # What the first answer may hold, and how many times more the next, up to Kinesis' 10,000: the last answer runs over the
 # range's end, and all that a shard's readers get counts towards its 2 MB/s.
@@ -33,45 +31,60 @@ class Range:
     retention: timedelta
 
 
-def pages_of(part: Range, reads: Reads, sleep: Callable[[float], None], lost: Callable[[str], None]) -> Iterator[Page]:
+def pages_of(part: Range, reads: Reads, lost: Callable[[str], None]) -> Iterator[Page]:
     """Exactly the records of `part`, in order, in pages that aren't empty.
 
-    Empty answers with data behind them are followed. What expired before it was read is told to `lost`, which raises
-    or lets the rest be read. Raises ServiceUnavailableError if Kinesis keeps saying that there's nothing more before
-    the end, which the driver has seen, and which can't have expired.
+    Empty answers with data behind them are followed, as `Cursor.records` does. What expired before it was read is told
+    to `lost`, which raises or lets the rest be read. Raises ServiceUnavailableError if Kinesis keeps saying that
+    there's nothing more before the end, which the driver has seen, and which can't have expired.
     """
-    cursor = Cursor(reads, part.shard_id, part.start)
-    arrived, empty_at_tip, limit = part.unread_since, 0, _FIRST_LIMIT
+    cursor = Cursor(reads, part.shard_id, part.start, inclusive=isinstance(part.start, After))
+    end, empty_at_tip = part.end.sequence_number, 0
+    for page, may_lack in _answers(part, cursor, reads, lost):
+        numbers = page.sequence_numbers
+        head = page.part(0, bisect_right(numbers, int(end), key=int))
+        if head.sequence_numbers:
+            yield head
+        if numbers and int(numbers[-1]) >= int(end):
+            if end not in head.sequence_numbers[-1:]:
+                lost(f"records of {part.shard_id} up to {end} expired before they were read")
+            return
+        empty_at_tip += cursor.at_tip
+        if cursor.closed or empty_at_tip > _MAX_EMPTY_AT_TIP:
+            _end_early(part, lost, may_lack=may_lack)
+            return
+        if cursor.at_tip:
+            reads.pause(PAUSE_SECONDS)
+
+
+def _answers(part: Range, cursor: Cursor, reads: Reads, lost: Callable[[str], None]) -> Iterator[tuple[Page, bool]]:
+    """What `cursor` reads behind the start of `part`, and whether records before that may have expired by the clock.
+
+    The first answer begins on the record that the start is behind, which isn't of the range: while that is there, so is
+    all behind it. What is behind other answers is asked for only where it may have expired.
+    """
+    before_first = part.start if isinstance(part.start, After) else None
+    arrived, limit = part.unread_since, _FIRST_LIMIT
     while True:
         before = cursor.position
         try:
-            page = cursor.page(limit)
+            page = cursor.records(limit + 1 if before_first else limit)
         except ShardGoneError:
             lost(f"shard {part.shard_id} is gone: records behind {to_text(before)} up to {part.end.sequence_number}")
             return
         may_lack = reads.now() - part.retention > arrived
-        if may_lack and not _all_is_there(reads, part.shard_id, before):
+        if before_first and page.sequence_numbers:
+            whole = page.sequence_numbers[0] == before_first.sequence_number
+            lacks = not whole and (may_lack or expired_too_early(before_first.arrived, reads.now(), part.retention))
+            page, before_first = page.part(int(whole)), None
+        else:
+            lacks = may_lack and not _all_is_there(reads, part.shard_id, before)
+        if lacks:
             lost(f"records of {part.shard_id} behind {to_text(before)} expired before they were read")
             arrived = reads.now()
-        numbers = page.sequence_numbers
-        head = page.head(bisect_right(numbers, int(part.end.sequence_number), key=int))
-        if head.sequence_numbers:
-            yield head
-            limit = min(limit * _GROWTH, _LARGEST_LIMIT)
-            arrived = instant(head.arrived[-1])
-        if numbers and int(numbers[-1]) >= int(part.end.sequence_number):
-            if part.end.sequence_number not in head.sequence_numbers[-1:]:
-                lost(f"records of {part.shard_id} up to {part.end.sequence_number} expired before they were read")
-            return
-        if not numbers:
-            empty_at_tip += page.at_tip
-            if cursor.closed or empty_at_tip > _MAX_EMPTY_AT_TIP:
-                _end_early(part, lost, may_lack=may_lack)
-                return
-            sleep(_PAUSE_SECONDS)
-        elif cursor.closed:
-            _end_early(part, lost, may_lack=may_lack)
-            return
+        yield page, may_lack
+        if page.sequence_numbers:
+            arrived, limit = instant(page.arrived[-1]), min(limit * _GROWTH, _LARGEST_LIMIT)
 
 
 def _end_early(part: Range, lost: Callable[[str], None], *, may_lack: bool) -> None:

@@ -22,8 +22,7 @@ class Page:
     """One GetRecords answer, a column per field, all of one length, in sequence order.
 
     `arrived` is in seconds since 1970; `millis_behind` is Kinesis' own measure of the distance to the tip.
-    `at_tip`: at the time of the answer the shard held nothing behind it. `next_iterator` is None once a closed
-    shard is read to its end.
+    `next_iterator` is None once a closed shard is read to its end.
     """
 
     sequence_numbers: Sequence[str]
@@ -32,16 +31,24 @@ class Page:
     data: Sequence[bytes]
     next_iterator: str | None
     millis_behind: int
-    at_tip: bool
 
-    def head(self, count: int) -> "Page":
-        """The same answer with its first `count` records only."""
+    @property
+    def at_tip(self) -> bool:
+        """Whether the shard held nothing behind this answer when it was given.
+
+        Only an answer without records says so, or the end of a closed shard: one with records may end among those of
+        one millisecond, which MillisBehindLatest, a distance in time, may not tell apart.
+        """
+        return self.next_iterator is None or (self.millis_behind == 0 and not self.sequence_numbers)
+
+    def part(self, begin: int, end: int | None = None) -> "Page":
+        """The same answer with its records from `begin` up to `end` only, as a slice has them."""
         return replace(
             self,
-            sequence_numbers=self.sequence_numbers[:count],
-            arrived=self.arrived[:count],
-            partition_keys=self.partition_keys[:count],
-            data=self.data[:count],
+            sequence_numbers=self.sequence_numbers[begin:end],
+            arrived=self.arrived[begin:end],
+            partition_keys=self.partition_keys[begin:end],
+            data=self.data[begin:end],
         )
 
 
@@ -50,6 +57,9 @@ class Reads(Protocol):
 
     def now(self) -> datetime:
         """Kinesis' own clock."""
+
+    def pause(self, seconds: float) -> None:
+        """Wait before the next call."""
 
     def summary(self) -> Summary:
         """When the stream was made, and how long it keeps a record. Raises StreamNotFoundError."""

@@ -1,6 +1,6 @@
 """What a batch reads of a shard, and what an executor yields for it: the records in Arrow batches, and a receipt."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -80,7 +80,8 @@ def part_of(shard_id: str, begin: Offset, finish: Offset) -> Range | Hole | None
     last, lost = last_read(end), lost_at(end)
     if last is not None and last != last_read(start):
         assert not isinstance(start, Closed), "nothing is behind the end of a closed shard"
-        return Range(shard_id, start, After(last), begin.cut, finish.summary.retention)
+        retention = min(begin.summary.retention, finish.summary.retention)
+        return Range(shard_id, start, After(last), begin.cut, retention)
     if lost is not None and end != start:
         assert not isinstance(start, Closed), "nothing is behind the end of a closed shard"
         return Hole(shard_id, start, f"{shard_id} behind {place_of(start)}: expired before {lost.isoformat()}")
@@ -92,9 +93,7 @@ def read_between(begin: Offset, finish: Offset) -> frozenset[str]:
     return frozenset(shard_id for shard_id in finish.shards if part_of(shard_id, begin, finish))
 
 
-def batches_of(
-    source: Source, raw: Raw, part: Range | Hole, client: KinesisClient, sleep: Callable[[float], None]
-) -> Iterator[pa.RecordBatch]:
+def batches_of(source: Source, raw: Raw, part: Range | Hole, client: KinesisClient) -> Iterator[pa.RecordBatch]:
     """The records of `part` in order, unpacked as `raw` says, and then its receipt.
 
     A batch has at most 10,000 rows of one answer, and 64 MiB unless a single row is larger. The receipt's `start` and
@@ -117,7 +116,7 @@ def batches_of(
         holes.append(part.lost)
     else:
         last = part.end.sequence_number
-        for page in pages_of(part, client, sleep, lost):
+        for page in pages_of(part, client, lost):
             read["records"] += len(page.data)
             read["bytes"] += sum(map(len, page.data))
             read["millis_behind"] = page.millis_behind

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from event_lake.errors import DataLossError, ServiceUnavailableError
-from event_lake.kinesis.loss import holds_all_behind, positions_past_losses
+from event_lake.kinesis.expiry import holds_all_behind
+from event_lake.kinesis.loss import Losses
 from event_lake.kinesis.offsets import (
     After,
     Closed,
@@ -46,7 +47,8 @@ def resumed(told: Mapping[str, str], read_until: datetime, reads: Reads, *, go_o
     that expired since, in a shard that was idle, stands for all that the shard still holds.
     Raises DataLossError if records may have expired unread, unless `go_on`, and for a stream that was made again;
     ServiceUnavailableError while ListShards lacks a shard that there is. A retention that was raised since
-    `read_until` is taken for the one of that time: the ledger doesn't tell it.
+    `read_until` is taken for the one of that time: the ledger doesn't tell it. Nor does it tell when the last records
+    arrived: what a retention that was shorter for a time has trimmed since isn't found.
     """
     summary = reads.summary()
     positions = {shard_id: from_text(text) for shard_id, text in told.items()}
@@ -58,7 +60,7 @@ def resumed(told: Mapping[str, str], read_until: datetime, reads: Reads, *, go_o
     lineage = Lineage(reads.list_shards())
     read = Offset(positions, read_until - _VAGUE, summary)
     left = replace(read, shards={s: p for s, p in positions.items() if s in lineage or not _is_done(reads, s, read)})
-    past = positions_past_losses(left, summary, lineage, reads, go_on=go_on)
+    past = Losses(reads, go_on=go_on).past(left, summary, lineage)
     start = {s: to_text(_held(reads, s, p)) for s, p in sorted(past.items()) if s in lineage}
     return Resumption(
         json.dumps(start) if start else "earliest",

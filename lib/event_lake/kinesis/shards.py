@@ -50,7 +50,7 @@ class Lineage:
             shard_id: position
             for shard_id, position in sorted(positions.items())
             if not isinstance(position, Closed)
-            and all(isinstance(positions.get(parent, Closed()), Closed) for parent in self._parents(shard_id))
+            and all(isinstance(positions.get(parent, Closed()), Closed) for parent in self.parents(shard_id))
         }
 
     def lacks_children(self, positions: Mapping[str, Position]) -> bool:
@@ -58,10 +58,6 @@ class Lineage:
         return any(
             isinstance(p, Closed) and s in self._shards and s not in self._children for s, p in positions.items()
         )
-
-    def has_children(self, shard_id: str) -> bool:
-        """Whether the shard was split or merged, and so takes no more records."""
-        return shard_id in self._children
 
     def has_descendant_in(self, shard_id: str, positions: Mapping[str, Position]) -> bool:
         """Whether one of `positions` is of a shard that came from this one, over any number of reshards."""
@@ -73,6 +69,7 @@ class Lineage:
             left += children
         return not found.isdisjoint(positions)
 
-    def _parents(self, shard_id: str) -> tuple[str, ...]:
+    def parents(self, shard_id: str) -> tuple[str, ...]:
+        """The shards that it came from, as far as it is listed."""
         shard = self._shards.get(shard_id)
         return shard.parents if shard else ()

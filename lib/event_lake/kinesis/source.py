@@ -4,7 +4,6 @@ Thin glue: batches are planned in `planner`, read in `records`, and the calls ar
 """
 
 import os
-import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -152,7 +151,7 @@ class KinesisStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
         return [InputPartition(part) for part in parts if part]
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
-        return batches_of(self._source, self._raw, partition.value, self._connected(), time.sleep)
+        return batches_of(self._source, self._raw, partition.value, self._connected())
 
     def _connected(self) -> KinesisClient:
         # Made where it's used: a reader travels from the driver to the executors, connections don't.

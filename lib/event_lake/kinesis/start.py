@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from event_lake.config import parse_instant, refuse
-from event_lake.kinesis.loss import holds_all_behind
+from event_lake.kinesis.expiry import holds_all_behind
 from event_lake.kinesis.offsets import After, At, Closed, Position, TrimHorizon, from_text
 from event_lake.kinesis.reads import Reads
 from event_lake.kinesis.shards import Lineage

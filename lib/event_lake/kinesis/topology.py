@@ -35,15 +35,18 @@ class Topology:
             self._looked = self._reads.now()
             self._list()
 
-    def grown(self, positions: Mapping[str, Position], *, after_a_close: bool = False) -> dict[str, Position]:
+    def grown(
+        self, positions: Mapping[str, Position], *, after_a_close: bool = False, at_once: bool = False
+    ) -> dict[str, Position]:
         """`positions` with the shards that there are now, as `Lineage.grown` says.
 
-        `after_a_close`: a shard was found closed just now, so there are others since.
+        `after_a_close`: a shard was found closed just now, so there are others since. `at_once`: don't wait for a
+        second to go by since the last listing, if shards must exist that it lacks.
         """
         assert self._listed is not None, "look() comes first"
         grown = self.lineage.grown(positions)
         is_old = after_a_close or self.lineage.lacks_children(grown)
-        if is_old and self._reads.now() - self._listed >= _LIST_AGAIN:
+        if is_old and (at_once or self._reads.now() - self._listed >= _LIST_AGAIN):
             self._list()
             grown = self.lineage.grown(positions)
         return grown
