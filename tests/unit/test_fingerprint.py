@@ -4,10 +4,8 @@ import pytest
 
 from event_lake.raw.fingerprint import Fingerprint, would_mix
 
-_JOB = "An error occurred while calling o1.append.\n: org.apache.spark.SparkException: "
-ABORTED = f"{_JOB}Job aborted due to stage failure: "
-    "An error occurred while calling o1.append.\n: org.apache.spark.SparkException: Job aborted due to stage failure: "
-)
+_CALL = "An error occurred while calling o1.append.\n: org.apache.spark.SparkException: "
+ABORTED = f"{_CALL}Job aborted due to stage failure: "
 
 
 @pytest.mark.parametrize(
