@@ -11,8 +11,10 @@ ABORTED = f"{_CALL}Job aborted due to stage failure: "
 @pytest.mark.parametrize(
     "reason",
     [
-        "A shuffle map stage with indeterminate output was failed and retried. However, Spark cannot rollback the"
-        " ResultStage 114 to re-process the input data, and has to fail this job.",
+        (
+            "A shuffle map stage with indeterminate output was failed and retried. However, Spark cannot rollback the"
+            " ResultStage 114 to re-process the input data, and has to fail this job."
+        ),
         "Task with indeterminate results from old attempt succeeded, aborting the stage 3 due to rollback",
         "cannot rollback a running result stage, please re-run the query to ensure data correctness",
     ],
