@@ -7,7 +7,7 @@ SIDE_BY_SIDE = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 # What can go wrong by the Spark it runs on.
 SPARK41_TESTS ?= tests/spark/test_connectors.py tests/spark/test_dedupe.py tests/spark/test_running.py tests/unit/test_source.py tests/unit/test_source_receipts.py tests/unit/test_source_spark41.py tests/integration/test_lake.py tests/integration/test_resharded_stream.py
 
-.PHONY: help setup demo shell test emulators test-fast test-aws test-faults test-spark41 golden lint format package bench bench-compare clean
+.PHONY: help setup demo shell test emulators test-fast test-aws test-cluster test-faults test-spark41 golden lint format package bench bench-compare clean
 
 help: ## Show these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -32,8 +32,12 @@ emulators:
 test-fast: setup ## Run the tests that need no Spark
 	@$(BIN)/python -m pytest tests/unit
 
+test-cluster: setup ## Run the tests on two executors, some of which are killed
+	@$(BIN)/python -m pytest tests/cluster
+
 test-faults: setup emulators ## Kill jobs 30 and 20 times in place of 3 (CRASH_SEED=1 chooses the moments); all bad storage
-	@KILLS=30 STAGING_KILLS=20 HISTORIES=40 $(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "faults or not faults" \
+	@KILLS=30 STAGING_KILLS=20 HISTORIES=40 EXECUTOR_KILLS=5 $(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "faults or not faults" \
+		tests/cluster \
 		tests/integration/test_bad_storage.py tests/integration/test_crashes.py tests/integration/test_faults.py \
 		tests/integration/test_staging_crashes.py tests/spark/test_staging_model.py
 

@@ -170,7 +170,7 @@ def test_a_table_that_was_dropped_is_a_loss_and_not_made_anew(spark: SparkSessio
     writer.write(_batch(spark), BATCH)
     shutil.rmtree(tables.RAW_EVENTS.path(root))
     with pytest.raises(DataLossError, match=f"there's no table at {tables.RAW_EVENTS.path(root)}"):
-        writer.write(_batch(spark), replace(BATCH, batch_id=1))
+        writer.write(_batch(spark), replace(BATCH, batch_id=1, may_repeat=False))
     assert not Path(tables.RAW_EVENTS.path(root)).exists()
 
 
