@@ -2,12 +2,9 @@
 
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.sql import SparkSession
@@ -52,7 +49,6 @@ class Checkpoint:
         self._path = jvm.org.apache.hadoop.fs.Path
         self._io = jvm.org.apache.commons.io.IOUtils
         self._files = self._path(path).getFileSystem(spark._jsparkSession.sessionState().newHadoopConf())  # noqa: SLF001
-        self._copy = jvm.org.apache.hadoop.fs.FileUtil.copy
         self._mark = f"{path}.being-replaced"
 
     @property
@@ -131,17 +127,24 @@ class Checkpoint:
         """The checkpoint that there is now may be used."""
         self._files.delete(self._path(self._mark), False)  # noqa: FBT003
 
-    @contextmanager
-    def copied(self) -> Iterator[str]:
-        """The path of a copy of what there is of it, which is gone after the block."""
-        copy = self._path(f"{self.path}.copy-{uuid4().hex}")
-        try:
-            if self._files.exists(self._path(self.path)):
-                conf = self._files.getConf()
-                self._copy(self._files, self._path(self.path), self._files, copy, False, conf)  # noqa: FBT003
-            yield str(copy.toString())
-        finally:
-            self._files.delete(copy, True)  # noqa: FBT003
+    def numbers(self, folder: str) -> list[int]:
+        """The numbers that files in a folder of it have for names."""
+        return self._batches(folder)
+
+    def text(self, name: str) -> str:
+        """What a file of it holds."""
+        return self._text(name)
+
+    def put(self, name: str, text: str) -> None:
+        """Have a file of it that isn't there yet hold `text`; it's there whole or not at all."""
+        folder, _, file = name.rpartition("/")
+        written = f"{self.path}/{folder}/.{file}"
+        self._write(written, text)
+        self._rename(written, f"{self.path}/{name}")
+
+    def delete(self, name: str) -> None:
+        """Have a file of it no more."""
+        self._files.delete(self._path(f"{self.path}/{name}"), False)  # noqa: FBT003
 
     def _batches(self, folder: str) -> list[int]:
         path = self._path(f"{self.path}/{folder}")

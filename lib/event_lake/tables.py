@@ -89,9 +89,13 @@ def newest_version(spark: SparkSession, root: str, table: Table) -> int:
     return int(DeltaTable.forPath(spark, table.path(root)).history(1).collect()[0]["version"])
 
 
-def files(spark: SparkSession, root: str, table: Table) -> int:
-    """How many data files the table has."""
-    return int(DeltaTable.forPath(spark, table.path(root)).detail().collect()[0]["numFiles"])
+def bytes_per_row(spark: SparkSession, root: str, table: Table) -> float:
+    """How many bytes of the table's data files a row takes on average; 1 where it has none.
+
+    Both sums are in the table's log, so no file is read.
+    """
+    size = int(DeltaTable.forPath(spark, table.path(root)).detail().collect()[0]["sizeInBytes"])
+    return max(1.0, size / max(1, read(spark, root, table).count()))
 
 
 def at_version(spark: SparkSession, root: str, table: Table, version: int) -> DataFrame:
@@ -163,16 +167,6 @@ def in_partitions(partitions: Collection[tuple[date, str]]) -> Column:
     for day, names in types.items():
         found |= (F.col("date") == F.lit(day)) & F.col("event_type").isin(names)
     return found
-
-
-def read_files(spark: SparkSession, root: str, table: Table, files: Collection[str]) -> DataFrame:
-    """The rows of some data files of the table, by their paths, whether they belong to it still or not.
-
-    Without a file they're none. Queries read only the columns and partitions that they ask for.
-    """
-    if not files:
-        return spark.createDataFrame([], table.schema)
-    return spark.read.schema(table.schema).option("basePath", table.path(root)).parquet(*files)
 
 
 @contextmanager

@@ -37,7 +37,6 @@ class Model:
     held: list[Event] = field(default_factory=list)
     to_come: list[Event] = field(default_factory=list)
     taken: list[Event] = field(default_factory=list)
-    has_run: bool = False
 
     def gains(self, *events: Event) -> None:
         self.held += events
@@ -45,10 +44,11 @@ class Model:
 
     def loses(self, uuids: set[str]) -> None:
         self.held = [event for event in self.held if event.uuid not in uuids]
+        self.to_come = [event for event in self.to_come if event.uuid not in uuids]
 
     def runs(self) -> None:
-        self.taken += self.to_come if self.has_run else self.held
-        self.to_come, self.has_run = [], True
+        self.taken += self.to_come
+        self.to_come = []
 
     def is_rebuilt(self) -> None:
         self.runs()
@@ -112,6 +112,7 @@ def test_staging_is_what_the_model_says(
                     model.loses(uuids)
                 case "is compacted":
                     raw.compacted()
+                    raw.vacuumed()
                 case "runs":
                     build_staging(spark, configured)
                     model.runs()

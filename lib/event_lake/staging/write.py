@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from event_lake import tables
@@ -109,7 +109,7 @@ class StagingWriter:
         self._run = run
         self._check = check
 
-    def write(self, spark: SparkSession, chunk: Chunk, *, step: int, may_repeat: bool) -> Staged:
+    def write(self, chunk: Chunk, *, step: int, may_repeat: bool) -> Staged:
         """Have staging hold the events of `chunk`; a step that is repeated completes what a crash left of it.
 
         `may_repeat`: whether it could have been begun before. staging/events comes behind all that is added elsewhere:
@@ -118,9 +118,8 @@ class StagingWriter:
         """
         if not chunk.rows:
             return Staged()
-        root = self._root
-        here = tables.in_partitions(chunk.partitions)
-        events = tables.read_files(spark, root, tables.RAW_EVENTS, chunk.files)
+        root, events = self._root, chunk.events
+        spark, here = events.sparkSession, tables.in_partitions(chunk.partitions)
         staged = tables.read(spark, root, tables.STAGING_EVENTS).where(here)
         refused = tables.read(spark, root, tables.CONFLICTS).where(here)
         with (
