@@ -116,7 +116,8 @@ LEDGER = (
 # The types that have partitions of their own in raw/events, in the order in which they came.
 EVENT_TYPE = StructType().add("event_type", StringType()).add("batch_id", LongType())
 
-# An event whose event_uuid is in its partition of staging/events with another payload; `kept` is where that came from.
+# An event whose event_uuid is in staging/events on its date, under its type, with another payload; `kept` is where that
+# came from.
 CONFLICT = StructType(
     [
         *EVENT,

@@ -18,7 +18,10 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """A row of raw/events: the event `uuid` with the payload `says`, `created` and `arrived` in seconds after noon."""
+    """A row of raw/events: the event `uuid` with the payload `says`, `created` and `arrived` in seconds after noon.
+
+    `partition`: where it lies, if not in its type's own.
+    """
 
     uuid: str = "a"
     says: str = "{}"
@@ -28,6 +31,7 @@ class Event:
     number: int = 100
     shard: str | None = "shardId-0"
     day: int = 0
+    partition: str | None = None
 
     def row(self) -> tuple[Any, ...]:
         created = NOON + timedelta(days=self.day, seconds=self.created)
@@ -37,7 +41,7 @@ class Event:
             "event_name": f"{self.event_type}:done",
             "created_at": created.timestamp(),
             "created_datetime": created,
-            "event_type": self.event_type,
+            "event_type": self.partition or self.event_type,
             "true_event_type": self.event_type,
             "event_subtype": "done",
             "payload": self.says,

@@ -11,6 +11,7 @@ from event_lake.pipelines.build_staging import checkpoint_of, contracts_of, refu
 from event_lake.pipelines.rebuild_staging import Dates
 from event_lake.pipelines.staging_steps import ahead, steps
 from event_lake.staging import typed_tables
+from event_lake.staging.versions import KEY
 
 
 def plan_staging(spark: SparkSession, settings: Settings, dates: Dates | None) -> Iterator[str]:
@@ -38,16 +39,23 @@ def plan_staging(spark: SparkSession, settings: Settings, dates: Dates | None) -
 
 def _rebuilt(spark: SparkSession, root: str, dates: Dates) -> Iterator[str]:
     within = F.col("date").between(dates.first, dates.last)
+    twice = F.count("*") - F.count_distinct(F.struct(*KEY))
     counts = [
         {
-            row.date: row["count"]
-            for row in tables.read(spark, root, table).where(within).groupBy("date").count().collect()
+            row.date: (row.events, row.twice)
+            for row in tables.read(spark, root, table)
+            .where(within)
+            .groupBy("date")
+            .agg(F.count("*").alias("events"), extra.alias("twice"))
+            .collect()
         }
-        for table in (tables.RAW_EVENTS, tables.STAGING_EVENTS)
+        for table, extra in ((tables.RAW_EVENTS, F.lit(0)), (tables.STAGING_EVENTS, twice))
         if tables.exists(spark, root, table)
     ]
     raw, staged = (*counts, {})[:2]
     for day in sorted(raw.keys() | staged.keys()):
-        yield f"rebuild {day}: {staged.get(day, 0):,} events of staging/events from {raw.get(day, 0):,} of raw/events"
+        held, again = staged.get(day, (0, 0))
+        more = f" ({again:,} of them again)" if again else ""
+        yield f"rebuild {day}: {held:,} events of staging/events{more} from {raw.get(day, (0,))[0]:,} of raw/events"
     if not raw and not staged:
         yield f"rebuild: there are no events from {dates.first} to {dates.last}"

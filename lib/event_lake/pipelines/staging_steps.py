@@ -33,11 +33,11 @@ class Batch:
 
 @dataclass(frozen=True, kw_only=True)
 class Ahead:
-    """What staging hasn't taken: the batches from `first` on, that one only `behind` a partition.
+    """What staging hasn't taken: the batches from `first` on.
 
-    `batches` is what the ledger has of them. `pending` is the step that a run has begun, if it isn't known to be done;
-    it comes first. Steps get numbers from `number` on. Batches up to `again_until` may have been begun by a run of
-    which nothing else is known.
+    `batches` is what the ledger has of them; up to the first of these only what lies `behind` a partition, if there is
+    one. `pending` is the step that a run has begun, if it isn't known to be done; it comes first. Steps get numbers
+    from `number` on. Batches up to `again_until` may have been begun by a run of which nothing else is known.
     """
 
     first: int
@@ -77,7 +77,7 @@ def ahead(spark: SparkSession, root: str, checkpoint: Checkpoint) -> Ahead:
         _log.warning("raw/ledger has no batch %d of %s; all of raw is looked at again", last.last, last.clock)
         return _all_from(spark, root, 0, number=last.number + 1)
     return Ahead(
-        first=last.last if last.upto else last.last + 1,
+        first=last.first if last.upto else last.last + 1,
         batches=batches if last.upto else batches[1:],
         number=last.number + 1,
         again_until=last.again_until,
@@ -89,8 +89,8 @@ def ahead(spark: SparkSession, root: str, checkpoint: Checkpoint) -> Ahead:
 def steps(spark: SparkSession, settings: Settings, found: Ahead) -> Iterator[Planned]:
     """The steps that take what is ahead, each looked up in raw as it is when it's asked for.
 
-    A step takes whole batches of no more than `staging.max_batch_bytes` together, or of a larger one what lies in some
-    of its partitions: one of these at least.
+    A step takes whole batches of no more than `staging.max_batch_bytes` together, or where that is more than the ledger
+    says, or a batch is larger, what lies in some of their partitions: one of these at least.
     """
     root = settings.lake.root
     if found.pending:
@@ -101,25 +101,26 @@ def steps(spark: SparkSession, settings: Settings, found: Ahead) -> Iterator[Pla
         return
     most = settings.staging.max_batch_bytes / tables.bytes_per_row(spark, root, tables.RAW_EVENTS)
     while batches:
-        taken = [batches.popleft()]
-        rows = taken[0].rows
+        last = batches.popleft()
+        rows = last.rows
+        # What is left of a step that was cut is taken by itself.
         while batches and behind is None and rows + batches[0].rows <= most:
-            taken.append(batches.popleft())
-            rows += taken[-1].rows
-        last = taken[-1]
-        step = Step(
-            number=number, first=first, last=last.id, clock=last.clock, again_until=found.again_until, behind=behind
-        )
-        chunk = _chunk(spark, root, step).between(behind, None)
-        behind = chunk.end(most) if len(taken) == 1 else None
-        if behind:
-            batches.appendleft(last)
-        yield Planned(
-            step=replace(step, upto=behind),
-            chunk=chunk.between(None, behind),
-            may_repeat=step.first <= step.again_until,
-        )
-        number, first = number + 1, last.id if behind else last.id + 1
+            last = batches.popleft()
+            rows += last.rows
+        is_taken = False
+        while not is_taken:
+            step = Step(
+                number=number, first=first, last=last.id, clock=last.clock, again_until=found.again_until, behind=behind
+            )
+            chunk = _chunk(spark, root, step).between(behind, None)
+            behind = chunk.end(most)
+            yield Planned(
+                step=replace(step, upto=behind),
+                chunk=chunk.between(None, behind),
+                may_repeat=first <= found.again_until,
+            )
+            number, is_taken = number + 1, behind is None
+        first = last.id + 1
 
 
 def _all_from(spark: SparkSession, root: str, first: int, *, number: int) -> Ahead:
@@ -149,9 +150,9 @@ def _first_of_stream(spark: SparkSession, root: str, checkpoint: Checkpoint) -> 
 
 def _batches(spark: SparkSession, root: str, first: int) -> Sequence[Batch]:
     ledger = tables.read(spark, root, tables.LEDGER).where(F.col("batch_id") >= first)
-    told = ledger.groupBy("batch_id").agg(F.sum("raw").alias("rows"), F.max(F.unix_micros("ingested_at")).alias("at"))
+    told = ledger.groupBy("batch_id").agg(F.sum("raw").alias("rows"), F.min(F.unix_micros("ingested_at")).alias("at"))
     return [
-        Batch(row.batch_id, _EPOCH + timedelta(microseconds=row["at"]), row.rows)
+        Batch(row.batch_id, _EPOCH + timedelta(microseconds=row["at"]), row.rows or 0)
         for row in sorted(told.collect(), key=lambda row: row.batch_id)
     ]
 

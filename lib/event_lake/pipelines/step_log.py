@@ -16,7 +16,7 @@ _KEPT = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """The batches from `first` to `last`, or of a single one what lies in partitions `behind` one and `upto` another.
+    """The batches from `first` to `last`, or what of them lies in partitions `behind` one and `upto` another.
 
     `clock` is the ledger's `ingested_at` of the last one, which tells it from another batch of its number. Whatever is
     up to the batch `again_until` may have been begun by a run of which nothing else is known.

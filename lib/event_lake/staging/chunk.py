@@ -4,14 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from event_lake import tables
 from event_lake.hours import at, hour_of
+from event_lake.schemas import OTHER
 
 # Where an event lies: `date` and `event_type` of its partition.
 Place = tuple[date, str]
+# So many types are looked for by their names; a producer that puts ids into event_name makes any number of them.
+_MOST_TYPES = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +56,23 @@ class Chunk:
                 return end
             end = place
         return None
+
+
+def known_places(chunk: Chunk, most_types: int = _MOST_TYPES) -> Column:
+    """Where staging may hold the chunk's events already, in a form by which Spark prunes a table's files.
+
+    Each in its own partition or in `__other__`: its type may have got a partition since, or lost it. Of a date with
+    more than `most_types` types in `__other__`: anywhere.
+    """
+    others = sorted(day for day, event_type in chunk.partitions if event_type == OTHER)
+    places = {(day, name) for day, event_type in chunk.partitions for name in (event_type, OTHER)}
+    if not others:
+        return tables.in_partitions(places)
+    here = F.col("date").isin(others) & (F.col("event_type") == OTHER)
+    types = chunk.events.where(here).select("date", "true_event_type").distinct().limit(most_types + 1).collect()
+    if len(types) > most_types:
+        return tables.in_partitions(places) | F.col("date").isin(others)
+    return tables.in_partitions(places | {(row.date, row.true_event_type) for row in types})
 
 
 def chunk_of(events: DataFrame, quarantine: DataFrame) -> Chunk:

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from event_lake import tables
 from event_lake.config import Settings
 from event_lake.staging import typed_tables, versions
-from event_lake.staging.chunk import Chunk
+from event_lake.staging.chunk import Chunk, known_places
 from event_lake.staging.typed_tables import Contracts
 
 
@@ -53,8 +53,8 @@ class Resolved:
 def resolved(events: DataFrame, staged: DataFrame, refused: DataFrame, keep: str, rows: int) -> Iterator[Resolved]:
     """What `events`, so many `rows` of raw/events, change of the events in `staged` and `refused`.
 
-    These are the rows of staging/events and staging/conflicts in the partitions of `events`. Nearly always all of them
-    are new, and nothing but their keys is looked at for that.
+    These are the rows of staging/events and staging/conflicts in all partitions that may hold one of `events`. Nearly
+    always all of them are new, and nothing but their keys is looked at for that.
     """
     with tables.cached(versions.shared_keys(events, staged)) as keys:
         if not keys.count():
@@ -119,7 +119,7 @@ class StagingWriter:
         if not chunk.rows:
             return Staged()
         root, events = self._root, chunk.events
-        spark, here = events.sparkSession, tables.in_partitions(chunk.partitions)
+        spark, here = events.sparkSession, known_places(chunk)
         staged = tables.read(spark, root, tables.STAGING_EVENTS).where(here)
         refused = tables.read(spark, root, tables.CONFLICTS).where(here)
         with (
