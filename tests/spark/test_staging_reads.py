@@ -1,5 +1,6 @@
 """A step stages what raw's newest version holds of its batches, in whatever file and form that lies by now."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -171,6 +172,29 @@ def test_a_part_of_a_large_batch_that_was_begun_is_completed(spark: SparkSession
             build_staging(spark, settings, Run(check=check))
     build_staging(spark, settings)
     assert _staged(spark, root) == ["a", "a", "a", "b", "b", "b"]
+
+
+def test_a_step_that_was_begun_before_its_checkpoint_was_lost_writes_no_typed_row_twice(
+    spark: SparkSession, root: str, tmp_path: Path
+) -> None:
+    (tmp_path / "lesson.toml").write_text('event_type = "lesson"\n[columns.x]\ntype = "bigint"\n')
+    raw, settings = RawLayer(spark, root), settings_of(root, contracts=str(tmp_path))
+    raw.gains(Event(uuid="a"))
+    build_staging(spark, settings)
+    raw.gains(Event(uuid="b"))
+    # The tables are looked for, the typed rows are written, staging/events isn't.
+    left = iter(range(2))
+
+    def check() -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+
+    with suppress(KeyboardInterrupt):
+        build_staging(spark, settings, Run(check=check))
+    shutil.rmtree(tables.checkpoint_path(root, QUERY))
+    assert build_staging(spark, settings) == Staged(came=2, inserted=1, duplicates=1)
+    typed = tables.Table("staging/types/lesson", tables.METRICS.schema, ("date",), ())
+    assert sorted(row.event_uuid for row in tables.read(spark, root, typed).collect()) == ["a", "b"]
 
 
 def _streamed(spark: SparkSession, root: str) -> None:
