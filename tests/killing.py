@@ -14,19 +14,23 @@ from event_lake import tables
 
 
 class Lake:
-    """What the files of a lake tell of the batch that the job with this `query` is at."""
+    """What the files of a lake tell of the batch that the job with this `query` is at.
 
-    def __init__(self, root: str, query: str) -> None:
+    `logs` are the folders of its checkpoint that have a file for each batch that is planned, and for each that is done.
+    """
+
+    def __init__(self, root: str, query: str, logs: tuple[str, str] = ("offsets", "commits")) -> None:
         self._root = root
+        self._planned, self._done = logs
         self._checkpoint = tables.checkpoint_path(root, query)
 
     def planned(self) -> set[str]:
         """The batches in the offset log: each is there before anything of it is read."""
-        return self._names(self._checkpoint, "offsets", "[0-9]*")
+        return self._names(self._checkpoint, self._planned, "[0-9]*")
 
     def done(self) -> set[str]:
         """The batches in the commit log: the last thing that is written of each."""
-        return self._names(self._checkpoint, "commits", "[0-9]*")
+        return self._names(self._checkpoint, self._done, "[0-9]*")
 
     def commits(self, table: tables.Table) -> set[str]:
         """The commits of a table."""

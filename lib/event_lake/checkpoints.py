@@ -2,18 +2,16 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
-from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.sql import SparkSession
 
 from event_lake.config import parse_instant
 from event_lake.errors import UserError
+from event_lake.hadoop_files import HadoopFiles
 from event_lake.kinesis.offsets import Offset, to_text
 from event_lake.raw.resume import Beginning
 from event_lake.storage_errors import NEW_CHECKPOINT
@@ -64,37 +62,33 @@ class Unchecked:
 class Checkpoint:
     """The folder at `path`. `event_lake.json` in it says what the query began with.
 
-    Everything goes through Hadoop's file systems, as Spark's own does. What can't be read is a UserError.
+    What can't be read is a UserError.
     """
 
     def __init__(self, spark: SparkSession, path: str) -> None:
-        jvm: Any = spark._jvm  # noqa: SLF001 (PySpark has no other way to Hadoop's file systems)
         self.path = path
-        self._path = jvm.org.apache.hadoop.fs.Path
-        self._io = jvm.org.apache.commons.io.IOUtils
-        self._files = self._path(path).getFileSystem(spark._jsparkSession.sessionState().newHadoopConf())  # noqa: SLF001
-        self._copy = jvm.org.apache.hadoop.fs.FileUtil.copy
+        self._files = HadoopFiles(spark, path)
         self._mark = f"{path}.being-replaced"
         self._note = f"{path}.unchecked"
 
     @property
     def newest_batch(self) -> int | None:
         """Spark's number of the last batch that was planned, if any was."""
-        return max(self._batches("offsets"), default=None)
+        return max(self.numbers("offsets"), default=None)
 
     @property
     def has_beginning(self) -> bool:
         """Whether it says what it began with."""
-        return bool(self._files.exists(self._path(f"{self.path}/{_FILE}")))
+        return self._files.exists(f"{self.path}/{_FILE}")
 
     @property
     def is_being_replaced(self) -> bool:
         """Whether `set_aside` was called, and `end_replacement` wasn't."""
-        return bool(self._files.exists(self._path(self._mark)))
+        return self._files.exists(self._mark)
 
     def beginning(self) -> Beginning:
         """What it began with."""
-        text = self._text(_FILE)
+        text = self.text(_FILE)
         try:
             told = json.loads(text)
             window, until = told.pop("dedup_window_seconds"), told.pop("older_until")
@@ -111,7 +105,7 @@ class Checkpoint:
         told = asdict(beginning)
         told["dedup_window_seconds"] = told.pop("dedup_window").total_seconds()
         told["older_until"] = beginning.older_until.isoformat() if beginning.older_until else None
-        self._replace(_FILE, told)
+        self.put(_FILE, json.dumps(told, indent=2))
 
     def planned(self, batch_id: int) -> Planned:
         """The batch with Spark's number `batch_id`: one of the last hundred.
@@ -125,125 +119,96 @@ class Checkpoint:
 
     def ends(self, batch_id: int) -> list[Any]:
         """Where the batch ends in each source of a query that has several: their own JSON, None for nothing yet."""
-        _, _, *sources = self._text(f"offsets/{batch_id}").split("\n")
+        _, _, *sources = self.text(f"offsets/{batch_id}").split("\n")
         return [_parsed(line) for line in sources]
 
     def has_committed(self, batch_id: int) -> bool:
         """Whether Spark has done with the batch, one of the last hundred, and won't repeat it."""
-        return batch_id in self._batches("commits")
+        return batch_id in self.numbers("commits")
 
     def rules(self) -> dict[str, str] | None:
         """The rules that `keep_rules` kept last; None if none were."""
-        if not self._files.exists(self._path(f"{self.path}/{_RULES}")):
+        if not self._files.exists(f"{self.path}/{_RULES}"):
             return None
-        found = _parsed(self._text(_RULES))
+        found = _parsed(self.text(_RULES))
         if not isinstance(found, dict):
             raise self._damaged(_RULES, "isn't what was written")
         return found
 
     def keep_rules(self, rules: Mapping[str, str]) -> None:
         """Note by which rules batches are written from now on."""
-        self._replace(_RULES, dict(rules))
+        self.put(_RULES, json.dumps(dict(rules), indent=2))
 
     def refuse_damaged(self) -> None:
         """Raise UserError unless there is what Spark reads first of a checkpoint with a batch, and it can be read."""
-        told = _parsed(self._text("metadata"))
+        told = _parsed(self.text("metadata"))
         if not isinstance(told, dict) or "id" not in told:
             # With another id a batch that Spark repeats would be another batch to the tables.
             raise self._damaged("metadata", "isn't what Spark wrote")
         for folder in ("offsets", "commits"):
-            for batch_id in sorted(self._batches(folder))[-2:]:
+            for batch_id in sorted(self.numbers(folder))[-2:]:
                 self._entry(folder, batch_id)
 
     def begin_replacement(self) -> None:
         """Have the next start replace it, if this one doesn't come to that; `end_replacement` ends it."""
-        self._write(self._mark, "")
+        self._files.write(self._mark, "")
 
     def set_aside(self) -> None:
         """Put aside what there is of it, beside it; nothing is deleted. `end_replacement` ends what begins here."""
         # A folder in S3 is renamed object by object. Until the mark is gone, what's left of it isn't to be used.
         self.begin_replacement()
-        if self._files.exists(self._path(self.path)):
+        if self._files.exists(self.path):
             # No colons: Hadoop can't list such names.
-            self._rename(self.path, f"{self.path}.replaced-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
+            self._files.rename(self.path, f"{self.path}.replaced-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
 
     def end_replacement(self) -> None:
         """The checkpoint that there is now may be used."""
-        self._files.delete(self._path(self._mark), False)  # noqa: FBT003
+        self._files.delete(self._mark)
 
     @property
     def unchecked(self) -> Unchecked | None:
         """The batch that `note_unchecked` noted, and `strike_unchecked` hasn't struck."""
-        if not self._files.exists(self._path(self._note)):
+        if not self._files.exists(self._note):
             return None
-        found = _parsed(self._read(self._note))
+        found = _parsed(self._files.read(self._note))
         # A crash may have left an empty file: then its batch wasn't committed.
         return Unchecked(**found) if isinstance(found, dict) else None
 
     def note_unchecked(self, batch: Unchecked) -> None:
         """Note, beside the checkpoint, that a batch is written, and about to be committed and checked."""
-        self._write(self._note, json.dumps(asdict(batch)))
+        self._files.write(self._note, json.dumps(asdict(batch)))
 
     def strike_unchecked(self) -> None:
         """The note is void: the batch is checked, or its finding is kept."""
-        self._files.delete(self._path(self._note), False)  # noqa: FBT003
+        self._files.delete(self._note)
 
-    @contextmanager
-    def copied(self) -> Iterator[str]:
-        """The path of a copy of what there is of it, which is gone after the block."""
-        copy = self._path(f"{self.path}.copy-{uuid4().hex}")
+    def numbers(self, folder: str) -> list[int]:
+        """The numbers that files in a folder of it have for names."""
+        return self._files.numbers(f"{self.path}/{folder}")
+
+    def text(self, name: str) -> str:
+        """What a file of it holds."""
         try:
-            if self._files.exists(self._path(self.path)):
-                conf = self._files.getConf()
-                self._copy(self._files, self._path(self.path), self._files, copy, False, conf)  # noqa: FBT003
-            yield str(copy.toString())
-        finally:
-            self._files.delete(copy, True)  # noqa: FBT003
+            return self._files.read(f"{self.path}/{name}")
+        except OSError as error:
+            raise self._damaged(name, f"can't be read ({error})") from error
 
-    def _batches(self, folder: str) -> list[int]:
-        path = self._path(f"{self.path}/{folder}")
-        names = [file.getPath().getName() for file in self._files.listStatus(path)] if self._files.exists(path) else []
-        return [int(name) for name in names if name.isdecimal()]
+    def put(self, name: str, text: str) -> None:
+        """Have a file of it hold `text`; it's there whole or not at all."""
+        self._files.put(f"{self.path}/{name}", text)
+
+    def delete(self, name: str) -> None:
+        """Have a file of it no more."""
+        self._files.delete(f"{self.path}/{name}")
 
     def _entry(self, log: str, batch_id: int) -> list[Any]:
         """What one of Spark's logs says of a batch: a JSON value for each line behind the version."""
         name = f"{log}/{batch_id}"
-        version, *lines = self._text(name).split("\n")
+        version, *lines = self.text(name).split("\n")
         values = [_parsed(line) for line in lines]
         if not re.fullmatch("v[0-9]+", version) or not values or None in values:
             raise self._damaged(name, "isn't what Spark wrote")
         return values
-
-    def _text(self, name: str) -> str:
-        try:
-            return self._read(f"{self.path}/{name}")
-        except Py4JJavaError as error:
-            raise self._damaged(name, f"can't be read ({error.java_exception.getClass().getSimpleName()})") from error
-
-    def _read(self, path: str) -> str:
-        stream = self._files.open(self._path(path))
-        try:
-            return str(self._io.toString(stream, "UTF-8"))
-        finally:
-            stream.close()
-
-    def _replace(self, name: str, value: Mapping[str, Any]) -> None:
-        """Have a file of ours with this JSON; it's there whole or not at all."""
-        written, file = f"{self.path}/.{name}", f"{self.path}/{name}"
-        self._write(written, json.dumps(value, indent=2))
-        self._files.delete(self._path(file), False)  # noqa: FBT003 (Java has no names: not what is in it)
-        self._rename(written, file)
-
-    def _write(self, path: str, text: str) -> None:
-        stream = self._files.create(self._path(path), True)  # noqa: FBT003 (in place of what a crash left)
-        try:
-            self._io.write(text, stream, "UTF-8")
-        finally:
-            stream.close()
-
-    def _rename(self, path: str, new_path: str) -> None:
-        if not self._files.rename(self._path(path), self._path(new_path)):
-            raise OSError(f"{path} can't be renamed to {new_path}")
 
     def _damaged(self, name: str, problem: str) -> UserError:
         return UserError(f"checkpoint {self.path}: {name} {problem}; {NEW_CHECKPOINT}")

@@ -128,7 +128,8 @@ FINDING = (
     .add("acknowledged_at", TimestampType())
 )
 
-# An event whose event_uuid is in its partition of staging/events with another payload; `kept` is where that came from.
+# An event whose event_uuid is in staging/events on its date, under its type, with another payload; `kept` is where that
+# came from.
 CONFLICT = StructType(
     [
         *EVENT,

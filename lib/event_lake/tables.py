@@ -19,12 +19,17 @@ from event_lake.table_properties import explicit
 
 @dataclass(frozen=True)
 class Table:
-    """A table by its path below the lake's root. `statistics`: the columns that queries prune files by."""
+    """A table by its path below the lake's root. `statistics`: the columns that queries prune files by.
+
+    `lies_in`: by partition column, under which values the table may hold what a row is a version of, as an array in
+    SQL; it's the row's own value alone where nothing is said.
+    """
 
     name: str
     schema: StructType
     partitioned_by: tuple[str, ...]
     statistics: tuple[str, ...]
+    lies_in: tuple[tuple[str, str], ...] = ()
 
     def path(self, root: str) -> str:
         """Where it lies in the lake at `root`."""
@@ -46,6 +51,8 @@ STAGING_EVENTS = Table(
     schemas.EVENT,
     ("date", "event_type"),
     ("event_uuid", "created_datetime", "arrived_at", "ingested_at"),
+    # A type may have got a partition since, or lost it.
+    (("event_type", f"array(event_type, true_event_type, '{schemas.OTHER}')"),),
 )
 CONFLICTS = Table("staging/conflicts", schemas.CONFLICT, ("date",), ("event_uuid", "event_type", "arrived_at"))
 REJECTED = Table("staging/rejected", schemas.REJECTED, ("date",), ("event_uuid", "event_type", "arrived_at"))
@@ -90,9 +97,13 @@ def newest_version(spark: SparkSession, root: str, table: Table) -> int:
     return int(DeltaTable.forPath(spark, table.path(root)).history(1).collect()[0]["version"])
 
 
-def files(spark: SparkSession, root: str, table: Table) -> int:
-    """How many data files the table has."""
-    return int(DeltaTable.forPath(spark, table.path(root)).detail().collect()[0]["numFiles"])
+def bytes_per_row(spark: SparkSession, root: str, table: Table) -> float:
+    """How many bytes of the table's data files a row takes on average; 1 where it has none.
+
+    Both sums are in the table's log, so no file is read.
+    """
+    size = int(DeltaTable.forPath(spark, table.path(root)).detail().collect()[0]["sizeInBytes"])
+    return max(1.0, size / max(1, read(spark, root, table).count()))
 
 
 def at_version(spark: SparkSession, root: str, table: Table, version: int) -> DataFrame:
@@ -136,15 +147,18 @@ def merge(rows: DataFrame, root: str, table: Table, *, on: str, delete: str = "f
     """Have `rows` in place of those that they match by `on`, a condition over `source` and `target`.
 
     Those that match none are inserted. Both unless `delete` holds, a condition over `source`: then the match is
-    deleted. `rows` have the table's columns and any others, and are read twice: persist them. Costs what their
-    partitions cost, whatever else the table holds. Raises what `replace` does.
+    deleted. `rows` have the table's columns and any others, and are read twice: persist them. Matches are looked for in
+    the partitions that `Table.lies_in` tells. Costs what these cost, whatever else the table holds. Raises what
+    `replace` does.
     """
-    partitions = rows.select(*table.partitioned_by).distinct().collect()
+    told = dict(table.lies_in)
+    lies = [F.expr(told.get(name, f"array({name})")).alias(name) for name in table.partitioned_by]
+    partitions = rows.select(*lies).distinct().collect()
     if not partitions:
         return
     # Only literals on the target prune its files.
     pruning = [
-        f"target.{name} in ({', '.join(map(literal, sorted({row[name] for row in partitions})))})"
+        f"target.{name} in ({', '.join(map(literal, sorted({value for row in partitions for value in row[name]})))})"
         for name in table.partitioned_by
     ]
     values: dict[str, str | Column] = {name: f"source.{name}" for name in table.schema.names}
@@ -169,16 +183,6 @@ def in_partitions(partitions: Collection[tuple[date, str]]) -> Column:
     for day, names in types.items():
         found |= (F.col("date") == F.lit(day)) & F.col("event_type").isin(names)
     return found
-
-
-def read_files(spark: SparkSession, root: str, table: Table, files: Collection[str]) -> DataFrame:
-    """The rows of some data files of the table, by their paths, whether they belong to it still or not.
-
-    Without a file they're none. Queries read only the columns and partitions that they ask for.
-    """
-    if not files:
-        return spark.createDataFrame([], table.schema)
-    return spark.read.schema(table.schema).option("basePath", table.path(root)).parquet(*files)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from event_lake.generator.sequence import EVENT, LATE, records
 from event_lake.pipelines.build_staging import build_staging
 from event_lake.pipelines.propose_contracts import Asked, propose_contracts
 from event_lake.raw.parse import events, judged
-from event_lake.schemas import RECORD
+from event_lake.schemas import LEDGER, RECORD
 from figures import Figures
 from meter import Usage
 from source_session import check, in_new_process, session
@@ -112,11 +112,23 @@ class _Measuring:
         """A day more for each of `days`, of so many copies."""
         for copies in days:
             for part in range(commits):
-                rows = _moved(self._drawn, self._days, part, commits, copies).hint("rebalance", "date", "event_type")
                 number = self._days * COMMITS + part
+                moved = _moved(self._drawn, self._days, part, commits, copies)
+                rows = moved.withColumn("batch_id", F.lit(number).cast("long")).hint("rebalance", "date", "event_type")
                 with tables.adaptive(self._spark):
                     tables.append_once(rows, self._lake, tables.RAW_EVENTS, writer="bench", batch_id=number)
+                booked = _booked(self._spark, number, copies * self._events // commits)
+                tables.append(booked, self._lake, tables.LEDGER)
             self._days += 1
+
+
+def _booked(spark: SparkSession, number: int, events: int) -> DataFrame:
+    """The ledger's row of a batch of so many events."""
+    clock = _NOON + timedelta(minutes=number)
+    told = {"stream": "bench", "shard_id": "shardId-0", "batch_id": number, "ingested_at": clock, "date": clock.date()}
+    counts = {"read": events, "raw": events, "quarantined": 0, "duplicates": 0}
+    row = tuple((told | counts).get(name) for name in LEDGER.names)
+    return spark.createDataFrame([row], LEDGER).coalesce(1)
 
 
 def _drawn(spark: SparkSession, folder: Path) -> DataFrame:

@@ -1,6 +1,7 @@
 """The stations of the way from Kinesis to the lake, each run and measured in a process of its own."""
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -50,6 +51,8 @@ def measured(task: Task) -> Figures:
     settings = _settings(task)
     station = STATIONS[task.station]
     with spark_session(task.station, settings.spark) as spark, Usage() as usage:
+        if station.query is None:
+            return _of_job(spark, task, settings, usage)
         with metered(spark, usage, task.endpoint_url) as marks:
             station.run(spark, settings)
         station.check(spark, task, marks)
@@ -57,10 +60,27 @@ def measured(task: Task) -> Figures:
             marks,
             usage,
             warm_up=task.warm_up,
-            receipts=SHARDS if station.reads_kinesis else 0,
+            receipts=SHARDS,
             written=[Path(table.path(task.root)) for table in station.writes],
             state=Path(tables.checkpoint_path(task.root, station.query), "state"),
         )
+
+
+def _of_job(spark: SparkSession, task: Task, settings: Settings, usage: Usage) -> Figures:
+    """The figures of a station that is no stream: a job that starts, does its steps and ends."""
+    station, first, began = STATIONS[task.station], usage.cpu(), time.monotonic()
+    station.run(spark, settings)
+    seconds, last = time.monotonic() - began, usage.cpu()
+    station.check(spark, task, [])
+    events = task.expected.raw
+    return {
+        "events": events,
+        "events/s": events / seconds,
+        "us/event": 1e6 * seconds / events,
+        "CPU us/event, JVM": 1e6 * (last.jvm - first.jvm) / events,
+        "CPU us/event, Python": 1e6 * (last.python - first.python) / events,
+        "peak MB": (usage.peak_jvm + usage.peak_worker) / 1_000_000,
+    }
 
 
 def _settings(task: Task) -> Settings:
@@ -77,13 +97,12 @@ def _settings(task: Task) -> Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Station:
-    """What is run, how its result is checked, and where it leaves what it wrote."""
+    """What is run, how its result is checked, where it leaves what it wrote. `query`: None if it's no stream."""
 
     run: Callable[[SparkSession, Settings], object]
     check: Callable[[SparkSession, Task, list[Mark]], None]
-    query: str
+    query: str | None
     writes: tuple[tables.Table, ...] = ()
-    reads_kinesis: bool = True
 
 
 def _up_to(stage: Callable[[DataFrame, Settings], DataFrame]) -> Station:
@@ -169,8 +188,6 @@ STATIONS = {
     "staging": Station(
         run=_stage,
         check=_check_staging,
-        query="build_staging",
-        writes=(tables.STAGING_EVENTS,),
-        reads_kinesis=False,
+        query=None,
     ),
 }

@@ -56,7 +56,9 @@ def test_kills_at_any_point_come_to_the_tables_of_an_undisturbed_run(
         raw.gains(*_some(rng))
         moment = MOMENTS[(number + SEED) % len(MOMENTS)]
         with _job(root, contracts, log) as running:
-            wait_for_more(moment(Lake(root, QUERY)), lambda running=running: assert_runs(running, log))
+            wait_for_more(
+                moment(Lake(root, QUERY, ("steps", "done"))), lambda running=running: assert_runs(running, log)
+            )
             time.sleep(rng.choice((0, 0, rng.uniform(0, 1))))
             kill(running)
     calm = str(tmp_path / "calm")

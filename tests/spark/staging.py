@@ -1,23 +1,27 @@
 """Named builders of the frames that staging's tests arrange."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from event_lake import tables
 from event_lake.config import Lake, Quality, Settings, Source, Staging
-from event_lake.schemas import EVENT
+from event_lake.schemas import EVENT, LEDGER
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """A row of raw/events: the event `uuid` with the payload `says`, `created` and `arrived` in seconds after noon."""
+    """A row of raw/events: the event `uuid` with the payload `says`, `created` and `arrived` in seconds after noon.
+
+    `partition`: where it lies, if not in its type's own.
+    """
 
     uuid: str = "a"
     says: str = "{}"
@@ -27,6 +31,7 @@ class Event:
     number: int = 100
     shard: str | None = "shardId-0"
     day: int = 0
+    partition: str | None = None
 
     def row(self) -> tuple[Any, ...]:
         created = NOON + timedelta(days=self.day, seconds=self.created)
@@ -36,7 +41,7 @@ class Event:
             "event_name": f"{self.event_type}:done",
             "created_at": created.timestamp(),
             "created_datetime": created,
-            "event_type": self.event_type,
+            "event_type": self.partition or self.event_type,
             "true_event_type": self.event_type,
             "event_subtype": "done",
             "payload": self.says,
@@ -65,29 +70,57 @@ def settings_of(root: str, **staging: Any) -> Settings:
 
 
 class RawLayer:
-    """A raw layer that gains events, an append each."""
+    """A raw layer that gains events, a batch each, as ingest_raw numbers and books them."""
 
     def __init__(self, spark: SparkSession, root: str) -> None:
         self._spark = spark
         self._root = root
-        self._appends = 0
+        self._batches = 0
         tables.create(spark, root, tables.RAW)
 
     def gains(self, *events: Event) -> None:
-        rows = frame(self._spark, events)
-        tables.append_once(rows, self._root, tables.RAW_EVENTS, writer="raw", batch_id=self._appends)
-        self._appends += 1
+        self.begins(*events)
+        self.ends(len(events))
+
+    def begins(self, *events: Event) -> None:
+        """The next batch's events are there, but not its ledger, which comes last."""
+        rows = frame(self._spark, events).withColumn("batch_id", F.lit(self._batches).cast("long"))
+        tables.append(rows, self._root, tables.RAW_EVENTS)
+
+    def ends(self, events: int = 0, *, later: timedelta = timedelta()) -> None:
+        """The ledger has the batch, which began `later` than others of its number."""
+        clock = NOON + timedelta(minutes=self._batches) + later
+        told = {"stream": "events", "shard_id": "shardId-0", "batch_id": self._batches, "date": clock.date()}
+        counts = {"read": events, "raw": events, "quarantined": 0, "duplicates": 0, "ingested_at": clock}
+        row = tuple((told | counts).get(name) for name in LEDGER.names)
+        tables.append(self._spark.createDataFrame([row], LEDGER).coalesce(1), self._root, tables.LEDGER)
+        self._batches += 1
+
+    def forgets_batches(self, number: int) -> None:
+        """The newest batches are taken back everywhere, so that others will have their numbers."""
+        self._batches -= number
+        for table in (tables.RAW_EVENTS, tables.LEDGER):
+            self.sql("delete from {} where batch_id >= " + str(self._batches), table)
+
+    def gets(self, properties: Mapping[str, str]) -> None:
+        """Somebody has set these properties of raw/events."""
+        told = ", ".join(f"'{name}' = '{value}'" for name, value in properties.items())
+        self.sql("alter table {} set tblproperties (" + told + ")")
+
+    def sql(self, statement: str, table: tables.Table = tables.RAW_EVENTS) -> None:
+        """Do what `statement` says of the table, which it calls {}."""
+        self._spark.sql(statement.format(f"delta.`{table.path(self._root)}`"))
 
     def compacted(self) -> None:
-        self._spark.sql(f"optimize delta.`{tables.RAW_EVENTS.path(self._root)}`")
+        self.sql("optimize {}")
 
     def loses(self, condition: str) -> None:
-        self._spark.sql(f"delete from delta.`{tables.RAW_EVENTS.path(self._root)}` where {condition}")
+        self.sql("delete from {} where " + condition)
 
     def vacuumed(self) -> None:
         key = "spark.databricks.delta.retentionDurationCheck.enabled"
         self._spark.conf.set(key, "false")
-        self._spark.sql(f"vacuum delta.`{tables.RAW_EVENTS.path(self._root)}` retain 0 hours")
+        self.sql("vacuum {} retain 0 hours")
         self._spark.conf.unset(key)
 
     def forgets_its_log(self) -> None:

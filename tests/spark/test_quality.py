@@ -83,6 +83,8 @@ ELSEWHERE = [
     an_event("a", created=NINE - DAY),
     an_event("b", "quiz"),
     an_event("a", "quiz", created=NINE - DAY),
+    # A type that has got a partition: staged twice by an older version.
+    an_event("d", "paid"),
     # A day too early to be looked at.
     an_event("c", created=NINE - 2 * DAY),
 ]
@@ -273,6 +275,8 @@ def test_an_event_uuid_on_another_date_or_type_of_two_days_is_found(rows: Sequen
         ("lesson", None, 2.0, None),
         ("lesson", "date", 1.0, None),
         ("lesson", "event_type", 2.0, "quiz"),
+        (None, "partition", 1.0, None),
+        ("paid", "partition", 1.0, None),
     }
 
 

@@ -8,7 +8,7 @@ from chispa import assert_df_equality
 from pyspark.sql import DataFrame, SparkSession
 
 from event_lake import tables
-from event_lake.quality.arrivals import arrivals, candidates, counted, elsewhere
+from event_lake.quality.arrivals import arrivals, candidates, counted, elsewhere, staged_twice
 from event_lake.quality.fields import _bit, inventory
 from event_lake.quality.refused import refusals
 from spark.staging import NOON, Event, frame
@@ -43,12 +43,26 @@ def test_an_event_uuid_is_elsewhere_where_its_date_or_type_is_another(spark: Spa
     )
     found = candidates(arrivals(events, [NOON], []), staged, 3)
     others = [("a", DAY, "quiz"), ("a", DAY, "x"), ("b", DAY - timedelta(days=1), "lesson")]
-    _assert_equal(found, "event_uuid string, date date, event_type string", others)
+    _assert_equal(found, "event_uuid string, date date, true_event_type string", others)
     _assert_equal(
         elsewhere(events, [NOON], found, []),
         "hour long, of_type string, events long, of_date long, of_event_type long, types array<string>",
         [(HOUR, "lesson", 2, 1, 1, ["quiz", "x"])],
     )
+
+
+def test_an_event_is_nowhere_else_where_only_its_partition_is_another(spark: SparkSession) -> None:
+    events = frame(spark, [Event()])
+    staged = frame(spark, [Event(partition="__other__")])
+    assert candidates(arrivals(events, [NOON], []), staged, 1).count() == 0
+
+
+def test_an_event_in_both_partitions_is_staged_twice_in_the_hours_of_both_rows(spark: SparkSession) -> None:
+    later = {"partition": "__other__", "arrived": 3600}
+    twice = [Event(), Event(**later), Event(uuid="b"), Event(uuid="b", partition="__other__")]
+    once = [Event(uuid="c"), Event(uuid="d", **later), Event(uuid="d", event_type="quiz")]
+    found = staged_twice(frame(spark, [*twice, *once]), [NOON])
+    _assert_equal(found, "hour long, of_type string, events long", [(HOUR, "lesson", 2)])
 
 
 def test_a_types_fields_are_counted_with_their_types_and_what_cant_be_read(spark: SparkSession) -> None:

@@ -1,4 +1,4 @@
-"""Whole dates anew from raw, what a run would do, and a run after raw has forgotten what came since the last."""
+"""Whole dates anew from raw, and what a run would do."""
 
 import json
 from dataclasses import replace
@@ -24,7 +24,7 @@ def test_a_rebuild_has_of_its_dates_what_raw_has_and_leaves_the_others(spark: Sp
     raw.loses("event_uuid in ('a', 'c')")
     raw.gains(Event(uuid="d"))
     assert list(plan_staging(spark, settings, Dates(FIRST, FIRST))) == [
-        "step 1 of 1: 1 events in 1 files of 1 partitions, dates 2026-11-20",
+        "step 1 of 1: 1 events of batch 1 in 1 partitions, dates 2026-11-20",
         "rebuild 2026-11-20: 2 events of staging/events from 3 of raw/events",
     ]
     for _ in range(2):
@@ -60,24 +60,6 @@ def test_a_rebuild_measures_anew_the_hours_of_events_that_raw_has_lost(spark: Sp
     rebuild_staging(spark, settings, Dates(FIRST, FIRST))
     measured = tables.read(spark, root, tables.METRICS).where("measure = 'events' and event_type is null")
     assert {row.hour.hour: row["value"] for row in measured.collect()}[14] == 0
-
-
-def test_files_and_commits_that_raw_has_forgotten_are_made_up_for(spark: SparkSession, root: str) -> None:
-    raw, settings = RawLayer(spark, root), settings_of(root)
-    raw.gains(Event(uuid="a"), Event(uuid="b"))
-    build_staging(spark, settings)
-    raw.gains(Event(uuid="c"))
-    raw.gains(Event(uuid="d"))
-    raw.compacted()
-    raw.vacuumed()
-    raw.loses("event_uuid = 'a'")
-    [told] = plan_staging(spark, settings, None)
-    assert told.startswith("raw/events has forgotten what came since the last run")
-    assert build_staging(spark, settings) == Staged(came=3, inserted=2, duplicates=1)
-    raw.gains(Event(uuid="e"))
-    raw.forgets_its_log()
-    assert build_staging(spark, settings) == Staged(came=4, inserted=1, duplicates=3)
-    assert [uuid for uuid, _ in _rows(spark, root, tables.STAGING_EVENTS)] == ["a", "b", "c", "d", "e"]
 
 
 def test_the_history_tells_what_each_commit_did(spark: SparkSession, root: str) -> None:

@@ -117,7 +117,7 @@ class _Measuring:
         ]
 
     def _elsewhere(self, events: DataFrame, arrived: DataFrame, total: int) -> Iterator[Metric]:
-        """The events whose event_uuid is in another partition, too: nearly always there are none."""
+        """The events whose event_uuid is elsewhere, too: nearly always there are none."""
         first, last = self.hours[0].date() - timedelta(days=1), self.hours[-1].date()
         of_dates = (F.col("date") >= F.lit(first)) & (F.col("date") <= F.lit(last))
         staged = self._read(tables.STAGING_EVENTS).where(of_dates)
@@ -127,6 +127,7 @@ class _Measuring:
                 if found.count():
                     rows = arrivals.elsewhere(events, self.hours, found, self.contracts).collect()
         yield from arrivals.elsewhere_metrics(rows, self.hours)
+        yield from arrivals.twice_metrics(arrivals.staged_twice(staged, self.hours).collect(), self.hours)
 
     def _compared(self, came: Arrivals, refusals: Refused, inventories: OfTypes) -> Iterator[Metric]:
         """The measures beside the time before: as the table has it, and of these hours as they are now."""

@@ -2,51 +2,36 @@
 
 from collections.abc import Iterator
 
-from pyspark.errors import StreamingQueryException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from event_lake import tables
-from event_lake.checkpoints import Checkpoint
 from event_lake.config import Settings
-from event_lake.pipelines.build_staging import QUERY, contracts_of, is_too_long_ago, refuse_without_raw, started
+from event_lake.pipelines.build_staging import checkpoint_of, contracts_of, refuse_without_raw
 from event_lake.pipelines.rebuild_staging import Dates
+from event_lake.pipelines.staging_steps import ahead, steps
 from event_lake.staging import typed_tables
-from event_lake.staging.chunk import Chunk, chunk_of
+from event_lake.staging.versions import KEY
 
 
 def plan_staging(spark: SparkSession, settings: Settings, dates: Dates | None) -> Iterator[str]:
-    """Say what `build_staging`, or `rebuild_staging` for `dates`, would take, a line each; changes no table.
+    """Say what `build_staging`, or `rebuild_staging` for `dates`, would take, a line each; changes nothing.
 
-    Also how it would change the typed tables for their contracts. The steps are those of the run, by a copy of its
-    checkpoint. Raises as a run does.
+    Also how it would change the typed tables for their contracts. The steps are those that a run would take now.
+    Raises as a run does.
     """
     root = settings.lake.root
     refuse_without_raw(spark, root)
     yield from typed_tables.changes(spark, root, contracts_of(settings))
-    chunks: list[Chunk] = []
-
-    def look(rows: DataFrame, _: int) -> None:
-        chunks.append(chunk_of(rows))
-
-    with Checkpoint(spark, tables.checkpoint_path(root, QUERY)).copied() as checkpoint:
-        query = started(spark, settings, checkpoint, look)
-        try:
-            query.awaitTermination()
-        except StreamingQueryException as error:
-            if not is_too_long_ago(error):
-                raise
-            yield "raw/events has forgotten what came since the last run: all that it holds would be looked at again"
-            return
-        finally:
-            query.stop()
-    if not chunks:
+    found = ahead(spark, root, checkpoint_of(spark, root))
+    planned = [(one.step, one.chunk) for one in steps(spark, settings, found)]
+    if not planned:
         yield "raw/events has gained nothing since the last run"
-    for number, chunk in enumerate(chunks):
+    for number, (step, chunk) in enumerate(planned):
         days = sorted({str(day) for day, _ in chunk.partitions})
         yield (
-            f"step {number + 1} of {len(chunks)}: {chunk.rows:,} events in {len(chunk.files):,} files of"
-            f" {len(chunk.partitions):,} partitions, dates {', '.join(days) or 'none'}"
+            f"step {number + 1} of {len(planned)}: {chunk.rows:,} events of {step} in {len(chunk.partitions):,}"
+            f" partitions, dates {', '.join(days) or 'none'}"
         )
     if dates:
         yield from _rebuilt(spark, root, dates)
@@ -54,16 +39,23 @@ def plan_staging(spark: SparkSession, settings: Settings, dates: Dates | None) -
 
 def _rebuilt(spark: SparkSession, root: str, dates: Dates) -> Iterator[str]:
     within = F.col("date").between(dates.first, dates.last)
+    twice = F.count("*") - F.count_distinct(F.struct(*KEY))
     counts = [
         {
-            row.date: row["count"]
-            for row in tables.read(spark, root, table).where(within).groupBy("date").count().collect()
+            row.date: (row.events, row.twice)
+            for row in tables.read(spark, root, table)
+            .where(within)
+            .groupBy("date")
+            .agg(F.count("*").alias("events"), extra.alias("twice"))
+            .collect()
         }
-        for table in (tables.RAW_EVENTS, tables.STAGING_EVENTS)
+        for table, extra in ((tables.RAW_EVENTS, F.lit(0)), (tables.STAGING_EVENTS, twice))
         if tables.exists(spark, root, table)
     ]
     raw, staged = (*counts, {})[:2]
     for day in sorted(raw.keys() | staged.keys()):
-        yield f"rebuild {day}: {staged.get(day, 0):,} events of staging/events from {raw.get(day, 0):,} of raw/events"
+        held, again = staged.get(day, (0, 0))
+        more = f" ({again:,} of them again)" if again else ""
+        yield f"rebuild {day}: {held:,} events of staging/events{more} from {raw.get(day, (0,))[0]:,} of raw/events"
     if not raw and not staged:
         yield f"rebuild: there are no events from {dates.first} to {dates.last}"

@@ -11,8 +11,9 @@ from pyspark.sql import functions as F
 from event_lake import tables
 from event_lake.config import Settings
 from event_lake.errors import ConfigError
-from event_lake.pipelines.build_staging import Run, catch_up, checkpoint_of, refuse_without_raw, taken, writer_of
+from event_lake.pipelines.build_staging import Run, catch_up, checkpoint_of, refuse_without_raw, writer_of
 from event_lake.pipelines.measure import measure
+from event_lake.pipelines.step_log import StepLog
 from event_lake.staging.chunk import hours_of
 from event_lake.staging.write import Staged
 
@@ -48,15 +49,15 @@ def rebuild_staging(spark: SparkSession, settings: Settings, dates: Dates, run: 
     run = run or Run()
     root = settings.lake.root
     refuse_without_raw(spark, root)
-    newest = tables.newest_version(spark, root, tables.RAW_EVENTS)
     writer = writer_of(spark, settings, run)
     catch_up(spark, settings, run, writer)
     # What staging has taken, no less and no more: less would take from it what no later run brings back, and a crash
-    # amid more would leave typed rows that a later run takes for new. `newest` has deletions, of which no step tells.
-    caught_up = taken(checkpoint_of(spark, root))
-    version = max(newest, caught_up.version) if caught_up else newest
+    # amid more would leave typed rows that a later run takes for new.
+    last = StepLog(checkpoint_of(spark, root)).newest()
+    version = tables.newest_version(spark, root, tables.RAW_EVENTS)
     within = F.col("date").between(dates.first, dates.last)
-    raw = tables.at_version(spark, root, tables.RAW_EVENTS, version).where(within)
+    is_taken = F.col("batch_id") <= (last.last if last else -1)
+    raw = tables.at_version(spark, root, tables.RAW_EVENTS, version).where(within & is_taken)
     held = tables.read(spark, root, tables.STAGING_EVENTS).where(within)
     days = sorted(row.date for row in raw.select("date").union(held.select("date")).distinct().collect())
     done, hours = Staged(), set[datetime]()

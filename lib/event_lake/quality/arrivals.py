@@ -39,7 +39,7 @@ def measured_type(contracts: Collection[str]) -> Column:
 def arrivals(events: DataFrame, hours: Collection[datetime], contracts: Collection[str]) -> DataFrame:
     """The events (`schemas.EVENT`) that arrived in `hours`, in a few narrow columns: what is counted of them.
 
-    `key` is the hash of the event_uuid, `place` that of its partition; `lateness` and `latency` are in seconds.
+    `key` is the hash of the event_uuid, `place` that of its date and type; `lateness` and `latency` are in seconds.
     """
     arrived = F.col("arrived_at").cast("double")
     return events.where(arrived_in(hours)).select(
@@ -156,13 +156,13 @@ class Arrivals:
 
 
 def candidates(arrived: DataFrame, staged: DataFrame, total: int) -> DataFrame:
-    """The rows of `staged` (event_uuid, date, event_type) whose event_uuid `arrivals` have in another partition.
+    """The rows of `staged` (event_uuid, date, true_event_type) whose event_uuid `arrivals` have elsewhere.
 
-    By hashes of 64 bits, which are small to hand to each task, so a row may be there by chance. `total` is how many
-    `arrivals` there are.
+    That is on another date or under another type. By hashes of 64 bits, which are small to hand to each task, so a row
+    may be there by chance. `total` is how many `arrivals` there are.
     """
     parts = max(1, ceil(total / _MOST_LOOKED_UP))
-    keys, own = arrived.select("key", "place"), staged.select("event_uuid", "date", "event_type")
+    keys, own = arrived.select("key", "place"), staged.select("event_uuid", "date", "true_event_type")
     is_elsewhere = _place() != F.col("place")
     found = [
         own.withColumn("key", _key())
@@ -178,18 +178,21 @@ def elsewhere(
 ) -> DataFrame:
     """How many of `events` that arrived in `hours` have their event_uuid in `found` (`candidates`), by hour and type.
 
-    Only in other partitions; `of_date` and `of_event_type` count those that differ by it; `types` are the other types.
+    Only on other dates or of other types; `of_date` and `of_event_type` count those that differ by it; `types` are the
+    other types.
     """
     other = found.select(
         "event_uuid",
         F.col("date").alias("other_date"),
-        F.col("event_type").alias("other_type"),
+        F.col("true_event_type").alias("other_type"),
     )
-    of_date, of_type = F.col("date") != F.col("other_date"), F.col("event_type") != F.col("other_type")
+    of_date, of_type = F.col("date") != F.col("other_date"), F.col("true_event_type") != F.col("other_type")
     uuid = F.col("event_uuid")
     return (
         events.where(arrived_in(hours))
-        .select(hour_of().alias("hour"), measured_type(contracts).alias("measured"), "event_uuid", "date", "event_type")
+        .select(
+            hour_of().alias("hour"), measured_type(contracts).alias("measured"), "event_uuid", "date", "true_event_type"
+        )
         .join(other, "event_uuid")
         .where(of_date | of_type)
         .groupBy("hour", F.col("measured").alias("of_type"))
@@ -207,7 +210,21 @@ def _key() -> Column:
 
 
 def _place() -> Column:
-    return F.xxhash64("date", "event_type")
+    return F.xxhash64("date", "true_event_type")
+
+
+def staged_twice(staged: DataFrame, hours: Collection[datetime]) -> DataFrame:
+    """How many events `staged` (`schemas.EVENT`) has twice: in their type's partition and in `__other__`.
+
+    By hour and type; of those of which either row arrived in `hours`. There are none but in what older versions wrote.
+    """
+    key = ("date", "true_event_type", "event_uuid")
+    other = staged.where(F.col("event_type") == OTHER).select(*key, F.col("arrived_at").alias("other_at"))
+    own = staged.where(F.col("event_type") == F.col("true_event_type")).select(*key, "arrived_at")
+    either = F.explode(F.array_distinct(F.array(hour_of(), hour_of("other_at"))))
+    found = own.join(other, list(key)).select(either.alias("hour"), F.col("true_event_type").alias("of_type"))
+    of_hours = F.col("hour").isin([int(hour.timestamp()) for hour in hours])
+    return found.where(of_hours).groupBy("hour", "of_type").agg(F.count("*").alias("events"))
 
 
 def elsewhere_metrics(rows: Sequence[Row], hours: Collection[datetime]) -> Iterator[Metric]:
@@ -220,3 +237,12 @@ def elsewhere_metrics(rows: Sequence[Row], hours: Collection[datetime]) -> Itera
                 detail = ", ".join(row.types[:10]) if name == "event_type" else None
                 if row[count]:
                     yield Metric("uuid_elsewhere", row.of_type, name, hour, row[count], detail)
+
+
+def twice_metrics(rows: Sequence[Row], hours: Collection[datetime]) -> Iterator[Metric]:
+    """The measures of the rows of `staged_twice`; of all types together also where there are none."""
+    for hour in hours:
+        of_hour = [row for row in rows if at(row.hour) == hour]
+        yield Metric("uuid_elsewhere", None, "partition", hour, sum(row.events for row in of_hour))
+        for row in of_hour:
+            yield Metric("uuid_elsewhere", row.of_type, "partition", hour, row.events)

@@ -199,7 +199,7 @@ MEASURES = _catalogue(
         unit="events",
         what="whose event_uuid is in staging/events on another date or under another type, too; detail: the types",
         worse="higher",
-        subject="date or event_type: what differs",
+        subject="date or event_type: what differs; partition: neither, staging holds the event twice",
         is_also_whole=True,
     ),
 )

@@ -118,7 +118,8 @@ def _without_known(
 def replace_events(rows: DataFrame, root: str, contracts: Contracts) -> None:
     """Have the events `rows` (`schemas.EVENT`; few) in place of their former versions, in typed tables and rejected.
 
-    They have one `event_uuid` on a date and type. Each table in one commit; doing it again has no effect.
+    They are told by `versions.KEY`: by date and event_uuid within a type's table. Each table in one commit; doing it
+    again has no effect.
     """
     spark = rows.sparkSession
     same = "target.event_uuid = source.event_uuid and target.date = source.date"

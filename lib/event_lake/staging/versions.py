@@ -1,4 +1,4 @@
-"""Events that share an event_uuid in a partition: which are copies of each other, and which of them is kept. Pure.
+"""Events that share an event_uuid on a date, under a type: which are copies, and which of them is kept. Pure.
 
 A *version* of an event is all its copies with one payload; it stands where its first copy does. One version is kept,
 any other is a conflict. So what staging holds depends on the rows that raw has had, and not on the runs that took them.
@@ -10,8 +10,8 @@ from pyspark.sql.window import Window
 
 from event_lake.schemas import CONFLICT, EVENT
 
-# One version of each is kept.
-KEY = ("date", "event_type", "event_uuid")
+# What an event is told by; one version of each is kept. Not by its partition: that changes once its type has its own.
+KEY = ("date", "true_event_type", "event_uuid")
 # Names an event's copy, in the lake for ever.
 POSITION = ("stream", "shard_id", "sequence_number", "sub_sequence_number", "arrived_at")
 

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from event_lake import tables
 from event_lake.config import Settings
 from event_lake.staging import typed_tables, versions
-from event_lake.staging.chunk import Chunk
+from event_lake.staging.chunk import Chunk, known_places
 from event_lake.staging.typed_tables import Contracts
 
 
@@ -53,8 +53,8 @@ class Resolved:
 def resolved(events: DataFrame, staged: DataFrame, refused: DataFrame, keep: str, rows: int) -> Iterator[Resolved]:
     """What `events`, so many `rows` of raw/events, change of the events in `staged` and `refused`.
 
-    These are the rows of staging/events and staging/conflicts in the partitions of `events`. Nearly always all of them
-    are new, and nothing but their keys is looked at for that.
+    These are the rows of staging/events and staging/conflicts in all partitions that may hold one of `events`. Nearly
+    always all of them are new, and nothing but their keys is looked at for that.
     """
     with tables.cached(versions.shared_keys(events, staged)) as keys:
         if not keys.count():
@@ -109,7 +109,7 @@ class StagingWriter:
         self._run = run
         self._check = check
 
-    def write(self, spark: SparkSession, chunk: Chunk, *, step: int, may_repeat: bool) -> Staged:
+    def write(self, chunk: Chunk, *, step: int, may_repeat: bool) -> Staged:
         """Have staging hold the events of `chunk`; a step that is repeated completes what a crash left of it.
 
         `may_repeat`: whether it could have been begun before. staging/events comes behind all that is added elsewhere:
@@ -118,9 +118,8 @@ class StagingWriter:
         """
         if not chunk.rows:
             return Staged()
-        root = self._root
-        here = tables.in_partitions(chunk.partitions)
-        events = tables.read_files(spark, root, tables.RAW_EVENTS, chunk.files)
+        root, events = self._root, chunk.events
+        spark, here = events.sparkSession, known_places(chunk)
         staged = tables.read(spark, root, tables.STAGING_EVENTS).where(here)
         refused = tables.read(spark, root, tables.CONFLICTS).where(here)
         with (
