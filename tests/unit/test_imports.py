@@ -18,7 +18,7 @@ LAYERS = [
     {"generator", "raw", "session", "staging"},
     {"contracts"},
     {"kinesis", "tables"},
-    {"hours", "schemas", "table_properties"},
+    {"hadoop_files", "hours", "schemas", "table_properties"},
     {"config_files"},
     {"lease"},
     {"lease_stores", "storage_errors"},
