@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from event_lake import __version__
 from event_lake.config import Lake, Raw, Settings, Source
-from event_lake.raw.rules import changes, rules_of
+from event_lake.raw.rules import changes, rules_of, shown
 
 SETTINGS = Settings(source=Source(stream="events"), lake=Lake(root="lake"))
 
@@ -45,6 +45,10 @@ def test_changes_tell_both_values_as_they_may_be_written() -> None:
         "raw.max_future is '3600 seconds' and was '300 seconds'",
         "raw.payload_split is 'lines' and was 'none'",
     ]
+
+
+def test_long_times_are_told_in_digits() -> None:
+    assert (shown(timedelta(days=1000)), shown(timedelta(milliseconds=1500))) == ("'86400000 seconds'", "'1.5 seconds'")
 
 
 def test_another_version_of_the_package_is_a_change() -> None:

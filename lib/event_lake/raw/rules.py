@@ -34,4 +34,5 @@ def changes(begun: Mapping[str, str] | None, now: Mapping[str, str]) -> Sequence
 
 def shown(value: object) -> str:
     """A setting's value as it may be written in a file of settings."""
-    return repr(f"{value.total_seconds():g} seconds" if isinstance(value, timedelta) else value)
+    # As many digits as a double has: by default there would be six.
+    return repr(f"{value.total_seconds():.15g} seconds" if isinstance(value, timedelta) else value)
