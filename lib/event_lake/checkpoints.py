@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from pyspark.sql import SparkSession
@@ -12,13 +13,12 @@ from pyspark.sql import SparkSession
 from event_lake.config import parse_instant
 from event_lake.errors import UserError
 from event_lake.hadoop_files import HadoopFiles
-from event_lake.kinesis.offsets import Offset, to_text
+from event_lake.kinesis.offsets import EPOCH, Offset, to_text
 from event_lake.raw.resume import Beginning
 from event_lake.storage_errors import NEW_CHECKPOINT
 
 _FILE = "event_lake.json"
 _RULES = "rules.json"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,12 @@ class Planned:
     def makes_late(self, following: "Planned") -> bool:
         """Whether Spark drops all rows of the `following` batch as late, as their clock isn't behind the watermark.
 
-        Source: tried with Spark 4.1 and 4.2. A batch's rows are held to the watermark of the batch before it, and are
-        late if they are equal to it.
+        A batch's rows are held to the watermark of the batch before it, and are late if they are equal to it. Source: a
+        test that holds Spark to it.
         """
         return following.clock <= self.watermark
 
-    @property
+    @cached_property
     def offset(self) -> Offset:
         """Where a batch of our own source ends: its position in each shard, and the cut."""
         return Offset.from_json(self.source)
@@ -83,7 +83,7 @@ class Checkpoint:
 
     @property
     def is_being_replaced(self) -> bool:
-        """Whether `set_aside` was called, and `end_replacement` wasn't."""
+        """Whether `begin_replacement` or `set_aside` was called, and `end_replacement` wasn't."""
         return self._files.exists(self._mark)
 
     def beginning(self) -> Beginning:
@@ -215,7 +215,7 @@ class Checkpoint:
 
 
 def _instant(millis: int) -> datetime:
-    return _EPOCH + timedelta(milliseconds=millis)
+    return EPOCH + timedelta(milliseconds=millis)
 
 
 def _parsed(text: str) -> Any:

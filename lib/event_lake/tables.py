@@ -73,8 +73,8 @@ def _absolute(root: str) -> str:
 
 def create(spark: SparkSession, root: str, tables: Sequence[Table]) -> None:
     """Make the tables that don't exist yet, with the same properties on every cluster (`table_properties`)."""
+    properties = explicit(lambda name: spark.conf.get(name, None) is not None)
     for table in tables:
-        properties = explicit(lambda name: spark.conf.get(name, None) is not None)
         made = DeltaTable.createIfNotExists(spark).location(table.path(root)).addColumns(table.schema)
         made = made.partitionedBy(*table.partitioned_by)
         for key, value in {**properties, "delta.dataSkippingStatsColumns": ",".join(table.statistics)}.items():

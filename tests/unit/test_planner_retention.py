@@ -15,6 +15,18 @@ def stopped(shards: FakeShards, start: Offset) -> Offset:
     return Offset.from_json(json.loads(json.dumps(end.to_json())))
 
 
+def idle_for_longer_than_the_retention() -> tuple[FakeShards, Offset]:
+    """A stream whose shard "a" took its only record longer ago than it keeps one, and where a query stopped."""
+    shards = FakeShards("a", "b", clock=20, retention=HOUR)
+    shards.put("a", 10)
+    shards.put("b", *range(0, 20_000, 60))
+    start = stopped(shards, beginning("a", "b", retention=HOUR))
+    for _ in range(3):
+        shards.clock += HOUR / 2
+        start = stopped(shards, start)
+    return shards, start
+
+
 def test_a_retention_that_was_lowered_and_raised_again_while_the_query_was_stopped_hides_no_loss() -> None:
     shards = a_shard(0, 10, clock=20)
     start = stopped(shards, beginning("a"))
@@ -29,26 +41,14 @@ def test_a_retention_that_was_lowered_and_raised_again_while_the_query_was_stopp
 
 
 def test_an_idle_shard_whose_last_record_expired_as_usual_is_no_loss() -> None:
-    shards = FakeShards("a", "b", clock=20, retention=HOUR)
-    shards.put("a", 10)
-    shards.put("b", *range(0, 10_000, 60))
-    start = stopped(shards, beginning("a", "b", retention=HOUR))
-    for _ in range(3):
-        shards.clock += HOUR / 2
-        start = stopped(shards, start)
+    shards, start = idle_for_longer_than_the_retention()
     shards.clock += 60
     assert list(Planner(shards).next_end(start, bounds=A_MINUTE).shards) == ["a", "b"]
     Planner(shards).refuse_losses(start)
 
 
 def test_a_record_that_expired_before_the_retention_was_raised_is_no_loss() -> None:
-    shards = FakeShards("a", "b", clock=20, retention=HOUR)
-    shards.put("a", 10)
-    shards.put("b", *range(0, 20_000, 60))
-    start = stopped(shards, beginning("a", "b", retention=HOUR))
-    for _ in range(3):
-        shards.clock += HOUR / 2
-        start = stopped(shards, start)
+    shards, start = idle_for_longer_than_the_retention()
     shards.trim("a", 1)
     shards.retention = DAY
     shards.clock += 60

@@ -18,6 +18,7 @@ from event_lake.raw.resume import Entry
 from unit.fake_shards import T0, FakeShards
 from unit.planning import DAY, MINUTE, batches, counts
 from unit.test_planner_properties import Stream, steps, streams
+from unit.test_planner_properties import take as take_steps
 
 HOUR = 60 * MINUTE
 
@@ -244,18 +245,11 @@ ledgereds = st.builds(ledgered, streams(), tells_rests=st.booleans())
 
 def take(stream: Ledgered, sequence: list[tuple[str, float]]) -> None:
     for step, seconds in sequence:
-        match step:
-            case "advance":
-                stream.shards.clock += seconds
-            case "plan":
-                stream.plan()
-            case "restart":
-                stream.restart()
-            case "catch up":
-                stream.catch_up(moving=seconds)
-            case "resume":
-                stream.shards.clock += seconds
-                stream.resume()
+        if step == "resume":
+            stream.shards.clock += seconds
+            stream.resume()
+        else:
+            take_steps(stream, [(step, seconds)])
 
 
 resumptions = st.tuples(st.just("resume"), st.one_of(st.just(0.0), st.floats(0, 900)))

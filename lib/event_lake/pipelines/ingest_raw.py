@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
@@ -171,6 +171,8 @@ class _Query:
         self._check = check
         self._writer: RawWriter | None = None
         self._newest_planned = checkpoint.newest_batch
+        # Each batch is looked at twice, the second time as the one before.
+        self._planned = lru_cache(maxsize=2)(checkpoint.planned)
         self.checks = KeptChecks(
             spark,
             settings.lake.root,
@@ -212,8 +214,8 @@ class _Query:
 
     def _batch(self, batch_id: int) -> Batch:
         """What the offset log says of a batch. Raises DataLossError if Spark would drop all of it as late."""
-        planned = self._checkpoint.planned(batch_id)
-        before = self._checkpoint.planned(batch_id - 1) if batch_id else None
+        planned = self._planned(batch_id)
+        before = self._planned(batch_id - 1) if batch_id else None
         number = self._beginning.first_batch + batch_id
         if before:
             self.checks.refuse_late(number, planned, before)

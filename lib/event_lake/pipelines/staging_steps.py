@@ -4,7 +4,7 @@ import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.errors import PySparkException
@@ -14,12 +14,11 @@ from pyspark.sql import functions as F
 from event_lake import tables
 from event_lake.checkpoints import Checkpoint
 from event_lake.config import Settings
+from event_lake.kinesis.offsets import EPOCH
 from event_lake.pipelines.step_log import Step, StepLog
 from event_lake.staging.chunk import Chunk, Place, chunk_of
 
 _log = logging.getLogger(__name__)
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -152,7 +151,7 @@ def _batches(spark: SparkSession, root: str, first: int) -> Sequence[Batch]:
     ledger = tables.read(spark, root, tables.LEDGER).where(F.col("batch_id") >= first)
     told = ledger.groupBy("batch_id").agg(F.sum("raw").alias("rows"), F.min(F.unix_micros("ingested_at")).alias("at"))
     return [
-        Batch(row.batch_id, _EPOCH + timedelta(microseconds=row["at"]), row.rows or 0)
+        Batch(row.batch_id, EPOCH + timedelta(microseconds=row["at"]), row.rows or 0)
         for row in sorted(told.collect(), key=lambda row: row.batch_id)
     ]
 
