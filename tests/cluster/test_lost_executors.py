@@ -17,7 +17,7 @@ from emulators import Stream
 from event_lake import tables
 from event_lake.pipelines.reconcile import reconcile
 from event_lake.raw.verdict import Window
-from spark.builders import an_event
+from unit.sent import an_event
 
 KILLS = int(os.environ.get("EXECUTOR_KILLS", "1"))
 DAY = 24 * 3600

@@ -17,7 +17,7 @@ from event_lake.pipelines.ingest_raw import Asked, ingest_raw
 from event_lake.pipelines.reconcile import reconcile
 from event_lake.raw.ledger import Totals
 from event_lake.raw.verdict import Verdict, Window
-from spark.builders import an_event
+from unit.sent import an_event
 
 
 def ingest(

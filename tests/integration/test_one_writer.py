@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from emulators import Stream
-from spark.builders import an_event
+from unit.sent import an_event
 
 
 @contextmanager

@@ -1,8 +1,6 @@
 """Named builders for the frames that tests arrange."""
 
-import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -15,26 +13,9 @@ from event_lake.raw.ledger import Batch, Totals
 from event_lake.raw.parse import judged
 from event_lake.raw.write import RawWriter
 from event_lake.schemas import RECORD
+from unit.sent import ARRIVED
 
-ARRIVED = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 RULES = Raw()
-
-
-def an_event(**fields: Any) -> bytes:
-    """A valid event as its producer sends it; a field that is None is left out."""
-    event = {
-        "event_uuid": "11111111-1111-4111-8111-111111111111",
-        "event_name": "lesson:started",
-        "created_at": int(ARRIVED.timestamp()) - 10,
-        **fields,
-    }
-    return json.dumps({name: value for name, value in event.items() if value is not None}).encode()
-
-
-def with_tokens(**tokens: str) -> bytes:
-    """A valid event but for the JSON texts of some fields."""
-    event = {name: json.dumps(value) for name, value in json.loads(an_event()).items()} | tokens
-    return ("{" + ",".join(f'"{name}":{token}' for name, token in event.items()) + "}").encode()
 
 
 def records(

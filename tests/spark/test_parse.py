@@ -12,7 +12,8 @@ from pyspark.sql import functions as F
 from event_lake.generator.events import Timeline, drafted
 from event_lake.generator.faults import FAULTS, reason_of
 from event_lake.raw.parse import events, judged, quarantined
-from spark.builders import ARRIVED, RULES, an_event, records, with_tokens
+from spark.builders import RULES, records
+from unit.sent import ARRIVED, an_event, with_tokens
 
 SECONDS = int(ARRIVED.timestamp())
 

@@ -11,8 +11,9 @@ from pyspark.sql import Row, SparkSession
 
 from event_lake.config import Raw
 from event_lake.raw.parse import judged
-from spark.builders import ARRIVED, an_event, records
-from spark.oracle import verdict
+from spark.builders import records
+from unit.oracle import verdict
+from unit.sent import ARRIVED, an_event
 
 EXAMPLES = 800
 # Small limits, so that examples lie on both sides of them.

@@ -9,7 +9,8 @@ from pyspark.sql import functions as F
 
 from event_lake.config import Raw
 from event_lake.raw.parse import events, judged, quarantined
-from spark.builders import ARRIVED, RULES, an_event, records, with_tokens
+from spark.builders import RULES, records
+from unit.sent import ARRIVED, an_event, with_tokens
 
 SECONDS = int(ARRIVED.timestamp())
 

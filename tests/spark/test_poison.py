@@ -11,8 +11,9 @@ from event_lake.raw.dedupe import clocked, without_copies
 from event_lake.raw.ledger import Totals
 from event_lake.raw.parse import events, judged, quarantined
 from event_lake.schemas import RECORD
-from spark.builders import ARRIVED, RULES, an_event, records, written
-from spark.poison import harmless, heavy, poison
+from spark.builders import RULES, records, written
+from unit.poison import harmless, heavy, poison
+from unit.sent import ARRIVED, an_event
 
 
 def test_the_corpus_holds_hundreds_of_different_records() -> None:

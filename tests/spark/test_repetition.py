@@ -13,7 +13,8 @@ from event_lake.pipelines.beginning import configured
 from event_lake.raw.ledger import Batch, Totals
 from event_lake.raw.parse import events, judged, quarantined
 from event_lake.raw.write import BegunUnder, RawWriter
-from spark.builders import ARRIVED, an_event, records
+from spark.builders import records
+from unit.sent import ARRIVED, an_event
 
 BATCH = Batch(batch_id=0, clock=ARRIVED, read_until=ARRIVED)
 GOOD = [an_event(event_uuid=f"good {n}") for n in range(5)]

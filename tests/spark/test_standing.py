@@ -8,7 +8,8 @@ from pyspark.sql import SparkSession
 from event_lake import tables
 from event_lake.errors import DataLossError
 from event_lake.raw.standing import refuse_gone
-from spark.builders import an_event, written
+from spark.builders import written
+from unit.sent import an_event
 
 DATA = (an_event(event_uuid="1"), b"x")
 

@@ -16,7 +16,8 @@ from event_lake.pipelines.beginning import configured
 from event_lake.raw.ledger import Batch, Totals
 from event_lake.raw.parse import judged
 from event_lake.raw.write import RawWriter
-from spark.builders import ARRIVED, RULES, an_event, records
+from spark.builders import RULES, records
+from unit.sent import ARRIVED, an_event
 
 BATCH = Batch(batch_id=1, clock=ARRIVED, read_until=ARRIVED)
 # What Spark 4.2 says of a job that it gives up.

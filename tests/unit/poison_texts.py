@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 
-from spark.builders import an_event, with_tokens
+from unit.sent import an_event, with_tokens
 
 Record = tuple[bytes, list[str]]
 
