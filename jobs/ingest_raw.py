@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _ingest(args: Namespace, settings: Settings) -> int:
     if not args.until_caught_up:
         check_pace(settings)
-    check_stream(settings, until_caught_up=args.until_caught_up)
+    check_stream(settings)
     with (
         sole_writer(settings.lake.root, "raw", job="ingest_raw") as check,
         spark_session("ingest_raw", settings.spark) as spark,

@@ -3,8 +3,7 @@
 Prints a table of the shards, what was checked, and what is at fault, with its shard, batch and range; exits 3 if
 anything is. Writes nothing, and may run while ingest_raw does.
 
-What it can't see: a changed payload, and a row in place of another one of its shard and batch. Without receipts, which
-only the connector event_lake gives, it counts the rows in raw/events and raw/quarantine, and nothing else.
+What it can't see: a changed payload, and a row in place of another one of its shard and batch.
 
 --cloudwatch compares the records that were put into the stream (IncomingRecords; those that failed aren't in it) with
 those that arrived in the same minutes and were read. Copies that were dropped are known by batch only: as many lost

@@ -92,13 +92,21 @@ class Checkpoint:
         try:
             told = json.loads(text)
             window, until = told.pop("dedup_window_seconds"), told.pop("older_until")
-            return Beginning(
+            # There used to be other sources.
+            connector = told.pop("connector", "event_lake")
+            beginning = Beginning(
                 **told,
                 dedup_window=timedelta(seconds=window),
                 older_until=parse_instant(until) if until else None,
             )
         except (ValueError, TypeError, AttributeError, KeyError):
             raise self._damaged(_FILE, "isn't what was written") from None
+        if connector != "event_lake":
+            raise UserError(
+                f"checkpoint {self.path} is of source.connector = {connector!r}, which there isn't any more; a new"
+                " lake.root starts afresh"
+            )
+        return beginning
 
     def begin(self, beginning: Beginning) -> None:
         """Say what it begins with; the file is there whole or not at all."""

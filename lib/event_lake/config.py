@@ -17,7 +17,6 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 # The longest retention of a stream.
 _YEAR_SECONDS = 365 * 24 * 3600
 _MOST_RECORDS = 1_000_000_000
-_CONNECTORS = ("event_lake", "aws-kinesis", "kinesis")
 _SAFE_EXTRAS = "_.-+@~!$,()"
 _LETTERS_AND_DIGITS = set(ascii_letters + digits)
 _SAFE_IN_NAMES = _LETTERS_AND_DIGITS | set(_SAFE_EXTRAS)
@@ -61,6 +60,7 @@ class Source:
     """Where records come from."""
 
     stream: str
+    # There used to be others; configurations may still name it.
     connector: str = "event_lake"
     region: str | None = None
     endpoint_url: str | None = None
@@ -76,8 +76,12 @@ class Source:
                 self.stream,
                 "not a stream's name; it has 1 to 128 of letters, digits, '_', '.' and '-'",
             )
-        if self.connector not in _CONNECTORS:
-            raise refuse("source.connector", self.connector, f"no connector; there are {', '.join(_CONNECTORS)}")
+        if self.connector != "event_lake":
+            raise refuse(
+                "source.connector",
+                self.connector,
+                'there\'s only "event_lake" now, which runs on every platform; leave the key out',
+            )
         if not 1 <= self.max_batch_seconds <= _YEAR_SECONDS:
             raise refuse("source.max_batch_seconds", self.max_batch_seconds, "must be 1 second to a year of them")
         if not 1 <= self.max_batch_records <= _MOST_RECORDS:
@@ -232,15 +236,7 @@ class Settings:
     progress: Progress = field(default_factory=Progress)
     spark: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def has_receipts(self) -> bool:
-        """Whether the source says what it read: only our own does."""
-        return self.source.connector == "event_lake"
-
     def __post_init__(self) -> None:
-        for key in ("compression", "payload_split"):
-            if not self.has_receipts and getattr(self.raw, key) != "none":
-                raise refuse(f"raw.{key}", getattr(self.raw, key), 'needs source.connector = "event_lake"')
         for key in self.spark:
             if not key.startswith("spark."):
                 raise ConfigError(f'spark."{key}": not a Spark setting; its name starts with "spark."')

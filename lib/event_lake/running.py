@@ -41,12 +41,10 @@ class StopAskedError(Exception):
 class Checks:
     """How a run's batches are checked, and who is told, so that what is found outlives the run; this one keeps nothing.
 
-    Batches are told by the numbers that the ledger has: that of Spark's batch 0 is `first_batch`. `has_receipts`:
-    whether their source says what it read.
+    Batches are told by the numbers that the ledger has: that of Spark's batch 0 is `first_batch`.
     """
 
-    def __init__(self, *, has_receipts: bool = True, first_batch: int = 0) -> None:
-        self.has_receipts = has_receipts
+    def __init__(self, *, first_batch: int = 0) -> None:
         self.first_batch = first_batch
 
     def awaited(self, batch_id: int) -> None:
@@ -172,7 +170,7 @@ class _Run:
 
     def _finish(self, event: dict[str, Any], written: Written) -> None:
         self._under_way = self._written = None
-        report = report_of(event, written, has_receipts=self._checks.has_receipts, first_batch=self._checks.first_batch)
+        report = report_of(event, written, first_batch=self._checks.first_batch)
         loss = loss_in(report)
         if loss is not None:
             self._checks.failed(report.batch_id, loss)

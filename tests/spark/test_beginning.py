@@ -163,7 +163,6 @@ def refusal(spark: SparkSession, settings: Settings, kind: type[EventLakeError],
 
 FIRST = Beginning(
     stream="events",
-    connector="event_lake",
     start_from="earliest",
     dedup_window=timedelta(hours=1),
     dedup_on="event_uuid",
@@ -306,14 +305,6 @@ def test_a_ledger_that_lost_rows_is_told_before_anything_is_deleted(spark: Spark
     _append(spark, written.lake.root, tables.RAW_EVENTS, [row], EVENT)
     assert "raw/ledger ends with batch 1, but raw/events and raw/quarantine hold 2, 3" in refusal(
         spark, written, DataLossError, anew=True
-    )
-
-
-def test_without_receipts_nothing_can_be_resumed(spark: SparkSession, written: Settings) -> None:
-    source = Source(stream="events", connector="kinesis", region="eu-central-1")
-    assert refusal(spark, replace(written, source=source), ConfigError, anew=True) == (
-        "source.connector = 'kinesis': without receipts the ledger doesn't tell up to where it read; a new lake.root"
-        " starts afresh"
     )
 
 

@@ -18,7 +18,6 @@ from event_lake.raw.resume import Beginning
 
 BEGINNING = Beginning(
     stream="events",
-    connector="event_lake",
     start_from='{"shardId-000000000000": "5"}',
     dedup_window=timedelta(minutes=90),
     dedup_on="event_uuid",

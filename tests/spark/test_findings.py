@@ -31,7 +31,7 @@ def checkpoint(spark: SparkSession, tmp_path: Path) -> Checkpoint:
 
 
 def kept(spark: SparkSession, root: str, checkpoint: Checkpoint, first_batch: int = 0) -> KeptChecks:
-    return KeptChecks(spark, root, checkpoint, has_receipts=True, first_batch=first_batch)
+    return KeptChecks(spark, root, checkpoint, first_batch=first_batch)
 
 
 def acknowledged(spark: SparkSession, root: str, *batches: int, by: str = "ada") -> None:

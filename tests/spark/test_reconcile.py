@@ -247,20 +247,6 @@ def test_a_count_that_is_changed_no_longer_balances_and_what_expired_unread_is_l
     ]
 
 
-def test_without_receipts_only_the_rows_are_counted(spark: SparkSession, root: str) -> None:
-    tables.create(spark, root, TABLES)
-    unread = dict.fromkeys(("start", "first_sequence_number", "last_sequence_number", "read", "duplicates"))
-    for batch in (1, 2):
-        of_batch = origins(batch, (0, 1))
-        write(spark, root, tables.RAW_EVENTS, [{**row, "shard_id": None} for row in of_batch[: 4 - batch]])
-        enter(spark, root, [replace(an_entry(batch_id=batch, shard_id=None, raw=3, quarantined=0), **unread)])
-    verdict = audit(spark, root)
-    records = f"records {number(0, 2, 0)} to {number(0, 2, 1)}"
-    assert told(verdict) == [f"raw: batch 2, {records}: rows in raw/events: 2; by the ledger: 3"]
-    assert verdict.notes[0].startswith("2 ledger rows have no receipt, which only the connector event_lake gives")
-    assert [(shard.read, shard.raw, shard.duplicates) for shard in verdict.shards] == [(None, 6, None)]
-
-
 def test_a_lake_without_a_ledger_is_the_users_mistake(spark: SparkSession, root: str) -> None:
     with pytest.raises(UserError, match="has no raw/ledger: run ingest_raw first"):
         audit(spark, root)

@@ -143,8 +143,8 @@ def test_only_the_windows_batches_count_and_hours_without_any_are_zero(spark: Sp
     assert report.span
     assert (report.span.unit, report.span.newest_batch) == ("hour", ARRIVED + timedelta(hours=60, minutes=5))
     assert [step.begin for step in report.ingested] == [ARRIVED + timedelta(hours=hour) for hour in range(10)]
-    assert [step.read for step in report.ingested] == [5, None, *[0] * 7, 14]
-    assert [step.unbalanced for step in report.ingested] == [0] * 9 + [1]
+    assert [step.read for step in report.ingested] == [5, *[0] * 8, 14]
+    assert [step.unbalanced for step in report.ingested] == [0, 1, *[0] * 7, 1]
     staged = (report.staged, report.conflicts, report.violations, report.changes, report.measured)
     assert staged == (None,) * 5
 

@@ -25,7 +25,6 @@ NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 BEGINNING = Beginning(
     stream="events",
-    connector="event_lake",
     start_from="earliest",
     dedup_window=timedelta(hours=1),
     dedup_on="event_uuid",

@@ -132,18 +132,6 @@ def test_more_rows_dropped_than_the_ledger_knows_are_a_warning(lines: Lines, cap
     ]
 
 
-def test_without_receipts_nothing_is_compared(lines: Lines) -> None:
-    lines.put("a")
-
-    def write(rows: DataFrame, batch_id: int) -> Written:
-        lines.write(rows, batch_id)
-        return Written(totals=Totals(read=2, raw=1, duplicates=1))
-
-    told = Told()
-    run_to_end(lines.start_all, write, [told], Checks(has_receipts=False))
-    assert [report.imbalance for report in told.reports] == [None]
-
-
 def test_a_batch_of_which_spark_keeps_no_progress_is_not_checked_and_said_so(
     lines: Lines, spark: SparkSession, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -84,14 +84,6 @@ def test_where_a_query_begins_the_ledger_says_where_and_what_was_lost_before(spa
     assert told == {"a": ("AT 2026-11-21T08:00:00+00:00", 0, None, None), "b": ("5", 0, None, "lost")}
 
 
-def test_without_receipts_the_ledger_says_what_came_and_not_what_was_read(spark: SparkSession, root: str) -> None:
-    writer = _writer(spark, root, source=Source(stream="events", connector="kinesis"))
-    rows = _batch(spark).where("receipt is null")
-    assert writer.write(rows, replace(BATCH, read_until=None)).totals == Totals(read=4, raw=3, quarantined=1)
-    [row] = _ledger(spark, root)
-    assert (row.read, row.raw, row.quarantined, row.duplicates) == (None, 3, 1, None)
-
-
 def test_a_replayed_batch_adds_no_row(spark: SparkSession, root: str) -> None:
     _writer(spark, root).write(_batch(spark), BATCH)
     assert _writer(spark, root).write(_batch(spark), BATCH).totals == ALL
@@ -203,7 +195,6 @@ def test_types_that_are_not_in_the_allow_list_share_a_partition(spark: SparkSess
 def _beginning(raw: Raw) -> Beginning:
     return Beginning(
         stream="events",
-        connector="event_lake",
         start_from="earliest",
         dedup_window=raw.dedup_window,
         dedup_on=raw.dedup_on,

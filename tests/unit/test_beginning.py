@@ -12,7 +12,6 @@ from event_lake.raw.resume import Beginning
 
 FOUND = Beginning(
     stream="events",
-    connector="event_lake",
     start_from="earliest",
     dedup_window=timedelta(hours=1),
     dedup_on="event_uuid",
@@ -38,10 +37,6 @@ def refusal(**changed: Any) -> str:
         (
             {"stream": "x"},
             "source.stream = 'x': the checkpoint has 'events', and its positions are of that stream's shards",
-        ),
-        (
-            {"connector": "kinesis"},
-            "source.connector = 'kinesis': the checkpoint has 'event_lake', and another can't read its positions",
         ),
         ({"dedup_window": timedelta(minutes=90)}, WINDOW),
         (

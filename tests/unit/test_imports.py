@@ -28,7 +28,7 @@ LAYERS = [
 ]
 KINESIS_LAYERS = [
     {"source"},
-    {"admission", "connectors", "options", "records", "resume", "start"},
+    {"admission", "options", "records", "resume", "start"},
     {"client", "planner", "ranges"},
     {"clock", "ends", "loss", "retries", "topology"},
     {"expiry"},
@@ -39,7 +39,7 @@ KINESIS_LAYERS = [
     {"aggregation", "offsets"},
 ]
 # What Spark calls, or calls Spark.
-_WITH_SPARK = {"admission", "connectors", "source"}
+_WITH_SPARK = {"admission", "source"}
 WITHOUT_SPARK = [
     "aws",
     "cli",

@@ -105,9 +105,9 @@ def test_an_exceptions_traceback_is_in_its_line(log: StringIO) -> None:
 
 
 def test_what_is_not_known_of_a_batch_is_null(log: StringIO) -> None:
-    LogReporter("events").finished(a_report(received=None, dropped=None))
+    LogReporter("events").finished(a_report(dropped=None))
     line = json.loads(log.getvalue())
-    assert [line[name] for name in ("received", "dropped", "imbalance", "lag_ms")] == [None] * 4
+    assert [line[name] for name in ("dropped", "imbalance", "lag_ms")] == [None] * 3
     assert "lag" not in line["message"]
 
 

@@ -40,7 +40,7 @@ def test_a_batch_is_these_metrics_at_its_end() -> None:
 
 
 def test_what_is_not_known_is_no_metric() -> None:
-    names = {metric.name for metric in metrics_of(a_report(received=None, lag_ms=None), "events")}
+    names = {metric.name for metric in metrics_of(a_report(dropped=None, lag_ms=None), "events")}
     assert names.isdisjoint({"LagMilliseconds", "LedgerImbalance"})
 
 

@@ -181,15 +181,6 @@ def test_a_range_of_which_all_expired_has_an_end_only() -> None:
     assert checks(faults_of(lost, an_entry(batch_id=6, last_sequence_number="100"), 100)) == [Check.HOLE]
 
 
-def test_of_a_row_without_receipt_only_the_counts_are_checked() -> None:
-    nothing = dict.fromkeys(("start", "first_sequence_number", "last_sequence_number", "read", "duplicates"))
-    row = an_entry(**nothing, shard_id=None)
-    assert faults_of(row, None, None) == []
-    assert faults_of(replace(row, batch_id=8), row, None) == []
-    assert faults_of(an_entry(batch_id=8), row, None) == []
-    assert checks(faults_of(replace(row, raw=None), None, None)) == [Check.BALANCE]
-
-
 def found(**changed: object) -> Found:
     agreed = Found(
         stream="events",

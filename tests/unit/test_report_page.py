@@ -171,13 +171,3 @@ def test_what_does_not_add_up_is_the_headline_and_named(of_hour: dict, of_report
     text = told(replace(report, **counted))
     assert "Something is missing" in text
     assert sentence in text
-
-
-def test_without_receipts_what_was_read_is_unknown_and_not_zero() -> None:
-    report = a_report()
-    assert report.accepted
-    hour = Ingested(begin=NOW, read=None, raw=5, duplicates=None, quarantined=4)
-    text = told(replace(report, accepted=replace(report.accepted, rows=5), quarantined=4, ingested=[hour]))
-    assert "? records read" in text
-    assert "The stream's connector gives no receipts" in text
-    assert "How far behind the stream the batches were isn't known." in text

@@ -53,7 +53,7 @@ def start(shards: FakeShards, told: dict[str, str], read_until: float, *, go_on:
         (an_entry(start="5", last="9", hole="records behind 5"), "9"),
         # All of it was lost: whatever the shard holds comes next.
         (an_entry(start="5", hole="records behind 5"), "TRIM_HORIZON LOST 2026-11-21T00:00:00+00:00"),
-        # A connector that gives no receipts.
+        # Nobody told.
         (an_entry(), None),
     ],
 )

@@ -7,8 +7,6 @@ from event_lake.config import Raw, Source
 from event_lake.errors import ConfigError
 
 FORMAT = "event_lake_kinesis"
-# What `source.connector` calls it.
-CONNECTOR = "event_lake"
 
 # Our settings by the options' names, which are those of Databricks' source where it has them.
 _OF_SOURCE = {

@@ -37,7 +37,7 @@ def compared(
     and in Kinesis records: of an aggregate's rows one is counted. A copy that was dropped left only its batch's count,
     so all copies of the batches that may hold records of the time are possible ones. An arrival may be a minute off,
     so rows of a minute on either side of an edge are possible ones, too. The time ends where the ledger says that all
-    shards were read. None where less than three whole minutes are known, or copies weren't counted.
+    shards were read. None where less than three whole minutes are known.
     """
     known = _known_time(ledger, written, window)
     if known is None:
@@ -55,8 +55,6 @@ def compared(
     assert counted is not None, "a sum over all has a row"
     least, most, last_batch = counted
     copies = _copies(ledger, begin, begin if last_batch is None else _instant(last_batch))
-    if copies is None:
-        return None
     return Comparison(
         begin=begin,
         end=end,
@@ -92,8 +90,8 @@ def _known_time(ledger: DataFrame, written: DataFrame, window: Window) -> tuple[
     return begin, min(end, window.end or end)
 
 
-def _copies(ledger: DataFrame, begin: datetime, last_batch: datetime) -> int | None:
-    """How many copies were dropped by batches that may hold arrivals from `begin` on; None if it isn't known.
+def _copies(ledger: DataFrame, begin: datetime, last_batch: datetime) -> int:
+    """How many copies were dropped by batches that may hold arrivals from `begin` on.
 
     The last such batch that wrote rows began at `last_batch`. Behind it, up to the next that wrote any, there may be
     batches with nothing but copies.
@@ -105,9 +103,9 @@ def _copies(ledger: DataFrame, begin: datetime, last_batch: datetime) -> int | N
     batches = ledger.where(F.col("ingested_at") >= begin - 2 * _MINUTE)
     if following is not None and following[0] is not None:
         batches = batches.where(F.col("ingested_at") <= _instant(following[0]))
-    summed = batches.agg(F.try_sum("duplicates"), F.count_if(F.col("duplicates").isNull())).first()
+    summed = batches.agg(F.sum("duplicates")).first()
     assert summed is not None, "a sum over all has a row"
-    return None if summed[1] else summed[0] or 0
+    return summed[0] or 0
 
 
 def _between(column: str, begin: datetime, end: datetime) -> Column:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pyspark.sql import SparkSession
 
 from event_lake.checkpoints import Checkpoint
-from event_lake.config import Settings, refuse
+from event_lake.config import Settings
 from event_lake.errors import ConfigError, UserError
 from event_lake.kinesis.reads import Reads
 from event_lake.kinesis.resume import Resumption, resumed
@@ -21,7 +21,6 @@ _SHUFFLE_PARTITIONS = "spark.sql.shuffle.partitions"
 # What a checkpoint is held to, by the setting's key: the field of `Beginning`, and what would become of another value.
 _KEPT = {
     "source.stream": ("stream", "its positions are of that stream's shards"),
-    "source.connector": ("connector", "another can't read its positions"),
     "raw.dedup_window": ("dedup_window", "events that came before would be remembered for that long only"),
     "raw.dedup_on": ("dedup_on", "events that came before are remembered by that"),
     f'spark."{_SHUFFLE_PARTITIONS}"': ("shuffle_partitions", "Spark would go on with that, whatever it's told"),
@@ -63,7 +62,6 @@ def configured(spark: SparkSession, settings: Settings) -> Beginning:
     """What a query begins with for the first time."""
     return Beginning(
         stream=settings.source.stream,
-        connector=settings.source.connector,
         start_from=settings.source.start_from,
         dedup_window=settings.raw.dedup_window,
         dedup_on=settings.raw.dedup_on,
@@ -91,15 +89,9 @@ def _anew(
     What may be refused is found out before anything is changed. From then on until the new checkpoint is whole it's
     marked as being replaced, and a start that finds the mark does all of it once more. Each step can be repeated: the
     old checkpoint is put aside before the rows that it would complete are deleted, and nothing is read before the
-    new one says where. Raises ConfigError for a connector whose ledger doesn't tell positions.
+    new one says where.
     """
     source, root = settings.source, settings.lake.root
-    if not settings.has_receipts:
-        raise refuse(
-            "source.connector",
-            source.connector,
-            "without receipts the ledger doesn't tell up to where it read; a new lake.root starts afresh",
-        )
     left = resume.unfinished(spark, root, taken.last)
     told = resume.reached(spark, root, source.stream)
     begin = resumed(*told, reads, go_on=not source.fail_on_data_loss) if told else Resumption(source.start_from)

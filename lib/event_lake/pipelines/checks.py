@@ -41,10 +41,8 @@ def settled(spark: SparkSession, root: str, checkpoint: Checkpoint, acknowledged
 class KeptChecks(Checks):
     """Keeps what is found in the lake at `root`, and beside the `checkpoint` which batch isn't checked yet."""
 
-    def __init__(
-        self, spark: SparkSession, root: str, checkpoint: Checkpoint, *, has_receipts: bool, first_batch: int
-    ) -> None:
-        super().__init__(has_receipts=has_receipts, first_batch=first_batch)
+    def __init__(self, spark: SparkSession, root: str, checkpoint: Checkpoint, *, first_batch: int) -> None:
+        super().__init__(first_batch=first_batch)
         self._spark = spark
         self._root = root
         self._checkpoint = checkpoint

@@ -16,7 +16,6 @@ from event_lake.errors import StreamNotFoundError, UserError
 from event_lake.kinesis import options, source
 from event_lake.kinesis.admission import ADMISSION_CONTROL
 from event_lake.kinesis.client import KinesisClient
-from event_lake.kinesis.connectors import CONNECTORS
 from event_lake.kinesis.records import read_between
 from event_lake.kinesis.start import refuse_expired, starting_positions
 from event_lake.kinesis.topology import Topology
@@ -54,8 +53,6 @@ class Asked:
 
 def check_pace(settings: Settings) -> None:
     """Raise ConfigError if a query with these settings could never catch up after a stop."""
-    if settings.source.connector != options.CONNECTOR:
-        return
     interval = int(settings.raw.trigger_interval.total_seconds())
     if settings.source.max_batch_seconds < 2 * interval:
         raise refuse(
@@ -65,13 +62,9 @@ def check_pace(settings: Settings) -> None:
         )
 
 
-def check_stream(settings: Settings, *, until_caught_up: bool = False) -> None:
+def check_stream(settings: Settings) -> None:
     """Raise UserError or ServiceUnavailableError, before Spark starts, if the stream can't be read as it must be."""
     asked = settings.source
-    if asked.connector in CONNECTORS:
-        CONNECTORS[asked.connector].options_of(asked)
-        if until_caught_up and asked.connector == "aws-kinesis":
-            raise refuse("source.connector", asked.connector, "it can't do --until-caught-up; leave the flag out")
     client = KinesisClient(asked.stream, asked.region, asked.endpoint_url, patience_seconds=_PATIENCE_SECONDS)
     topology = Topology(client)
     try:
@@ -80,7 +73,7 @@ def check_stream(settings: Settings, *, until_caught_up: bool = False) -> None:
         if _may_have_begun(settings.lake.root):
             return  # The query knows up to where it had read the stream that is gone, and says so.
         raise
-    if asked.connector == options.CONNECTOR and not _may_have_begun(settings.lake.root):
+    if not _may_have_begun(settings.lake.root):
         begin = starting_positions(asked.start_from, topology.lineage, client.now(), topology.summary.retention)
         refuse_expired(begin, client)
     # The dedup window runs on our clock: behind a batch from the future, all would be late.
@@ -94,17 +87,12 @@ def _may_have_begun(root: str) -> bool:
 
 
 def records_of(spark: SparkSession, settings: Settings, *, until_caught_up: bool = False) -> DataFrame:
-    """The stream of `schemas.RECORD` that `source.connector` gives."""
-    asked = settings.source
-    if asked.connector == options.CONNECTOR:
-        source.register(spark)
-        told = options.options_of(asked, settings.raw)
-        if until_caught_up and not ADMISSION_CONTROL:
-            told = options.unbounded(told)
-        return spark.readStream.format(options.FORMAT).options(**told).load()
-    connector = CONNECTORS[asked.connector]
-    given = spark.readStream.format(connector.format).options(**connector.options_of(asked)).load()
-    return connector.records(given)
+    """The stream of `schemas.RECORD`."""
+    source.register(spark)
+    told = options.options_of(settings.source, settings.raw)
+    if until_caught_up and not ADMISSION_CONTROL:
+        told = options.unbounded(told)
+    return spark.readStream.format(options.FORMAT).options(**told).load()
 
 
 def raw_rows(records: DataFrame, settings: Raw) -> DataFrame:
@@ -177,7 +165,6 @@ class _Query:
             spark,
             settings.lake.root,
             checkpoint,
-            has_receipts=settings.has_receipts,
             first_batch=beginning.first_batch,
         )
 
@@ -220,8 +207,6 @@ class _Query:
         if before:
             self.checks.refuse_late(number, planned, before)
         may_repeat = self._newest_planned is not None and batch_id <= self._newest_planned
-        if not self._settings.has_receipts:
-            return Batch(batch_id=number, clock=planned.clock, may_repeat=may_repeat)
         begins = batch_id == 0
         return Batch(
             batch_id=number,

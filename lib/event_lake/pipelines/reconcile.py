@@ -17,7 +17,7 @@ from event_lake.raw.audit import Check, Fault, faults_in, faults_of
 from event_lake.raw.findings import Finding, findings
 from event_lake.raw.history import Commit, changed
 from event_lake.raw.screening import differing, doubtful, overview
-from event_lake.raw.verdict import FaultsFound, ShardSums, Verdict, Window
+from event_lake.raw.verdict import FaultsFound, Verdict, Window
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ORIGIN = ("stream", "shard_id", "batch_id", "sub_sequence_number", "arrived_at", "ingested_at")
@@ -59,7 +59,7 @@ def reconcile(
         for entry, before, reached in doubtful(lake.ledger, window):
             faults.add(faults_of(entry, before, reached))
         later = _later(spark, root, lake, seen.newest)
-        notes = [*_check_counts(lake, window, later, faults), *_unreceipted(seen.shards)]
+        notes = [*_check_counts(lake, window, later, faults)]
         notes += _found(findings(spark, root), faults)
         comparison = None
         if incoming:
@@ -151,14 +151,6 @@ def _found(found: Sequence[Finding], faults: FaultsFound) -> Iterator[str]:
             yield f"acknowledged by {finding.acknowledged_by} at {at}: {finding}"
         else:
             yield str(finding)
-
-
-def _unreceipted(shards: Sequence[ShardSums]) -> Iterator[str]:
-    if rows := sum(shard.without_receipt for shard in shards):
-        yield (
-            f"{rows:,} ledger rows have no receipt, which only the connector event_lake gives: what was read isn't"
-            " known, and only the rows in raw/events and raw/quarantine are counted"
-        )
 
 
 def _history(spark: SparkSession, root: str) -> list[Commit]:

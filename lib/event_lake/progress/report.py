@@ -15,7 +15,7 @@ class BatchReport:
     Began at `began` (UTC) and took `seconds`, of them `planning_seconds` to find its end, and `writing_seconds` to read
     and to write it. `totals` and `known` are the writer's (`Written`). The state store `dropped` so many rows as
     duplicates, None without deduplication, and `late` rows behind the watermark. The receipts of `shards` shards count
-    `received` events, None where there are no receipts, in `records` of Kinesis' own of so many `bytes` of data, read
+    `received` events in `records` of Kinesis' own of so many `bytes` of data, read
     with `calls` calls, `throttled` of them; `lag_ms` is the longest distance to a tip, and `holes` shards had records
     that expired unread.
     """
@@ -29,7 +29,7 @@ class BatchReport:
     known: int = 0
     dropped: int | None = None
     late: int = 0
-    received: int | None = None
+    received: int = 0
     shards: int = 0
     records: int = 0
     bytes: int = 0
@@ -54,11 +54,11 @@ class BatchReport:
 
     @property
     def imbalance(self) -> int | None:
-        """Duplicates by the ledger that nobody dropped; None where either isn't known.
+        """Duplicates by the ledger that nobody dropped; None without deduplication.
 
         More than 0: so many records vanished. Less: Spark counted rows again, of tasks that it ran again.
         """
-        if self.received is None or self.dropped is None:
+        if self.dropped is None:
             return None
         return self.totals.duplicates - self.known - self.dropped
 
@@ -71,9 +71,7 @@ def is_of_batch(event: Mapping[str, Any], batch_id: int) -> bool:
     return bool(event["batchId"] == batch_id and "addBatch" in event["durationMs"])
 
 
-def report_of(
-    event: Mapping[str, Any], written: Written, *, has_receipts: bool = True, first_batch: int = 0
-) -> BatchReport:
+def report_of(event: Mapping[str, Any], written: Written, *, first_batch: int = 0) -> BatchReport:
     """The report of the batch that `event` tells of: the JSON of Spark's StreamingQueryProgress.
 
     `first_batch` is the number that the ledger has for Spark's batch 0.
@@ -101,7 +99,7 @@ def report_of(
         known=written.known,
         dropped=custom("numDroppedDuplicateRows") if states else None,
         late=state("numRowsDroppedByWatermark"),
-        received=received("user_records") if has_receipts else None,
+        received=received("user_records"),
         shards=len(receipts),
         records=received("records"),
         bytes=received("bytes"),
@@ -130,7 +128,7 @@ def loss_in(report: BatchReport) -> str | None:
             f"{batch}: Spark dropped {report.late:,} rows as late: this machine's clock is behind the one that ran the"
             " batches before; set it right"
         )
-    if report.received is not None and report.received > totals.read:
+    if report.received > totals.read:
         return (
             f"the ledger doesn't balance: {batch}: {report.received:,} records came from Kinesis, {totals.read:,} are"
             " in the ledger"

@@ -66,12 +66,6 @@ class Entry:
     hole: str | None
 
     @property
-    def has_receipt(self) -> bool:
-        """Whether anybody told what was read; the platforms' connectors don't."""
-        told = (self.start, self.first_sequence_number, self.last_sequence_number, self.read, self.duplicates)
-        return any(value is not None for value in told)
-
-    @property
     def reads(self) -> bool:
         """Whether it has a range; else it only tells where its shard stands, or what is lost."""
         return self.last_sequence_number is not None
@@ -132,21 +126,18 @@ def faults_of(entry: Entry, before: Entry | None, reached: int | None) -> list[F
     """What is at fault in a ledger row, and between it and the rows of its shard before it.
 
     `before` is the last of these, and `reached` the highest sequence number in them. In a batch, a row that only tells
-    where the query began comes before the one that tells what was read. A row without receipt is held to its counts
-    alone, and what follows it isn't held to it.
+    where the query began comes before the one that tells what was read.
     """
     found = list(_counts(entry))
     if before is not None and before.batch_id == entry.batch_id and (before.reads or not entry.reads):
         return [*found, entry.fault(Check.ONCE, "the ledger has this row twice, or another of this shard and batch")]
-    if not entry.has_receipt:
-        return found
     if entry.hole:
         found.append(entry.fault(Check.HOLE, f"lost: {entry.hole}"))
     if wrong := _wrong_range(entry):
         found.append(entry.fault(Check.RANGE, wrong))
     elif before is None:
         found += _opening(entry)
-    elif before.has_receipt:
+    else:
         found += _link(entry, before, reached)
     return found
 
@@ -189,12 +180,11 @@ def _parsed(position: str | None) -> Position | None:
 
 
 def _counts(entry: Entry) -> Iterator[Fault]:
-    names = ("read", "raw", "quarantined", "duplicates") if entry.has_receipt else ("raw", "quarantined")
-    counts = {name: getattr(entry, name) for name in names}
+    counts = {name: getattr(entry, name) for name in ("read", "raw", "quarantined", "duplicates")}
     wrong = [f"{name} is {count}" for name, count in counts.items() if count is None or count < 0]
     if wrong:
         yield entry.fault(Check.BALANCE, ", ".join(wrong))
-    elif entry.has_receipt and counts["read"] != counts["raw"] + counts["quarantined"] + counts["duplicates"]:
+    elif counts["read"] != counts["raw"] + counts["quarantined"] + counts["duplicates"]:
         parts = f"{counts['raw']:,} raw, {counts['quarantined']:,} quarantined, {counts['duplicates']:,} duplicates"
         yield entry.fault(Check.BALANCE, f"{counts['read']:,} were read, but there are {parts}")
 

@@ -39,7 +39,6 @@ def event_key(on: str) -> Column:
 
 def record_key() -> Column:
     """The key of a record that is no event: where it came from, and its bytes, `data`."""
-    # Other connectors don't say where in an aggregate a record was: the bytes tell them apart.
     return F.concat_ws(" ", F.lit("record"), _position(), F.md5("data"))
 
 

@@ -1,7 +1,7 @@
 """The ledger: what became of every record that a batch read from a shard."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
@@ -136,8 +136,7 @@ def as_written(entered: Sequence[Mapping[str, Any]], raw_rows: Mapping[str | Non
 
 
 def _with_raw(row: Mapping[str, Any], raw: int) -> Mapping[str, Any]:
-    duplicates = row["duplicates"]
-    return {**row, "raw": raw, "duplicates": None if duplicates is None else duplicates + row["raw"] - raw}
+    return {**row, "raw": raw, "duplicates": row["duplicates"] + row["raw"] - raw}
 
 
 def _of_shard(common: Mapping[str, Any], row: Row) -> dict[str, Any]:
@@ -154,10 +153,6 @@ def _entry(common: Mapping[str, Any], stream: str, shard_id: str | None, raw: in
 
 
 def totals(rows: Iterable[Mapping[str, Any]]) -> Totals:
-    """The sums over ledger rows. Without a receipt, nothing is known of duplicates: read is what came."""
-    return sum((_totals_of(row) for row in rows), Totals())
-
-
-def _totals_of(row: Mapping[str, Any]) -> Totals:
-    read = row["raw"] + row["quarantined"] if row["read"] is None else row["read"]
-    return Totals(read=read, raw=row["raw"], quarantined=row["quarantined"], duplicates=row["duplicates"] or 0)
+    """The sums over ledger rows."""
+    names = [field.name for field in fields(Totals)]
+    return sum((Totals(**{name: row[name] for name in names}) for row in rows), Totals())

@@ -25,7 +25,6 @@ class Beginning:
     """
 
     stream: str
-    connector: str
     start_from: str
     dedup_window: timedelta
     dedup_on: str
@@ -74,7 +73,7 @@ def taken(spark: SparkSession, root: str) -> Taken:
 def reached(spark: SparkSession, root: str, stream: str) -> tuple[dict[str, str], datetime] | None:
     """Up to where the ledger says that each shard of `stream` was read, and the arrival time up to which all were.
 
-    None if it has no rows of the stream. Raises UserError if it doesn't tell, as without receipts.
+    None if it has no rows of the stream. Raises UserError if it doesn't tell.
     """
     of_stream = tables.read(spark, root, tables.LEDGER).where(F.col("stream") == stream)
     newest = of_stream.groupBy("shard_id").agg(

@@ -54,7 +54,6 @@ class Overview:
 def overview(ledger: DataFrame, window: Window) -> Overview:
     """The ledger at a glance, in one pass."""
     is_inside = F.coalesce(inside(window), F.lit(False))  # noqa: FBT003 (a literal of Spark's)
-    unreceipted = F.expr("coalesce(read, duplicates) is null and start is null")
     rows = (
         ledger.groupBy("stream", "shard_id")
         .agg(
@@ -67,7 +66,6 @@ def overview(ledger: DataFrame, window: Window) -> Overview:
                 F.try_sum(F.when(is_inside, F.col(name))).alias(name)
                 for name in ("read", "raw", "quarantined", "duplicates")
             ),
-            F.count_if(is_inside & unreceipted).alias("without_receipt"),
         )
         .collect()
     )

@@ -39,10 +39,7 @@ class Window:
 
 @dataclass(frozen=True, kw_only=True)
 class ShardSums:
-    """A shard's ledger rows in the window: how many, of which batches, and their sums.
-
-    `read` and `duplicates` are None where no row has a receipt; `without_receipt` counts those that have none.
-    """
+    """A shard's ledger rows in the window: how many, of which batches, and their sums; None of what no row tells."""
 
     stream: str | None
     shard_id: str | None
@@ -53,7 +50,6 @@ class ShardSums:
     raw: int
     quarantined: int
     duplicates: int | None
-    without_receipt: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,8 +48,7 @@ class RawWriter:
     """Writes the batches of one query, rows of `dedupe.without_copies`, into the lake of `settings`.
 
     `query_id` is the query's own: with a batch's number it names the batch for ever. `check` is called before each
-    table is written, and raises where none may be. Without receipts, which only our own source gives, the ledger says
-    what came, but not what was read.
+    table is written, and raises where none may be.
     """
 
     def __init__(
@@ -62,7 +61,6 @@ class RawWriter:
     ) -> None:
         self._root = settings.lake.root
         self._settings = settings.raw
-        self._has_receipts = settings.has_receipts
         self._beginning = beginning
         self._query_id = query_id
         self._check = check
@@ -157,7 +155,7 @@ class RawWriter:
 
     def _refuse_imbalance(self, entered: Sequence[Mapping[str, Any]], batch: Batch) -> None:
         for row in entered:
-            if self._has_receipts and (row["read"] is None or row["duplicates"] < 0):
+            if row["read"] is None or row["duplicates"] < 0:
                 raise DataLossError(
                     f"the ledger doesn't balance: batch {batch.batch_id}, shard {row['shard_id']}: {dict(row)}"
                 )

@@ -42,23 +42,23 @@ _UNUSUAL = 3.5
 
 def ingested(ledger: DataFrame, span: Span) -> list[Ingested]:
     """The ledger per unit of time, without gaps."""
-    adds_up = F.col("read").eqNullSafe(F.col("raw") + F.col("quarantined") + F.col("duplicates"))
-    sums = [F.sum(name).alias(name) for name in ("read", "raw", "duplicates", "quarantined")]
+    adds_up = F.coalesce(F.expr("read = raw + quarantined + duplicates"), F.expr("false"))
+    nothing = {"read": 0, "raw": 0, "duplicates": 0, "quarantined": 0}
+    sums = [F.coalesce(F.sum(name), F.lit(0)).alias(name) for name in nothing]
     told = (
         ledger.groupBy(_step("ingested_at", span).alias("begin"))
         .agg(
             *sums,
             F.max("lag_ms").alias("lag_ms"),
-            F.count_if(F.col("read").isNotNull() & ~adds_up).alias("unbalanced"),
+            F.count_if(~adds_up).alias("unbalanced"),
             F.count_if(F.col("hole").isNotNull()).alias("holes"),
         )
         .collect()
     )
     known = {row["begin"]: row.asDict() for row in told}
     first, last, step = min(known), max(known), span.step // timedelta(microseconds=1)
-    nothing = {"read": 0, "raw": 0, "duplicates": 0, "quarantined": 0}
     found = (known.get(begin, nothing) | {"begin": time(begin)} for begin in range(first, last + 1, step))
-    return [Ingested(**row | {name: row[name] or 0 for name in ("raw", "quarantined")}) for row in found]
+    return [Ingested(**row) for row in found]
 
 
 def accepted(events: DataFrame, span: Span) -> Accepted:

@@ -93,7 +93,7 @@ def shares_over_time(ingested: Sequence[Ingested], span: Span) -> Figure:
         {
             "begin": _iso(step.begin),
             "kind": kind,
-            "share": (getattr(step, kind) or 0) / step.read if step.read else None,
+            "share": getattr(step, kind) / step.read if step.read else None,
         }
         for step in ingested
         for kind in kinds

@@ -64,30 +64,28 @@ def page(report: Report) -> str:
 
 
 def _balance(report: Report) -> Balance:
-    knows_read = any(step.read is not None for step in report.ingested)
     sums = {
-        kind: sum(getattr(step, kind) or 0 for step in report.ingested)
+        kind: sum(getattr(step, kind) for step in report.ingested)
         for kind in ("read", "raw", "duplicates", "quarantined")
     }
     labels = ("records read", "raw", "duplicates", "quarantined")
     terms = tuple(
-        Term(sign, kind, wording.number(count if knows_read or kind in ("raw", "quarantined") else None), label)
+        Term(sign, kind, wording.number(count), label)
         for sign, (kind, count), label in zip(("", "=", "+", "+"), sums.items(), labels, strict=True)
     )
-    return Balance(terms, tuple(_checks(report, sums, knows_read=knows_read)))
+    return Balance(terms, tuple(_checks(report, sums)))
 
 
-def _checks(report: Report, sums: dict[str, int], *, knows_read: bool) -> Iterator[Checked]:
+def _checks(report: Report, sums: dict[str, int]) -> Iterator[Checked]:
     unbalanced = sum(step.unbalanced for step in report.ingested)
     holes = sum(step.holes for step in report.ingested)
     rows = wording.plural(unbalanced, "row")
-    if knows_read:
-        yield Checked(
-            not unbalanced,
-            f"{rows} of the ledger don't balance: reconcile names them."
-            if unbalanced
-            else "Each row of the ledger balances: read = raw + duplicates + quarantined.",
-        )
+    yield Checked(
+        not unbalanced,
+        f"{rows} of the ledger don't balance: reconcile names them."
+        if unbalanced
+        else "Each row of the ledger balances: read = raw + duplicates + quarantined.",
+    )
     yield Checked(
         not holes,
         f"Records expired before they were read: {wording.plural(holes, 'hole')} in the ledger."

@@ -41,10 +41,6 @@ def _records(report: Report, span: Span) -> Section:
     ]
     if any(step.read for step in report.ingested):
         blocks.append(Plot("Share of what was read", figures.shares_over_time(report.ingested, span)))
-    else:
-        blocks.append(
-            Note("The stream's connector gives no receipts: what was read, and the duplicates, aren't known.")
-        )
     return Section("records", "Records over time", lead, blocks)
 
 

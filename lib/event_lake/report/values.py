@@ -54,15 +54,15 @@ class Span:
 
 @dataclass(frozen=True, kw_only=True)
 class Ingested:
-    """What the ledger says of the batches of one unit of time; `read` and `duplicates` are None without receipts.
+    """What the ledger says of the batches of one unit of time.
 
     `lag_ms` is the longest distance to a shard's tip, `unbalanced` and `holes` count rows of the ledger.
     """
 
     begin: datetime
-    read: int | None
+    read: int
     raw: int
-    duplicates: int | None
+    duplicates: int
     quarantined: int
     lag_ms: int | None = None
     unbalanced: int = 0
