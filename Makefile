@@ -41,6 +41,9 @@ test-faults: setup emulators ## Kill jobs 30 and 20 times in place of 3 (CRASH_S
 		tests/integration/test_bad_storage.py tests/integration/test_crashes.py tests/integration/test_faults.py \
 		tests/integration/test_staging_crashes.py tests/spark/test_staging_model.py
 
+test-judge: setup ## Hold the judge's verdicts of a million records against those of another reader
+	@JUDGED=50000 $(BIN)/python -m pytest -n $(JOBS) tests/unit/test_judge_fuzz.py
+
 test-spark41: emulators ## Run the tests that depend on Spark's version by 4.1, in an environment of its own
 	@$(PYTHON) infra/setup_local.py --spark 4.1
 	@.venv-spark41/bin/python -m pytest $(SIDE_BY_SIDE) $(SPARK41_TESTS)

@@ -23,6 +23,7 @@ DEV = [
     "grimp==3.19",
     "moto[server]==5.2.5",
     "mypy==2.4.1",
+    "pandas==2.3.3",  # without it Spark has no mapInArrow
     "psutil==7.2.2",
     "pytest==9.2.0",
     "pytest-xdist==3.8.0",
@@ -40,6 +41,6 @@ setup(
     package_dir={"": "lib"},
     packages=find_packages("lib"),
     package_data={"event_lake": ["py.typed"], "event_lake.report": ["*.css", "*.html", "*.js"]},
-    install_requires=["boto3>=1.44,<2", "pyarrow>=18"],
+    install_requires=["boto3>=1.44,<2", "orjson>=3.10,<4", "pyarrow>=18"],
     extras_require={"local": [*LOCAL, *REPORT], "report": REPORT, "dev": DEV},
 )

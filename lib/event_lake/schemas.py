@@ -3,6 +3,7 @@
 from pyspark.sql.types import (
     ArrayType,
     BinaryType,
+    BooleanType,
     DateType,
     DoubleType,
     LongType,
@@ -42,6 +43,26 @@ RECORD = (
     .add("subSequenceNumber", LongType())
     .add("approximateArrivalTimestamp", TimestampType())
     .add("content", BinaryType())
+    .add("receipt", RECEIPT)
+)
+# What a record was judged to be. An event has its text as `payload`; what is no event has its bytes as `data`, all its
+# `reasons`, and the fields that could be read; a receipt has none of it.
+JUDGED = (
+    StructType()
+    .add("is_event", BooleanType())
+    .add("data", BinaryType())
+    .add("payload", StringType())
+    .add("reasons", ArrayType(StringType(), containsNull=False))
+    .add("event_uuid", StringType())
+    .add("event_name", StringType())
+    .add("created_at", StringType())
+    .add("created_seconds", DoubleType())
+    .add("stream", StringType())
+    .add("shard_id", StringType())
+    .add("sequence_number", StringType())
+    .add("sub_sequence_number", LongType())
+    .add("partition_key", StringType())
+    .add("arrived_at", TimestampType())
     .add("receipt", RECEIPT)
 )
 

@@ -18,7 +18,8 @@ from event_lake.generator.events import Timeline
 from event_lake.generator.sequence import EVENT, LATE, records
 from event_lake.pipelines.build_staging import build_staging
 from event_lake.pipelines.propose_contracts import Asked, propose_contracts
-from event_lake.raw.parse import events, judged
+from event_lake.raw.judging import judged
+from event_lake.raw.parse import events
 from event_lake.schemas import LEDGER, RECORD
 from figures import Figures
 from meter import Usage

@@ -16,7 +16,7 @@ from event_lake.kinesis import options, source
 from event_lake.pipelines.build_staging import build_staging
 from event_lake.pipelines.ingest_raw import Asked, ingest_raw, raw_rows
 from event_lake.raw.ledger import Totals, totals
-from event_lake.raw.parse import judged
+from event_lake.raw.source import judged_stream
 from event_lake.session import spark_session
 from figures import Figures, figures_of
 from load import BATCH_SECONDS, SHARDS
@@ -105,16 +105,12 @@ class Station:
     writes: tuple[tables.Table, ...] = ()
 
 
-def _up_to(stage: Callable[[DataFrame, Settings], DataFrame]) -> Station:
+def _up_to(stage: Callable[[SparkSession, Settings], DataFrame]) -> Station:
     """The raw path up to and with `stage`, whose rows are all made and then thrown away."""
 
     def run(spark: SparkSession, settings: Settings) -> None:
-        source.register(spark)
-        records = (
-            spark.readStream.format(options.FORMAT).options(**options.options_of(settings.source, settings.raw)).load()
-        )
         (
-            stage(records, settings)
+            stage(spark, settings)
             .writeStream.format("noop")
             .option("checkpointLocation", tables.checkpoint_path(settings.lake.root, "noop"))
             .trigger(availableNow=True)
@@ -125,8 +121,13 @@ def _up_to(stage: Callable[[DataFrame, Settings], DataFrame]) -> Station:
     return Station(run=run, check=_check_read, query="noop")
 
 
-def _parsed(records: DataFrame, settings: Settings) -> DataFrame:
-    return judged(records, settings.raw)
+def _read(spark: SparkSession, settings: Settings) -> DataFrame:
+    source.register(spark)
+    return spark.readStream.format(options.FORMAT).options(**options.options_of(settings.source, settings.raw)).load()
+
+
+def _judged(spark: SparkSession, settings: Settings) -> DataFrame:
+    return judged_stream(spark, settings.source, settings.raw)
 
 
 def _check_read(_: SparkSession, task: Task, marks: list[Mark]) -> None:
@@ -179,9 +180,9 @@ _INGEST = Station(run=_ingest, check=_check_ledger, query="ingest_raw", writes=_
 
 # In the order of the way; "staging" reads what "raw" wrote.
 STATIONS = {
-    "source": _up_to(lambda records, _: records),
-    "source+parse": _up_to(_parsed),
-    "source+parse+dedup": _up_to(lambda records, settings: raw_rows(records, settings.raw)),
+    "source": _up_to(_read),
+    "source+parse": _up_to(_judged),
+    "source+parse+dedup": _up_to(lambda spark, settings: raw_rows(_judged(spark, settings), settings.raw)),
     "plain": Station(run=plain.ingest, check=_check_plain, query="plain", writes=(tables.RAW_EVENTS,)),
     "raw": _INGEST,
     "small": _INGEST,

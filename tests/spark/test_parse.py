@@ -11,7 +11,8 @@ from pyspark.sql import functions as F
 
 from event_lake.generator.events import Timeline, drafted
 from event_lake.generator.faults import FAULTS, reason_of
-from event_lake.raw.parse import events, judged, quarantined
+from event_lake.raw.judging import judged
+from event_lake.raw.parse import events, quarantined
 from spark.builders import RULES, records
 from unit.sent import ARRIVED, an_event, with_tokens
 

@@ -8,7 +8,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from event_lake.config import Raw
-from event_lake.raw.parse import events, judged, quarantined
+from event_lake.raw.judging import judged
+from event_lake.raw.parse import events, quarantined
 from spark.builders import RULES, records
 from unit.sent import ARRIVED, an_event, with_tokens
 
@@ -66,7 +67,7 @@ def test_milliseconds_begin_where_the_rules_say(spark: SparkSession) -> None:
 
 
 def test_java_compiles_every_records_path(spark: SparkSession, capsys: pytest.CaptureFixture[str]) -> None:
-    judged(records(spark, [an_event()]), RULES).explain("codegen")
+    events(_clocked(judged(records(spark, [an_event()]), RULES))).explain("codegen")
     sizes = [int(size) for size in re.findall(r"maxMethodCodeSize:(\d+)", capsys.readouterr().out)]
     # HotSpot leaves methods of more than 8,000 bytes to its interpreter.
     assert sizes

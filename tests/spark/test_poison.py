@@ -8,8 +8,9 @@ from pyspark.sql import functions as F
 
 from event_lake import tables
 from event_lake.raw.dedupe import clocked, without_copies
+from event_lake.raw.judging import judged
 from event_lake.raw.ledger import Totals
-from event_lake.raw.parse import events, judged, quarantined
+from event_lake.raw.parse import events, quarantined
 from event_lake.schemas import RECORD
 from spark.builders import RULES, records, written
 from unit.poison import harmless, heavy, poison

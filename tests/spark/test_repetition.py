@@ -10,8 +10,9 @@ from event_lake import tables
 from event_lake.config import Lake, Raw, Settings, Source
 from event_lake.errors import UserError
 from event_lake.pipelines.beginning import configured
+from event_lake.raw.judging import judged
 from event_lake.raw.ledger import Batch, Totals
-from event_lake.raw.parse import events, judged, quarantined
+from event_lake.raw.parse import events, quarantined
 from event_lake.raw.write import BegunUnder, RawWriter
 from spark.builders import records
 from unit.sent import ARRIVED, an_event

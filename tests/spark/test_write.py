@@ -13,8 +13,9 @@ from pyspark.sql import functions as F
 from event_lake import tables
 from event_lake.config import Lake, Raw, Settings, Source
 from event_lake.errors import DataLossError, UserError
+from event_lake.raw.judging import judged
 from event_lake.raw.ledger import Batch, Totals
-from event_lake.raw.parse import events, judged, quarantined
+from event_lake.raw.parse import events, quarantined
 from event_lake.raw.resume import Beginning
 from event_lake.raw.write import RawWriter
 from spark.builders import RULES, a_hole, records

@@ -13,8 +13,8 @@ from event_lake import tables
 from event_lake.config import Lake, Raw, Settings, Source
 from event_lake.errors import DataLossError
 from event_lake.pipelines.beginning import configured
+from event_lake.raw.judging import judged
 from event_lake.raw.ledger import Batch, Totals
-from event_lake.raw.parse import judged
 from event_lake.raw.write import RawWriter
 from spark.builders import RULES, records
 from unit.sent import ARRIVED, an_event

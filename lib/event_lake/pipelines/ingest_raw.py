@@ -13,10 +13,10 @@ from event_lake import tables
 from event_lake.checkpoints import Checkpoint
 from event_lake.config import Raw, Settings, refuse
 from event_lake.errors import StreamNotFoundError, UserError
-from event_lake.kinesis import options, source
 from event_lake.kinesis.admission import ADMISSION_CONTROL
 from event_lake.kinesis.client import KinesisClient
 from event_lake.kinesis.records import read_between
+from event_lake.kinesis.source import observed
 from event_lake.kinesis.start import refuse_expired, starting_positions
 from event_lake.kinesis.topology import Topology
 from event_lake.pipelines.beginning import begun
@@ -24,9 +24,9 @@ from event_lake.pipelines.checks import KeptChecks, settled
 from event_lake.progress.reporter import Reporter
 from event_lake.raw.dedupe import clocked, without_copies
 from event_lake.raw.ledger import Batch, Totals, Written
-from event_lake.raw.parse import judged
 from event_lake.raw.resume import Beginning
 from event_lake.raw.rules import changes, rules_of
+from event_lake.raw.source import judged_stream
 from event_lake.raw.standing import refuse_gone
 from event_lake.raw.write import BegunUnder, RawWriter
 from event_lake.running import Ended, run_to_end
@@ -86,22 +86,13 @@ def _may_have_begun(root: str) -> bool:
     return "://" in root or Path(tables.LEDGER.path(root)).exists()
 
 
-def records_of(spark: SparkSession, settings: Settings, *, until_caught_up: bool = False) -> DataFrame:
-    """The stream of `schemas.RECORD`."""
-    source.register(spark)
-    told = options.options_of(settings.source, settings.raw)
-    if until_caught_up and not ADMISSION_CONTROL:
-        told = options.unbounded(told)
-    return spark.readStream.format(options.FORMAT).options(**told).load()
+def raw_rows(judged_rows: DataFrame, settings: Raw) -> DataFrame:
+    """What the raw layer holds of a stream of `schemas.JUDGED`: deduplicated, not yet written.
 
-
-def raw_rows(records: DataFrame, settings: Raw) -> DataFrame:
-    """What the raw layer holds of a stream of `schemas.RECORD`: judged and deduplicated, not yet written.
-
-    Progress events tell its receipts, as `source.observed` says.
+    Progress events tell its receipts, as `kinesis.source.observed` says.
     """
-    rows = records.transform(judged, settings).transform(clocked, settings.dedup_window, settings.dedup_on)
-    return without_copies(source.observed(rows, "shard_id"))
+    rows = judged_rows.transform(clocked, settings.dedup_window, settings.dedup_on)
+    return without_copies(observed(rows, "shard_id"))
 
 
 def ingest_raw(
@@ -170,9 +161,10 @@ class _Query:
 
     def started(self, batch: Callable[[DataFrame, int], None], *, until_caught_up: bool) -> StreamingQuery:
         """Start it, with `batch` for each batch."""
-        records = records_of(self._spark, self._settings, until_caught_up=until_caught_up)
+        asked, raw = self._settings.source, self._settings.raw
+        bounded = ADMISSION_CONTROL or not until_caught_up
         writing = (
-            raw_rows(records, self._settings.raw)
+            raw_rows(judged_stream(self._spark, asked, raw, bounded=bounded), raw)
             .writeStream.queryName(_QUERY)
             .option("checkpointLocation", self._checkpoint.path)
             .foreachBatch(batch)

@@ -8,23 +8,17 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from event_lake import tables
+from event_lake.events.reasons import REASONS
+from event_lake.events.rules import FIELDS
 from event_lake.hours import at, hour_of
 from event_lake.quality.arrivals import Arrivals, arrived_in, measured_type
 from event_lake.quality.metric import Metric
-from event_lake.raw.contract import FIELDS
 from event_lake.tables import Table
 
 # A record with one of these reasons is no JSON object, or none that was looked into: it says nothing of fields.
-_UNREAD = {"not_utf8", "not_json", "trailing_data", "not_an_object", "too_large", "too_deep"}
+_UNREAD = {reason.name for reason in REASONS if reason.of_field is None}
 _BAD_FORMAT = {
-    "event_uuid": {"wrong_type_event_uuid", "malformed_event_uuid"},
-    "event_name": {"wrong_type_event_name", "malformed_event_name"},
-    "created_at": {
-        "wrong_type_created_at",
-        "unreadable_created_at",
-        "created_at_in_future",
-        "created_at_too_old",
-    },
+    name: {reason.name for reason in REASONS if reason.of_field == name and reason.is_there} for name in FIELDS
 }
 _HOUR = timedelta(hours=1)
 # Our clock and Kinesis' may differ by a minute.

@@ -1,0 +1,59 @@
+"""Kinesis records, judged: the rows of which the raw layer is made."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql import DataFrame
+
+from event_lake.config import Raw
+from event_lake.events.judge import Judgement, judge
+from event_lake.events.rules import Rules
+from event_lake.schemas import JUDGED
+
+_RECEIPT = Judgement()
+_REASONS = pa.list_(pa.field("element", pa.string(), nullable=False))
+
+
+def judged(records: DataFrame, rules: Raw) -> DataFrame:
+    """One row of `schemas.JUDGED` for each row of `records` (`schemas.RECORD`), wherever they come from.
+
+    A stream from Kinesis is judged by the process that reads it: `raw.source`. No record can fail the query.
+    """
+    told = Rules.of(rules)
+    return records.mapInArrow(lambda batches: (judged_batch(batch, told) for batch in batches), JUDGED)
+
+
+def judged_batch(records: pa.RecordBatch, rules: Rules) -> pa.RecordBatch:
+    """Records (`schemas.RECORD` in Arrow), judged (`schemas.JUDGED`)."""
+    data, arrived_at = records.column("data"), records.column("approximateArrivalTimestamp")
+    texts = pc.coalesce(records.column("content"), data)
+    is_event, reasons, uuids, names, spelled, seconds = [], [], [], [], [], []
+    arrivals = arrived_at.cast(pa.int64()).to_pylist()
+    for text, micros in zip(texts.to_pylist(), arrivals, strict=True):
+        judgement = _RECEIPT if text is None else judge(text, micros / 1_000_000, rules)
+        # By column from the start: the garbage collector looks at what is kept by row.
+        is_event.append(text is not None and not judgement.reasons)
+        reasons.append(judgement.reasons)
+        uuids.append(judgement.event_uuid)
+        names.append(judgement.event_name)
+        spelled.append(judgement.created_at)
+        seconds.append(None if judgement.reasons else judgement.seconds)
+    events = pa.array(is_event, pa.bool_())
+    nothing = pa.nulls(len(records), pa.binary())
+    columns = {
+        "is_event": events,
+        "data": pc.if_else(events, nothing, data),
+        "payload": pc.if_else(events, texts, nothing).cast(pa.string()),
+        "reasons": pa.array(reasons, _REASONS),
+        "event_uuid": pa.array(uuids, pa.string()),
+        "event_name": pa.array(names, pa.string()),
+        "created_at": pa.array(spelled, pa.string()),
+        "created_seconds": pa.array(seconds, pa.float64()),
+        "stream": records.column("stream"),
+        "shard_id": records.column("shardId"),
+        "sequence_number": records.column("sequenceNumber"),
+        "sub_sequence_number": records.column("subSequenceNumber"),
+        "partition_key": records.column("partitionKey"),
+        "arrived_at": arrived_at,
+        "receipt": records.column("receipt"),
+    }
+    return pa.RecordBatch.from_arrays([columns[name] for name in JUDGED.names], names=JUDGED.names)

@@ -1,0 +1,60 @@
+"""The Kinesis source whose executors judge what they read: `spark.readStream.format("event_lake_judged")`."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.datasource import InputPartition
+from pyspark.sql.types import StructType
+
+from event_lake.config import Raw, Source
+from event_lake.events.rules import Rules
+from event_lake.kinesis import options, source
+from event_lake.kinesis.source import KinesisDataSource, KinesisStreamReader
+from event_lake.raw.judging import judged_batch
+from event_lake.schemas import JUDGED
+
+_FORMAT = "event_lake_judged"
+_RULES = "rules"
+
+
+def judged_stream(spark: SparkSession, asked: Source, raw: Raw, *, bounded: bool = True) -> DataFrame:
+    """The stream's records, unpacked and judged as `raw` says: `schemas.JUDGED`.
+
+    Without bounds a batch takes all there is, where Spark has no admission control: see `KinesisStreamReader`.
+    """
+    source.register(spark)
+    spark.dataSource.register(JudgedDataSource)
+    told = options.options_of(asked, raw)
+    rules = {_RULES: json.dumps(asdict(Rules.of(raw)))}
+    return spark.readStream.format(_FORMAT).options(**(told if bounded else options.unbounded(told)), **rules).load()
+
+
+class JudgedDataSource(KinesisDataSource):
+    """Judged records of one stream. Options: the Kinesis source's, and `rules`, the fields of `Rules` as JSON."""
+
+    @classmethod
+    def name(cls) -> str:
+        return _FORMAT
+
+    def schema(self) -> StructType:
+        return JUDGED
+
+    def streamReader(self, schema: StructType) -> "JudgedStreamReader":
+        told = dict(self.options)
+        rules = Rules(**json.loads(told.pop(_RULES)))
+        return JudgedStreamReader(*options.settings_from(told), rules, told_bounds=options.unbounded(told) != told)
+
+
+class JudgedStreamReader(KinesisStreamReader):
+    """Plans as the Kinesis source does, and judges where the bytes are."""
+
+    def __init__(self, source: Source, raw: Raw, rules: Rules, *, told_bounds: bool) -> None:
+        super().__init__(source, raw, told_bounds=told_bounds)
+        self._rules = rules
+
+    def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
+        for records in super().read(partition):
+            yield judged_batch(records, self._rules)
