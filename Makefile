@@ -7,7 +7,7 @@ SIDE_BY_SIDE = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 # What can go wrong by the Spark it runs on.
 SPARK41_TESTS ?= tests/spark/test_dedupe.py tests/spark/test_running.py tests/unit/test_source.py tests/unit/test_source_receipts.py tests/unit/test_source_spark41.py tests/integration/test_lake.py tests/integration/test_resharded_stream.py
 
-.PHONY: help setup demo shell test emulators test-fast test-aws test-cluster test-faults test-spark41 golden lint format package bench bench-compare clean
+.PHONY: help setup demo shell test emulators test-fast test-aws test-cluster test-faults test-judge test-spark41 golden lint format package bench bench-compare clean
 
 help: ## Show these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 24

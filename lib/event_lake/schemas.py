@@ -45,38 +45,36 @@ RECORD = (
     .add("content", BinaryType())
     .add("receipt", RECEIPT)
 )
+
+# Where a record came from: its place in one shard.
+_PLACE = (
+    StructType()
+    .add("stream", StringType())
+    .add("shard_id", StringType())
+    .add("sequence_number", StringType())
+    .add("sub_sequence_number", LongType())
+    .add("partition_key", StringType())
+    .add("arrived_at", TimestampType())
+)
+# And by which batch it was read.
+_ORIGIN = StructType([*_PLACE, *StructType().add("ingested_at", TimestampType()).add("batch_id", LongType())])
+
 # What a record was judged to be. An event has its text as `payload`; what is no event has its bytes as `data`, all its
 # `reasons`, and the fields that could be read; a receipt has none of it.
-JUDGED = (
-    StructType()
-    .add("is_event", BooleanType())
-    .add("data", BinaryType())
-    .add("payload", StringType())
-    .add("reasons", ArrayType(StringType(), containsNull=False))
-    .add("event_uuid", StringType())
-    .add("event_name", StringType())
-    .add("created_at", StringType())
-    .add("created_seconds", DoubleType())
-    .add("stream", StringType())
-    .add("shard_id", StringType())
-    .add("sequence_number", StringType())
-    .add("sub_sequence_number", LongType())
-    .add("partition_key", StringType())
-    .add("arrived_at", TimestampType())
-    .add("receipt", RECEIPT)
-)
-
-# Where a row came from: one record of one shard, read by one batch.
-_ORIGIN = (
-    StructType()
-    .add("stream", StringType())
-    .add("shard_id", StringType())
-    .add("sequence_number", StringType())
-    .add("sub_sequence_number", LongType())
-    .add("partition_key", StringType())
-    .add("arrived_at", TimestampType())
-    .add("ingested_at", TimestampType())
-    .add("batch_id", LongType())
+JUDGED = StructType(
+    [
+        *StructType()
+        .add("is_event", BooleanType())
+        .add("data", BinaryType())
+        .add("payload", StringType())
+        .add("reasons", ArrayType(StringType(), containsNull=False))
+        .add("event_uuid", StringType())
+        .add("event_name", StringType())
+        .add("created_at", StringType())
+        .add("created_seconds", DoubleType()),
+        *_PLACE,
+        *StructType().add("receipt", RECEIPT),
+    ]
 )
 
 # The partition of the event types that have none of their own.

@@ -1,6 +1,5 @@
 """What the judge says of records that are known to be hard, and what it takes for that."""
 
-import json
 import pickle
 import subprocess
 import sys
@@ -120,7 +119,6 @@ def test_where_orjson_is_missing_one_line_says_on_which_machine_and_what_to_do()
 def test_rules_travel() -> None:
     rules = Rules.of(Raw(name_characters="_$"))
     assert reasons(an_event(event_name="a$"), rules) == []
-    assert pickle.loads(pickle.dumps(rules)) == rules
-    assert reasons(json.dumps(json.loads(an_event(event_name="a-"))).encode(), pickle.loads(pickle.dumps(rules))) == [
-        "malformed_event_name"
-    ]
+    travelled = pickle.loads(pickle.dumps(rules))
+    assert travelled == rules
+    assert reasons(an_event(event_name="a-"), travelled) == ["malformed_event_name"]
