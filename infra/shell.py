@@ -4,9 +4,9 @@ import atexit
 import sys
 from contextlib import ExitStack
 
-from event_lake import tables
-from event_lake.config_files import load_settings
-from event_lake.session import spark_session
+from event_lake.config.files import load_settings
+from event_lake.lake import tables
+from event_lake.lake.session import spark_session
 
 ROOT = sys.argv[1] if len(sys.argv) > 1 else ".demo/lake"
 

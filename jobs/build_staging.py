@@ -9,15 +9,15 @@ from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from event_lake.cli import JobParser, run_job
-from event_lake.config import Settings
-from event_lake.pipelines.build_staging import QUERY, Run, build_staging
-from event_lake.pipelines.plan_staging import plan_staging
-from event_lake.pipelines.rebuild_staging import Dates, rebuild_staging
-from event_lake.pipelines.writing import sole_writer
+from event_lake.cli.jobs import JobParser, run_job
+from event_lake.config.settings import Settings
+from event_lake.lake.session import spark_session
+from event_lake.lake.sole_writer import sole_writer
 from event_lake.progress.live import live_line
 from event_lake.progress.log import is_live
-from event_lake.session import spark_session
+from event_lake.staging.build import QUERY, Run, build_staging
+from event_lake.staging.dry_run import plan_staging
+from event_lake.staging.rebuild import Dates, rebuild_staging
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -9,11 +9,11 @@ import sys
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Sequence
 
-from event_lake.cli import JobParser, run_job
-from event_lake.config import Settings
-from event_lake.pipelines.check_quality import check_quality
+from event_lake.cli.jobs import JobParser, run_job
+from event_lake.config.settings import Settings
+from event_lake.lake.session import spark_session
 from event_lake.quality import thresholds
-from event_lake.session import spark_session
+from event_lake.quality.check import check_quality
 
 
 def main(argv: Sequence[str] | None = None) -> int:

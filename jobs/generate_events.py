@@ -11,14 +11,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from event_lake.cli import JobParser, run_job
-from event_lake.config import Settings
+from event_lake.cli.jobs import JobParser, run_job
+from event_lake.config.settings import Settings
 from event_lake.errors import ConfigError
 from event_lake.generator.plan import Flags, Plan, planned
 from event_lake.generator.put import RecordPutter, batches, paced
 from event_lake.generator.sequence import records
 from event_lake.generator.truth import Truth
-from event_lake.kinesis.client import KinesisClient
+from event_lake.kinesis.api.client import KinesisClient
 
 # A paced event is put within this time of its creation.
 _TICK_SECONDS = 0.25

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from getpass import getuser
 from socket import gethostname
 
-from event_lake.cli import JobParser, run_job
-from event_lake.config import Settings
-from event_lake.pipelines.ingest_raw import Asked, check_pace, check_stream, ingest_raw
-from event_lake.pipelines.writing import sole_writer
+from event_lake.cli.jobs import JobParser, run_job
+from event_lake.config.settings import Settings
+from event_lake.lake.session import spark_session
+from event_lake.lake.sole_writer import sole_writer
 from event_lake.progress.reporting import reporting
-from event_lake.session import spark_session
+from event_lake.raw.ingest import Asked, check_pace, check_stream, ingest_raw
 
 
 def main(argv: Sequence[str] | None = None) -> int:

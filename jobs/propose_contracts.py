@@ -11,10 +11,10 @@ from argparse import ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from datetime import date
 
-from event_lake.cli import JobParser, run_job
-from event_lake.config import Settings
-from event_lake.pipelines.propose_contracts import Asked, propose_contracts
-from event_lake.session import spark_session
+from event_lake.cli.jobs import JobParser, run_job
+from event_lake.config.settings import Settings
+from event_lake.contracts.propose import Asked, propose_contracts
+from event_lake.lake.session import spark_session
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -9,12 +9,12 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from event_lake.cli import JobParser, run_job
-from event_lake.config import Settings
+from event_lake.cli.jobs import JobParser, run_job
+from event_lake.config.settings import Settings
 from event_lake.errors import ConfigError, UserError
-from event_lake.pipelines.quality_report import quality_report
-from event_lake.raw.verdict import Window
-from event_lake.session import spark_session
+from event_lake.lake.session import spark_session
+from event_lake.reconciliation.verdict import Window
+from event_lake.report.build import quality_report
 
 try:
     from event_lake.report.page import page

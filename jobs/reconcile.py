@@ -16,11 +16,11 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from event_lake.aws.cloudwatch import CloudWatch
-from event_lake.cli import JobParser, run_job
-from event_lake.config import Settings
-from event_lake.pipelines.reconcile import reconcile
-from event_lake.raw.verdict import Window
-from event_lake.session import spark_session
+from event_lake.cli.jobs import JobParser, run_job
+from event_lake.config.settings import Settings
+from event_lake.lake.session import spark_session
+from event_lake.reconciliation.reconcile import reconcile
+from event_lake.reconciliation.verdict import Window
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -10,8 +10,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from emulators import Stream, moto_endpoint
-from event_lake.config_files import load_settings
-from event_lake.session import spark_session
+from event_lake.config.files import load_settings
+from event_lake.lake.session import spark_session
 
 # Emulators ask for credentials and take any. Set before Spark starts: its Python workers inherit them.
 os.environ |= {

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from moto.server import ThreadedMotoServer
 
-from event_lake.config import Lake, Raw, Settings, Source
-from event_lake.kinesis.client import KinesisClient
+from event_lake.config.settings import Lake, Raw, Settings, Source
+from event_lake.kinesis.api.client import KinesisClient
 
 
 @dataclass(frozen=True)

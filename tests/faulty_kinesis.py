@@ -23,8 +23,8 @@ from random import Random
 from typing import Any, NamedTuple, TypeAlias
 
 from event_lake.errors import EventLakeError
+from event_lake.kinesis.api.reads import IteratorExpiredError, ShardGoneError
 from event_lake.kinesis.offsets import After, At, TrimHorizon, instant
-from event_lake.kinesis.reads import IteratorExpiredError, ShardGoneError
 from unit.fake_shards import FakeShards
 
 Request: TypeAlias = Mapping[str, Any]

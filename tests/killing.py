@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from event_lake import tables
+from event_lake.lake import tables
 
 
 class Lake:

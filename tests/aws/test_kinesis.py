@@ -17,10 +17,10 @@ import boto3
 import pytest
 
 from event_lake.errors import EventLakeError
-from event_lake.kinesis.client import KinesisClient
-from event_lake.kinesis.cursor import Cursor
+from event_lake.kinesis.api.client import KinesisClient
+from event_lake.kinesis.api.cursor import Cursor
+from event_lake.kinesis.api.reads import Page, ShardGoneError
 from event_lake.kinesis.offsets import After, At, TrimHorizon, instant
-from event_lake.kinesis.reads import Page, ShardGoneError
 
 STREAM, REGION = os.environ.get("STREAM"), os.environ.get("REGION") or None
 pytestmark = [

@@ -6,7 +6,7 @@ from statistics import median
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from event_lake.config import Raw
+from event_lake.config.settings import Raw
 from event_lake.raw.dedupe import clocked, without_copies
 from figures import Figures
 from source_session import check, in_new_process, session

@@ -7,9 +7,9 @@ It takes JSON for what Spark's own parser makes of it, and has no limits, no qua
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from event_lake import tables
-from event_lake.config import Raw, Settings
+from event_lake.config.settings import Raw, Settings
 from event_lake.kinesis import options, source
+from event_lake.lake import tables
 from event_lake.raw.dedupe import clocked, without_copies
 from event_lake.raw.parse import events
 

@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 from math import ceil
 from time import process_time
 
-from event_lake.config import Source
-from event_lake.kinesis.ends import MOST_PER_SECOND
+from event_lake.config.settings import Source
+from event_lake.kinesis.api.reads import Page
 from event_lake.kinesis.offsets import After, At, Offset, Summary, TrimHorizon, last_read
-from event_lake.kinesis.planner import Bounds, Planner
-from event_lake.kinesis.reads import Page
+from event_lake.kinesis.planning.ends import MOST_PER_SECOND
+from event_lake.kinesis.planning.planner import Bounds, Planner
 from event_lake.kinesis.shards import Shard
 from figures import Figures
 from source_replay import RECORD_BYTES

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 from statistics import median
 from time import perf_counter, sleep
 
-from event_lake.config import parse_instant
+from event_lake.config.settings import parse_instant
 from event_lake.kinesis.admission import ReadMaxRows
-from event_lake.kinesis.ends import MOST_PER_SECOND
+from event_lake.kinesis.planning.ends import MOST_PER_SECOND
 from event_lake.kinesis.source import KinesisStreamReader
 from figures import Figures
 from replay import calls, serve

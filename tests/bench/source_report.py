@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rich.table import Table
 
 from dedup_day import day
-from event_lake.config import Source
+from event_lake.config.settings import Source
 from figures import Figures
 from report import number
 from source_catchup import catch_up

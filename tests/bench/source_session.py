@@ -11,10 +11,10 @@ from typing import ParamSpec, TypeVar
 
 from pyspark.sql import DataFrame, SparkSession
 
-from event_lake.config import Source
-from event_lake.config_files import load_settings
+from event_lake.config.files import load_settings
+from event_lake.config.settings import Source
 from event_lake.kinesis import options, source
-from event_lake.session import spark_session
+from event_lake.lake.session import spark_session
 from station import JVM
 
 T = TypeVar("T")

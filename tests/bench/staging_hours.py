@@ -12,15 +12,15 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from event_lake import tables
-from event_lake.config import Lake, Quality, Raw, Settings, Source
+from event_lake.config.settings import Lake, Quality, Raw, Settings, Source
+from event_lake.contracts.propose import Asked, propose_contracts
 from event_lake.generator.events import Timeline
 from event_lake.generator.sequence import EVENT, LATE, records
-from event_lake.pipelines.build_staging import build_staging
-from event_lake.pipelines.propose_contracts import Asked, propose_contracts
+from event_lake.lake import tables
+from event_lake.lake.schemas import LEDGER, RECORD
 from event_lake.raw.judging import judged
 from event_lake.raw.parse import events
-from event_lake.schemas import LEDGER, RECORD
+from event_lake.staging.build import build_staging
 from figures import Figures
 from meter import Usage
 from source_session import check, in_new_process, session

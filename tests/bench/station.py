@@ -9,15 +9,15 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 
 import plain
-from event_lake import tables
-from event_lake.config import Quality, Settings
-from event_lake.config_files import load_settings
+from event_lake.config.files import load_settings
+from event_lake.config.settings import Quality, Settings
 from event_lake.kinesis import options, source
-from event_lake.pipelines.build_staging import build_staging
-from event_lake.pipelines.ingest_raw import Asked, ingest_raw, raw_rows
+from event_lake.lake import tables
+from event_lake.lake.session import spark_session
+from event_lake.raw.ingest import Asked, ingest_raw, raw_rows
 from event_lake.raw.ledger import Totals, totals
 from event_lake.raw.source import judged_stream
-from event_lake.session import spark_session
+from event_lake.staging.build import build_staging
 from figures import Figures, figures_of
 from load import BATCH_SECONDS, SHARDS
 from meter import Mark, Usage, batches, metered

@@ -9,10 +9,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
 
-from event_lake import tables
-from event_lake.config_files import load_settings
-from event_lake.pipelines.ingest_raw import Asked, ingest_raw
-from event_lake.session import spark_session
+from event_lake.config.files import load_settings
+from event_lake.lake import tables
+from event_lake.lake.session import spark_session
+from event_lake.raw.ingest import Asked, ingest_raw
 from figures import Figures
 from load import BATCH_SECONDS, Load, replayed
 from replay import serve

@@ -13,10 +13,10 @@ from queue import Empty, SimpleQueue
 import psutil
 from pyspark.sql import SparkSession
 
-from event_lake import tables
-from event_lake.config_files import load_settings
-from event_lake.pipelines.ingest_raw import Asked, ingest_raw
-from event_lake.session import spark_session
+from event_lake.config.files import load_settings
+from event_lake.lake import tables
+from event_lake.lake.session import spark_session
+from event_lake.raw.ingest import Asked, ingest_raw
 from killing import Lake
 
 EXECUTORS = 2

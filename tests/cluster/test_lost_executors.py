@@ -14,9 +14,9 @@ from pyspark.sql import SparkSession
 from cluster.clusters import Ingest, ingesting
 from cluster.driver import BEFORE_RAW, IN_RAW
 from emulators import Stream
-from event_lake import tables
-from event_lake.pipelines.reconcile import reconcile
-from event_lake.raw.verdict import Window
+from event_lake.lake import tables
+from event_lake.reconciliation.reconcile import reconcile
+from event_lake.reconciliation.verdict import Window
 from unit.sent import an_event
 
 KILLS = int(os.environ.get("EXECUTOR_KILLS", "1"))

@@ -19,10 +19,10 @@ from tempfile import TemporaryDirectory
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import SparkSession
 
-from event_lake.config_files import load_settings
-from event_lake.pipelines.build_staging import build_staging
-from event_lake.pipelines.ingest_raw import Asked, ingest_raw
-from event_lake.session import spark_session
+from event_lake.config.files import load_settings
+from event_lake.lake.session import spark_session
+from event_lake.raw.ingest import Asked, ingest_raw
+from event_lake.staging.build import build_staging
 from faulty_kinesis import serve
 from golden.sets import FOLDER, SETTINGS, SHARDS, GoldenSet, Record, pack, shards_of
 from unit.fake_shards import T0

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from event_lake.config import Settings
-from event_lake.config_files import load_settings
+from event_lake.config.files import load_settings
+from event_lake.config.settings import Settings
 from unit.fake_shards import FakeShards
 
 FOLDER = Path(__file__).parent

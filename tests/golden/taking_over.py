@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 
 from pyspark.sql import Row, SparkSession
 
-from event_lake import tables
-from event_lake.config import Quality, Settings
-from event_lake.pipelines.build_staging import build_staging
-from event_lake.pipelines.ingest_raw import Asked, ingest_raw
+from event_lake.config.settings import Quality, Settings
+from event_lake.lake import tables
+from event_lake.raw.ingest import Asked, ingest_raw
 from event_lake.raw.ledger import Totals
+from event_lake.staging.build import build_staging
 from event_lake.staging.write import Staged
 from faulty_kinesis import serve
 from golden.sets import SHARDS, GoldenSet, Record, shards_of

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from event_lake import tables
-from event_lake.pipelines.check_quality import check_quality
-from event_lake.pipelines.propose_contracts import Asked, propose_contracts
-from event_lake.pipelines.quality_report import quality_report
-from event_lake.pipelines.reconcile import reconcile
+from event_lake.contracts.propose import Asked, propose_contracts
+from event_lake.lake import tables
 from event_lake.quality import thresholds
-from event_lake.raw.verdict import Window
+from event_lake.quality.check import check_quality
+from event_lake.reconciliation.reconcile import reconcile
+from event_lake.reconciliation.verdict import Window
+from event_lake.report.build import quality_report
 from golden.sets import FOLDER, unpack
 from golden.taking_over import TakenOver, go_on_with
 

@@ -19,7 +19,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from emulators import Stream
-from event_lake import tables
+from event_lake.lake import tables
 
 pytestmark = pytest.mark.faults
 

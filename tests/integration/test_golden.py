@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from event_lake.pipelines.reconcile import reconcile
-from event_lake.raw.verdict import Window
-from event_lake.schemas import OTHER
+from event_lake.lake.schemas import OTHER
+from event_lake.reconciliation.reconcile import reconcile
+from event_lake.reconciliation.verdict import Window
 from event_lake.staging.write import Staged
 from golden.sets import FOLDER, unpack
 from golden.taking_over import TakenOver, go_on_with, uuid_in

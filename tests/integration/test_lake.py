@@ -10,17 +10,17 @@ import pytest
 from pyspark.sql import SparkSession
 
 from emulators import Stream
-from event_lake import tables
-from event_lake.config import Quality, Settings
+from event_lake.config.settings import Quality, Settings
 from event_lake.generator.events import Timeline
 from event_lake.generator.faults import FAULTS, reason_of
 from event_lake.generator.put import RecordPutter, batches
 from event_lake.generator.sequence import EVENT, LATE, RETRY, Record, records
 from event_lake.kinesis import source
 from event_lake.kinesis.options import FORMAT, options_of, unbounded
-from event_lake.pipelines.build_staging import build_staging
-from event_lake.pipelines.ingest_raw import Asked, ingest_raw
+from event_lake.lake import tables
+from event_lake.raw.ingest import Asked, ingest_raw
 from event_lake.raw.ledger import Totals
+from event_lake.staging.build import build_staging
 
 COUNT = 3_000
 

@@ -9,14 +9,14 @@ from pyspark.errors import StreamingQueryException
 from pyspark.sql import SparkSession
 
 from emulators import Stream
-from event_lake import tables
-from event_lake.checkpoints import Checkpoint
-from event_lake.config import Settings
+from event_lake.config.settings import Settings
 from event_lake.errors import DataLossError, error_in_traceback
-from event_lake.pipelines.ingest_raw import Asked, ingest_raw
-from event_lake.pipelines.reconcile import reconcile
+from event_lake.lake import tables
+from event_lake.lake.checkpoints import Checkpoint
+from event_lake.raw.ingest import Asked, ingest_raw
 from event_lake.raw.ledger import Totals
-from event_lake.raw.verdict import Verdict, Window
+from event_lake.reconciliation.reconcile import reconcile
+from event_lake.reconciliation.verdict import Verdict, Window
 from unit.sent import an_event
 
 

@@ -10,13 +10,13 @@ from pyspark.errors import StreamingQueryException
 from pyspark.sql import SparkSession
 
 from emulators import Stream
-from event_lake import tables
-from event_lake.config import Raw, Settings
+from event_lake.config.settings import Raw, Settings
 from event_lake.errors import UserError, error_in_traceback
-from event_lake.pipelines.ingest_raw import Asked, ingest_raw
-from event_lake.pipelines.reconcile import reconcile
+from event_lake.lake import tables
+from event_lake.raw.ingest import Asked, ingest_raw
 from event_lake.raw.ledger import Totals
-from event_lake.raw.verdict import Window
+from event_lake.reconciliation.reconcile import reconcile
+from event_lake.reconciliation.verdict import Window
 from unit.sent import an_event
 
 NARROW, WIDE = Raw(), Raw(max_future=timedelta(hours=1))

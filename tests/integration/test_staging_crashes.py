@@ -17,9 +17,9 @@ from random import Random
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from event_lake import tables
-from event_lake.config import Quality
-from event_lake.pipelines.build_staging import QUERY, build_staging
+from event_lake.config.settings import Quality
+from event_lake.lake import tables
+from event_lake.staging.build import QUERY, build_staging
 from killing import Lake, assert_runs, job, kill, wait_for_more
 from spark.staging import Event, RawLayer, settings_of
 

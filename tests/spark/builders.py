@@ -6,13 +6,13 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from event_lake import tables
-from event_lake.config import Lake, Raw, Settings, Source
-from event_lake.pipelines.beginning import configured
+from event_lake.config.settings import Lake, Raw, Settings, Source
+from event_lake.lake import tables
+from event_lake.lake.schemas import RECORD
+from event_lake.raw.beginning import configured
 from event_lake.raw.judging import judged
 from event_lake.raw.ledger import Batch, Totals
 from event_lake.raw.write import RawWriter
-from event_lake.schemas import RECORD
 from unit.sent import ARRIVED
 
 RULES = Raw()

@@ -9,9 +9,9 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from event_lake import tables
-from event_lake.config import Lake, Quality, Settings, Source, Staging
-from event_lake.schemas import EVENT, LEDGER
+from event_lake.config.settings import Lake, Quality, Settings, Source, Staging
+from event_lake.lake import tables
+from event_lake.lake.schemas import EVENT, LEDGER
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

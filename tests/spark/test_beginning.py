@@ -11,15 +11,15 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from emulators import Stream
-from event_lake import tables
-from event_lake.checkpoints import Checkpoint
-from event_lake.config import Lake, Raw, Settings, Source
+from event_lake.config.settings import Lake, Raw, Settings, Source
 from event_lake.errors import ConfigError, DataLossError, EventLakeError, UserError
 from event_lake.kinesis import source
 from event_lake.kinesis.options import FORMAT, options_of
-from event_lake.pipelines.beginning import begun
+from event_lake.lake import tables
+from event_lake.lake.checkpoints import Checkpoint
+from event_lake.lake.schemas import EVENT, LEDGER, QUARANTINE
+from event_lake.raw.beginning import begun
 from event_lake.raw.resume import Beginning
-from event_lake.schemas import EVENT, LEDGER, QUARANTINE
 from unit.fake_shards import T0, FakeShards
 
 MINUTE = timedelta(minutes=1)

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from event_lake.lake.schemas import RECORD
 from event_lake.raw.dedupe import clocked, without_copies
 from event_lake.raw.judging import judged
-from event_lake.schemas import RECORD
 from spark.builders import RULES, records
 from unit.sent import an_event
 

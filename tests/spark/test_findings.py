@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from event_lake import tables
-from event_lake.checkpoints import Checkpoint, Planned, Unchecked
 from event_lake.errors import DataLossError, UserError
-from event_lake.pipelines.checks import KeptChecks, settled
+from event_lake.lake import tables
+from event_lake.lake.checkpoints import Checkpoint, Planned, Unchecked
 from event_lake.raw.findings import Finding, Kind, acknowledge, findings, record, refuse_standing, standing_in
+from event_lake.raw.kept_checks import KeptChecks, settled
 from event_lake.raw.ledger import Totals, Written
-from event_lake.running import Checks, run_to_end
+from event_lake.raw.running import Checks, run_to_end
 from spark.running import Lines
 
 NINE = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)

@@ -11,8 +11,8 @@ from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from event_lake import tables
-from event_lake.pipelines.build_staging import build_staging
+from event_lake.lake import tables
+from event_lake.staging.build import build_staging
 from spark.staging import Event, RawLayer, settings_of
 
 CONTRACT = """

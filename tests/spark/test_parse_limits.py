@@ -7,7 +7,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from event_lake.config import Raw
+from event_lake.config.settings import Raw
 from event_lake.raw.judging import judged
 from event_lake.raw.parse import events, quarantined
 from spark.builders import RULES, records

@@ -6,12 +6,12 @@ from pathlib import Path
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
-from event_lake import tables
+from event_lake.lake import tables
+from event_lake.lake.schemas import RECORD
 from event_lake.raw.dedupe import clocked, without_copies
 from event_lake.raw.judging import judged
 from event_lake.raw.ledger import Totals
 from event_lake.raw.parse import events, quarantined
-from event_lake.schemas import RECORD
 from spark.builders import RULES, records, written
 from unit.poison import harmless, heavy, poison
 from unit.sent import ARRIVED, an_event

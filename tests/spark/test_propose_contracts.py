@@ -9,14 +9,14 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from event_lake import tables
-from event_lake.config import Lake, Settings, Source
+from event_lake.config.settings import Lake, Settings, Source
 from event_lake.contracts.contract import Contract
 from event_lake.contracts.files import load_contracts
+from event_lake.contracts.propose import Asked, masked, proposals, propose_contracts
 from event_lake.errors import ConfigError, UserError
 from event_lake.generator.catalog import EVENT_TYPES
-from event_lake.pipelines.propose_contracts import Asked, masked, proposals, propose_contracts
-from event_lake.schemas import EVENT
+from event_lake.lake import tables
+from event_lake.lake.schemas import EVENT
 from event_lake.staging.typed import KEEPS, judged_rows
 from spark.typed_events import NOON, Event, frame, generated
 

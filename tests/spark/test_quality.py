@@ -9,13 +9,13 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from event_lake import tables
-from event_lake.config import Lake, Settings, Source
+from event_lake.config.settings import Lake, Settings, Source
 from event_lake.contracts.contract import Column, Contract
 from event_lake.errors import QualityError, UserError
-from event_lake.pipelines.check_quality import check_quality
-from event_lake.pipelines.measure import measure
+from event_lake.lake import tables
 from event_lake.quality import catalogue
+from event_lake.quality.check import check_quality
+from event_lake.quality.measure import measure
 from event_lake.quality.metric import Metric
 from event_lake.quality.thresholds import Rule
 

@@ -7,7 +7,7 @@ from typing import Any
 from chispa import assert_df_equality
 from pyspark.sql import DataFrame, SparkSession
 
-from event_lake import tables
+from event_lake.lake import tables
 from event_lake.quality.arrivals import arrivals, candidates, counted, elsewhere, staged_twice
 from event_lake.quality.fields import _bit, inventory
 from event_lake.quality.refused import refusals

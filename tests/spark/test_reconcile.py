@@ -15,14 +15,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
-from event_lake import tables
-from event_lake.config import Lake, Settings, Source
+from event_lake.config.settings import Lake, Settings, Source
 from event_lake.errors import DataLossError, UserError
-from event_lake.pipelines.reconcile import reconcile
-from event_lake.raw.audit import Check, Entry, faults_of
+from event_lake.lake import tables
 from event_lake.raw.findings import Kind, acknowledge, findings, record, standing_in
-from event_lake.raw.screening import doubtful
-from event_lake.raw.verdict import Comparison, Verdict, Window
+from event_lake.reconciliation.reconcile import reconcile
+from event_lake.reconciliation.rules import Check, Entry, faults_of
+from event_lake.reconciliation.screening import doubtful
+from event_lake.reconciliation.verdict import Comparison, Verdict, Window
 from unit.histories import a_start, an_entry, audited, histories
 
 NINE = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)

@@ -7,11 +7,11 @@ from typing import Any
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from event_lake import tables
-from event_lake.config import Lake, Settings, Source
-from event_lake.pipelines.quality_report import quality_report
+from event_lake.config.settings import Lake, Settings, Source
+from event_lake.lake import tables
 from event_lake.raw.findings import Kind, record
-from event_lake.raw.verdict import Window
+from event_lake.reconciliation.verdict import Window
+from event_lake.report.build import quality_report
 from event_lake.report.masking import MOST_SHOWN, Example
 from event_lake.report.values import (
     Accepted,

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from event_lake import tables
 from event_lake.errors import DataLossError, UserError
+from event_lake.lake import tables
+from event_lake.lake.schemas import EVENT, LEDGER, QUARANTINE
 from event_lake.raw.resume import (
     Beginning,
     Taken,
@@ -19,7 +20,6 @@ from event_lake.raw.resume import (
     unfinished,
     without_known,
 )
-from event_lake.schemas import EVENT, LEDGER, QUARANTINE
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

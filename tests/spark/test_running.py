@@ -13,12 +13,12 @@ from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
 from emulators import Stream
-from event_lake.checkpoints import Checkpoint
 from event_lake.errors import DataLossError
 from event_lake.kinesis import source
 from event_lake.kinesis.options import FORMAT, options_of, unbounded
+from event_lake.lake.checkpoints import Checkpoint
 from event_lake.raw.ledger import Totals, Written
-from event_lake.running import Checks, Ended, run_to_end
+from event_lake.raw.running import Checks, Ended, run_to_end
 from spark.running import Batch, Lines, Told
 
 

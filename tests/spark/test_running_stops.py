@@ -14,7 +14,7 @@ from pyspark.sql.datasource import DataSource, DataSourceStreamReader, InputPart
 from pyspark.sql.streaming.query import StreamingQuery
 
 from event_lake.raw.ledger import Totals, Written
-from event_lake.running import Ended, run_to_end
+from event_lake.raw.running import Ended, run_to_end
 from spark.running import Batch, Lines, Told
 
 
@@ -32,8 +32,8 @@ class Noticed(logging.Handler):
 
 @pytest.fixture
 def noticed(caplog: pytest.LogCaptureFixture) -> Iterator[threading.Event]:
-    caplog.set_level(logging.INFO, "event_lake.running")
-    handler, logger = Noticed(), logging.getLogger("event_lake.running")
+    caplog.set_level(logging.INFO, "event_lake.raw.running")
+    handler, logger = Noticed(), logging.getLogger("event_lake.raw.running")
     logger.addHandler(handler)
     yield handler.event
     logger.removeHandler(handler)

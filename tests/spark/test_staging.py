@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from pyspark.sql import SparkSession
 
-from event_lake import tables
 from event_lake.errors import UserError
-from event_lake.pipelines.build_staging import Run, build_staging
+from event_lake.lake import tables
+from event_lake.staging.build import Run, build_staging
 from event_lake.staging.write import Staged
 from spark.staging import Event, RawLayer, settings_of
 

@@ -17,10 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
-from event_lake import tables
-from event_lake.pipelines.build_staging import build_staging
-from event_lake.pipelines.rebuild_staging import Dates, rebuild_staging
-from event_lake.schemas import OTHER
+from event_lake.lake import tables
+from event_lake.lake.schemas import OTHER
+from event_lake.staging.build import build_staging
+from event_lake.staging.rebuild import Dates, rebuild_staging
 from spark.staging import NOON, Event, RawLayer, settings_of
 
 HISTORIES = int(os.environ.get("HISTORIES", "1"))

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from event_lake import tables
-from event_lake.pipelines.build_staging import QUERY, Run, build_staging
-from event_lake.pipelines.plan_staging import plan_staging
+from event_lake.lake import tables
+from event_lake.staging.build import QUERY, Run, build_staging
+from event_lake.staging.dry_run import plan_staging
 from event_lake.staging.write import Staged
 from spark.staging import Event, RawLayer, settings_of
 

@@ -6,11 +6,11 @@ from datetime import date
 
 from pyspark.sql import SparkSession
 
-from event_lake import tables
-from event_lake.config import Quality
-from event_lake.pipelines.build_staging import Run, build_staging
-from event_lake.pipelines.plan_staging import plan_staging
-from event_lake.pipelines.rebuild_staging import Dates, rebuild_staging
+from event_lake.config.settings import Quality
+from event_lake.lake import tables
+from event_lake.staging.build import Run, build_staging
+from event_lake.staging.dry_run import plan_staging
+from event_lake.staging.rebuild import Dates, rebuild_staging
 from event_lake.staging.write import Staged
 from spark.staging import Event, RawLayer, settings_of
 

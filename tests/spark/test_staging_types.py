@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from event_lake import tables
-from event_lake.config import Settings
-from event_lake.pipelines.build_staging import build_staging
-from event_lake.pipelines.plan_staging import plan_staging
-from event_lake.pipelines.rebuild_staging import Dates, rebuild_staging
-from event_lake.schemas import OTHER
+from event_lake.config.settings import Settings
+from event_lake.lake import tables
+from event_lake.lake.schemas import OTHER
+from event_lake.staging.build import build_staging
 from event_lake.staging.chunk import chunk_of, known_places
+from event_lake.staging.dry_run import plan_staging
+from event_lake.staging.rebuild import Dates, rebuild_staging
 from event_lake.staging.write import Staged
 from spark.staging import NOON, Event, RawLayer, frame, settings_of
 

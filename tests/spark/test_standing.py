@@ -5,9 +5,9 @@ import shutil
 import pytest
 from pyspark.sql import SparkSession
 
-from event_lake import tables
 from event_lake.errors import DataLossError
-from event_lake.raw.standing import refuse_gone
+from event_lake.lake import tables
+from event_lake.raw.missing_tables import refuse_gone
 from spark.builders import written
 from unit.sent import an_event
 

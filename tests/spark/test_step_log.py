@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from event_lake.checkpoints import Checkpoint
 from event_lake.errors import UserError
-from event_lake.pipelines.step_log import Step, StepLog
+from event_lake.lake.checkpoints import Checkpoint
+from event_lake.staging.step_log import Step, StepLog
 
 CLOCK = datetime(2026, 11, 20, 12, 0, 0, 250_000, UTC)
 WHOLE = Step(number=0, first=3, last=7, clock=CLOCK)

@@ -9,11 +9,11 @@ from deltalake import DeltaTable
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
-from event_lake import tables
 from event_lake.contracts.contract import Column
 from event_lake.errors import UserError
+from event_lake.lake import tables
+from event_lake.lake.table_properties import NEWER_PROPERTIES
 from event_lake.staging import typed_tables
-from event_lake.table_properties import NEWER_PROPERTIES
 from spark.staging import Event, frame
 from spark.typed_events import a_contract
 

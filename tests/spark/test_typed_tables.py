@@ -10,9 +10,9 @@ import pytest
 from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
-from event_lake import tables
 from event_lake.contracts.contract import Column, Contract
 from event_lake.errors import UserError
+from event_lake.lake import tables
 from event_lake.staging import typed_tables
 from spark.typed_events import NOON, Event, a_contract, frame
 

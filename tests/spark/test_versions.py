@@ -8,7 +8,7 @@ from chispa import assert_df_equality
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import BooleanType, StructType
 
-from event_lake.schemas import CONFLICT, EVENT
+from event_lake.lake.schemas import CONFLICT, EVENT
 from event_lake.staging.versions import (
     POSITION,
     conflicts,

@@ -9,10 +9,10 @@ import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from event_lake import tables
-from event_lake.config import Lake, Raw, Settings, Source
+from event_lake.config.settings import Lake, Raw, Settings, Source
 from event_lake.errors import DataLossError
-from event_lake.pipelines.beginning import configured
+from event_lake.lake import tables
+from event_lake.raw.beginning import configured
 from event_lake.raw.judging import judged
 from event_lake.raw.ledger import Batch, Totals
 from event_lake.raw.write import RawWriter

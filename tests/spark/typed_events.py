@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from event_lake.contracts.contract import Column, Contract
 from event_lake.generator.events import Draft, Timeline, drafted
-from event_lake.schemas import EVENT
+from event_lake.lake.schemas import EVENT
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from event_lake.errors import EventLakeError, StreamNotFoundError
+from event_lake.kinesis.api.reads import IteratorExpiredError, Page, ShardGoneError
 from event_lake.kinesis.offsets import After, At, Position, Summary
-from event_lake.kinesis.reads import IteratorExpiredError, Page, ShardGoneError
 from event_lake.kinesis.shards import Shard
 
 T0 = datetime(2026, 11, 21, tzinfo=UTC)

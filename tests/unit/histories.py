@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from event_lake.raw.audit import Entry, Fault, faults_of, number_of
+from event_lake.reconciliation.rules import Entry, Fault, faults_of, number_of
 
 # Real ones have 56 digits, emulators' fewer.
 NUMBERS = st.one_of(st.integers(1, 1_000), st.integers(10**55, 10**56 - 1))

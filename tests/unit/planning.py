@@ -5,8 +5,8 @@ from datetime import timedelta
 from itertools import pairwise
 
 from event_lake.kinesis.offsets import At, Closed, Offset, Position, Summary, TrimHorizon, last_read
-from event_lake.kinesis.planner import Bounds, Planner
-from event_lake.kinesis.topology import Topology
+from event_lake.kinesis.planning.planner import Bounds, Planner
+from event_lake.kinesis.planning.topology import Topology
 from unit.fake_shards import T0, FakeShards
 
 DAY = 24 * 3600.0

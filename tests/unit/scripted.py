@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
-from event_lake.kinesis.client import KinesisClient
+from event_lake.kinesis.api.client import KinesisClient
 from unit.replayed import REGION, any_credentials
 
 

@@ -5,7 +5,7 @@ from google.protobuf.message import DecodeError
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from event_lake.kinesis.aggregation import MAGIC, UserRecord, user_records
+from event_lake.kinesis.reading.aggregation import MAGIC, UserRecord, user_records
 from unit.kpl import Put, aggregated, messages_pb2
 
 hash_keys = st.none() | st.integers(0, 2**128 - 1).map(str)

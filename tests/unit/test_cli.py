@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from event_lake import __version__
-from event_lake.cli import JobParser, run_job
-from event_lake.config import Settings
+from event_lake.cli.jobs import JobParser, run_job
+from event_lake.config.settings import Settings
 from event_lake.errors import (
     ConfigError,
     DataLossError,

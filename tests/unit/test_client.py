@@ -10,10 +10,10 @@ import pytest
 
 from bench.replay import calls
 from event_lake.errors import UserError
-from event_lake.kinesis.client import KinesisClient
+from event_lake.kinesis.api.client import KinesisClient
+from event_lake.kinesis.api.reads import Page
+from event_lake.kinesis.api.retries import Calls
 from event_lake.kinesis.offsets import After, At, Position, Summary, TrimHorizon
-from event_lake.kinesis.reads import Page
-from event_lake.kinesis.retries import Calls
 from event_lake.kinesis.shards import Shard
 from unit.replayed import REGION, Stream, any_credentials, serve
 from unit.scripted import Answer, ok, script

@@ -7,10 +7,10 @@ import pytest
 from botocore import exceptions as aws
 
 from event_lake.errors import EventLakeError, ServiceUnavailableError, StreamNotFoundError, UserError
-from event_lake.kinesis.client import KinesisClient, _translated
+from event_lake.kinesis.api.client import KinesisClient, _translated
+from event_lake.kinesis.api.reads import IteratorExpiredError, Page, ShardGoneError
+from event_lake.kinesis.api.retries import Calls
 from event_lake.kinesis.offsets import TrimHorizon
-from event_lake.kinesis.reads import IteratorExpiredError, Page, ShardGoneError
-from event_lake.kinesis.retries import Calls
 from unit.replayed import REGION, any_credentials
 from unit.scripted import Answer, broken, ok, refused, script
 

@@ -1,6 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
-from event_lake.kinesis.clock import Clock
+from event_lake.kinesis.api.clock import Clock
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 

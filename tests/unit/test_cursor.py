@@ -1,9 +1,9 @@
 import pytest
 
 from event_lake.errors import ServiceUnavailableError
-from event_lake.kinesis.cursor import Cursor
+from event_lake.kinesis.api.cursor import Cursor
+from event_lake.kinesis.api.reads import IteratorExpiredError, Page, ShardGoneError
 from event_lake.kinesis.offsets import After, TrimHorizon
-from event_lake.kinesis.reads import IteratorExpiredError, Page, ShardGoneError
 from unit.fake_shards import FakeShards
 from unit.planning import a_shard, at
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from event_lake.errors import EventLakeError, StreamNotFoundError
-from event_lake.kinesis.client import KinesisClient
+from event_lake.kinesis.api.client import KinesisClient
+from event_lake.kinesis.api.reads import IteratorExpiredError, Page, Reads, ShardGoneError
 from event_lake.kinesis.offsets import After, At, Summary, TrimHorizon, instant
-from event_lake.kinesis.reads import IteratorExpiredError, Page, Reads, ShardGoneError
 from event_lake.kinesis.shards import Shard
 from unit.fake_shards import T0, FakeShards
 from unit.replayed import REGION, Stream, any_credentials, serve

@@ -10,7 +10,7 @@ from socket import gethostname
 
 import pytest
 
-from event_lake.config import Raw
+from event_lake.config.settings import Raw
 from event_lake.errors import UserError, error_in_traceback
 from event_lake.events.json_text import DEEPEST
 from event_lake.events.judge import judge
@@ -102,7 +102,7 @@ def test_a_key_of_more_characters_than_jackson_takes_is_no_json_wherever_it_is()
 def test_where_orjson_is_missing_one_line_says_on_which_machine_and_what_to_do() -> None:
     code = (
         "import sys; sys.modules['orjson'] = None\n"
-        "from event_lake.config import Raw\n"
+        "from event_lake.config.settings import Raw\n"
         "from event_lake.events.judge import judge\n"
         "from event_lake.events.rules import Rules\n"
         "judge(b'{}', 0.0, Rules.of(Raw()))"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from event_lake.config import Raw
+from event_lake.config.settings import Raw
 from event_lake.events.judge import judge
 from event_lake.events.rules import Rules
 from unit.oracle import verdict

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from event_lake.errors import ServiceUnavailableError, UserError
-from event_lake.lease import Lease, Machine
+from event_lake.lake.lease import Lease, Machine
 from unit.fake_lease import OUTAGE, Clock, FakeStore, raising
 
 LENGTH = 60.0

@@ -7,7 +7,7 @@ from threading import enumerate as enumerate_threads
 import pytest
 
 from event_lake.errors import UserError
-from event_lake.lease import Lease, Machine, held
+from event_lake.lake.lease import Lease, Machine, held
 from unit.fake_lease import OUTAGE, FakeStore, raising
 
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 import pytest
 
 from event_lake.errors import EventLakeError, ServiceUnavailableError
-from event_lake.lease import Lease, Machine
+from event_lake.lake.lease import Lease, Machine
 
 T = TypeVar("T")
 LENGTH = 60.0

@@ -15,14 +15,14 @@ import pytest
 
 from event_lake.aws.s3 import S3Object
 from event_lake.errors import UserError
-from event_lake.lease import Lease, Machine
-from event_lake.lease_stores import LeaseStore, LocalFile, lease_store
+from event_lake.lake.lease import Lease, Machine
+from event_lake.lake.lease_stores import LeaseStore, LocalFile, lease_store
 
 # Ends its lease when its standard input does.
 OWNER = """
 import sys
-from event_lake.lease import held
-from event_lake.lease_stores import lease_store
+from event_lake.lake.lease import held
+from event_lake.lake.lease_stores import lease_store
 
 with held(lease_store(sys.argv[1], "raw"), job="ingest_raw", length_seconds=0.3):
     print("held", flush=True)

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from event_lake.config import Raw, Source
+from event_lake.config.settings import Raw, Source
 from event_lake.errors import ConfigError
 from event_lake.kinesis.options import options_of, settings_from, unbounded
 

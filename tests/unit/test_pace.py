@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from event_lake.config import Lake, Raw, Settings, Source
-from event_lake.config_files import load_settings
+from event_lake.config.files import load_settings
+from event_lake.config.settings import Lake, Raw, Settings, Source
 from event_lake.errors import ConfigError
-from event_lake.pipelines.ingest_raw import check_pace
+from event_lake.raw.ingest import check_pace
 
 
 def test_a_batch_of_less_than_two_triggers_is_refused() -> None:

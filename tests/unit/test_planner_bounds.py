@@ -2,9 +2,9 @@
 
 import pytest
 
-from event_lake.kinesis.ends import End, Ends
 from event_lake.kinesis.offsets import After, TrimHorizon, instant
-from event_lake.kinesis.planner import Planner
+from event_lake.kinesis.planning.ends import End, Ends
+from event_lake.kinesis.planning.planner import Planner
 from unit.fake_shards import FakeShards
 from unit.planning import a_shard, beginning, bounds, counts, in_batches
 

@@ -3,7 +3,7 @@
 import pytest
 
 from event_lake.kinesis.offsets import After, Closed, TrimHorizon
-from event_lake.kinesis.planner import Planner
+from event_lake.kinesis.planning.planner import Planner
 from unit.fake_shards import FakeShards
 from unit.planning import A_MINUTE, a_shard, an_offset, batches, beginning, bounds, earliest, in_batches
 

@@ -4,7 +4,7 @@ import pytest
 
 from event_lake.errors import DataLossError
 from event_lake.kinesis.offsets import After, Closed, Offset, TrimHorizon
-from event_lake.kinesis.planner import Planner
+from event_lake.kinesis.planning.planner import Planner
 from unit.fake_shards import FakeShards
 from unit.planning import A_MINUTE, DAY, a_shard, an_offset, at, batches, beginning, earliest
 

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from event_lake.errors import DataLossError
-from event_lake.kinesis.ends import TIP_WINDOW
 from event_lake.kinesis.offsets import After, At, Closed, Offset, Position, TrimHorizon, last_read
-from event_lake.kinesis.planner import Bounds, Planner
-from event_lake.kinesis.ranges import Range, pages_of
+from event_lake.kinesis.planning.ends import TIP_WINDOW
+from event_lake.kinesis.planning.planner import Bounds, Planner
+from event_lake.kinesis.reading.ranges import Range, pages_of
 from unit.fake_shards import T0, FakeShards
 
 # Neighbours of one shard arrive out of order by this much at most.

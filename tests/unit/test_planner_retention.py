@@ -3,7 +3,7 @@
 import json
 
 from event_lake.kinesis.offsets import After, Offset, TrimHorizon, arrival_of
-from event_lake.kinesis.planner import Planner
+from event_lake.kinesis.planning.planner import Planner
 from unit.fake_shards import FakeShards
 from unit.planning import A_MINUTE, DAY, a_shard, an_offset, at, batches, beginning, calls_of
 from unit.test_planner_losses import HOUR, WAY_OUT, loss

@@ -8,7 +8,7 @@ from io import StringIO
 
 import pytest
 
-from event_lake.config import Lake, Progress, Settings, Source
+from event_lake.config.settings import Lake, Progress, Settings, Source
 from event_lake.progress.live import LiveReporter
 from event_lake.progress.log import JsonFormatter, formatter
 from event_lake.progress.metrics import MetricsReporter

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from event_lake.errors import DataLossError, ServiceUnavailableError
 from event_lake.kinesis.offsets import After, At, Position, TrimHorizon
-from event_lake.kinesis.ranges import Range, pages_of
+from event_lake.kinesis.reading.ranges import Range, pages_of
 from unit.fake_shards import FakeShards
 from unit.planning import DAY, a_shard, at
 

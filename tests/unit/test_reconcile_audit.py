@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from event_lake.raw.audit import Check, Entry, Fault, Found, faults_in, faults_of, number_of
+from event_lake.reconciliation.rules import Check, Entry, Fault, Found, faults_in, faults_of, number_of
 from unit.histories import NUMBERS, a_start, an_entry, audited, histories
 
 LOST = "TRIM_HORIZON LOST 2026-11-21T09:00:00+00:00"

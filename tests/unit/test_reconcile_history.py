@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from event_lake.raw.history import Commit, changed
+from event_lake.reconciliation.ledger_history import Commit, changed
 
 NINE = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from event_lake.errors import ConfigError, DataLossError
-from event_lake.raw.audit import Check, Fault
-from event_lake.raw.verdict import Comparison, FaultsFound, ShardSums, Verdict, Window
+from event_lake.reconciliation.rules import Check, Fault
+from event_lake.reconciliation.verdict import Comparison, FaultsFound, ShardSums, Verdict, Window
 
 NINE = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 TEN = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)

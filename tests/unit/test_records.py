@@ -9,19 +9,19 @@ import pyarrow as pa
 import pytest
 from pyspark.sql.pandas.types import to_arrow_schema
 
-from event_lake.config import Raw, Source
+from event_lake.config.settings import Raw, Source
 from event_lake.errors import DataLossError
+from event_lake.kinesis.api.reads import Page, ShardGoneError
+from event_lake.kinesis.api.retries import Calls
 from event_lake.kinesis.offsets import After, At, TrimHorizon
-from event_lake.kinesis.ranges import Range
-from event_lake.kinesis.reads import Page, ShardGoneError
-from event_lake.kinesis.records import Hole, batches_of
-from event_lake.kinesis.retries import Calls
-from event_lake.schemas import RECORD
+from event_lake.kinesis.reading.ranges import Range
+from event_lake.kinesis.reading.records import Hole, batches_of
+from event_lake.lake.schemas import RECORD
 from unit.fake_shards import T0
 from unit.kpl import aggregated
 
 if TYPE_CHECKING:
-    from event_lake.kinesis.client import KinesisClient
+    from event_lake.kinesis.api.client import KinesisClient
 
 Record = tuple[str, bytes]
 

@@ -10,9 +10,9 @@ import pytest
 
 from bench.replay import Replay, calls, serve
 from event_lake.errors import EventLakeError
-from event_lake.kinesis.client import KinesisClient
+from event_lake.kinesis.api.client import KinesisClient
+from event_lake.kinesis.api.reads import Page, ShardGoneError
 from event_lake.kinesis.offsets import After, At, Summary, TrimHorizon, instant
-from event_lake.kinesis.reads import Page, ShardGoneError
 from event_lake.kinesis.shards import Shard
 
 if TYPE_CHECKING:

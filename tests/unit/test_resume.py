@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from event_lake.errors import DataLossError, ServiceUnavailableError
 from event_lake.kinesis.offsets import At, Offset, TrimHorizon, from_text, last_read, to_text
-from event_lake.kinesis.planner import Planner
-from event_lake.kinesis.resume import Resumption, resumed
-from event_lake.kinesis.start import refuse_expired, starting_positions
+from event_lake.kinesis.planning.planner import Planner
+from event_lake.kinesis.planning.resume import Resumption, resumed
+from event_lake.kinesis.planning.start import refuse_expired, starting_positions
 from event_lake.raw.resume import Entry
 from unit.fake_shards import T0, FakeShards
 from unit.planning import DAY, MINUTE, batches, counts

@@ -7,7 +7,7 @@ from threading import Thread
 import pytest
 
 from event_lake.errors import ServiceUnavailableError, UserError
-from event_lake.kinesis.retries import Calls, Retrying, ThrottledError, TransientError
+from event_lake.kinesis.api.retries import Calls, Retrying, ThrottledError, TransientError
 
 
 class Longest(Random):

@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from event_lake import __version__
-from event_lake.config import Lake, Raw, Settings, Source
-from event_lake.raw.rules import changes, rules_of, shown
+from event_lake.config.settings import Lake, Raw, Settings, Source
+from event_lake.raw.rules_in_force import changes, rules_of, shown
 
 SETTINGS = Settings(source=Source(stream="events"), lake=Lake(root="lake"))
 

@@ -12,13 +12,13 @@ import pyarrow as pa
 import pytest
 
 from bench.replay import Body, RefusedError, calls
-from event_lake.config import Raw, Source
+from event_lake.config.settings import Raw, Source
 from event_lake.errors import DataLossError, StreamNotFoundError
 from event_lake.kinesis.admission import ReadAllAvailable, ReadLimit, ReadMaxRows
 from event_lake.kinesis.offsets import instant
 from event_lake.kinesis.options import options_of
 from event_lake.kinesis.source import KinesisDataSource, KinesisStreamReader
-from event_lake.schemas import RECORD
+from event_lake.lake.schemas import RECORD
 from unit.replayed import REGION, Stream, any_credentials, serve
 
 FIRST, SECOND = "shardId-000000000000", "shardId-000000000001"

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from event_lake.config import Raw
+from event_lake.config.settings import Raw
 from event_lake.kinesis.offsets import After, Closed, Offset, Position, TrimHorizon, to_text
-from event_lake.kinesis.planner import Bounds, Planner
-from event_lake.kinesis.ranges import Range
-from event_lake.kinesis.records import Hole, part_of
+from event_lake.kinesis.planning.planner import Bounds, Planner
+from event_lake.kinesis.reading.ranges import Range
+from event_lake.kinesis.reading.records import Hole, part_of
 from unit.fake_shards import FakeShards
 from unit.kpl import aggregated
 from unit.planning import A_MINUTE, at

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from event_lake.config import Source
+from event_lake.config.settings import Source
 from event_lake.errors import DataLossError, StreamNotFoundError
 from event_lake.kinesis.offsets import instant
 from event_lake.kinesis.options import options_of, unbounded
 from event_lake.kinesis.source import KinesisDataSource, KinesisStreamReader
-from event_lake.schemas import RECORD
+from event_lake.lake.schemas import RECORD
 from unit.replayed import REGION, Stream, any_credentials, serve
 from unit.test_source import Gone
 

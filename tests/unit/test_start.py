@@ -5,8 +5,8 @@ import pytest
 
 from event_lake.errors import ConfigError
 from event_lake.kinesis.offsets import After, At, Closed, Position, TrimHorizon
+from event_lake.kinesis.planning.start import refuse_expired, starting_positions
 from event_lake.kinesis.shards import Lineage, Shard
-from event_lake.kinesis.start import refuse_expired, starting_positions
 from unit.fake_shards import T0, FakeShards
 
 NOW = T0 + timedelta(days=3)

@@ -3,7 +3,7 @@
 import pytest
 
 from event_lake.errors import DataLossError, ServiceUnavailableError, UserError
-from event_lake.storage_errors import AGAIN, NEW_CHECKPOINT, PUT_BACK, explained
+from event_lake.lake.storage_errors import AGAIN, NEW_CHECKPOINT, PUT_BACK, explained
 
 STREAMING = "org.apache.spark.sql.execution.streaming"
 # What stands behind the message of each query's error.

@@ -1,6 +1,6 @@
 """What tables are made with, by what a session has as its defaults."""
 
-from event_lake.table_properties import NEWER_PROPERTIES, PROPERTIES, explicit
+from event_lake.lake.table_properties import NEWER_PROPERTIES, PROPERTIES, explicit
 
 
 def test_a_property_that_an_older_delta_refuses_is_left_out() -> None:

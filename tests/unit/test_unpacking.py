@@ -11,9 +11,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from event_lake.config import Raw
-from event_lake.kinesis.aggregation import MAGIC
-from event_lake.kinesis.unpacking import GZIP, Part, gunzipped, lines, parts_of
+from event_lake.config.settings import Raw
+from event_lake.kinesis.reading.aggregation import MAGIC
+from event_lake.kinesis.reading.unpacking import GZIP, Part, gunzipped, lines, parts_of
 from unit.kpl import aggregated
 from unit.test_records import Answers
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from event_lake.contracts import types
+from event_lake.contracts import column_types
 from event_lake.contracts.contract import COMMON, Column, Contract
 from event_lake.errors import UserError
 
@@ -44,10 +44,10 @@ def holds_all_of(wide: str, narrow: str) -> bool:
     """Whether each value of type `narrow` is in `wide`, exactly: a double has 53 bits, which a bigint may exceed."""
     if wide == narrow or (narrow, wide) in _WIDER:
         return True
-    members = types.element(wide), types.element(narrow)
+    members = column_types.element(wide), column_types.element(narrow)
     if members[0] and members[1]:
         return holds_all_of(members[0], members[1])
-    to, before = types.decimal(wide), types.decimal(narrow)
+    to, before = column_types.decimal(wide), column_types.decimal(narrow)
     if to and before:
         return to[1] >= before[1] and to[0] - to[1] >= before[0] - before[1]
     return to is not None and narrow in _DIGITS and to[0] - to[1] >= _DIGITS[narrow]

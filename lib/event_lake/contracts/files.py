@@ -6,8 +6,8 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
-from event_lake.config import refuse
-from event_lake.config_files import nearest
+from event_lake.config.files import nearest
+from event_lake.config.settings import refuse
 from event_lake.contracts.contract import Bound, Column, Contract
 from event_lake.errors import ConfigError
 

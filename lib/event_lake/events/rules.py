@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from string import ascii_letters, digits
 
-from event_lake.config import Raw
+from event_lake.config.settings import Raw
 from event_lake.events.json_text import NUMBER
 
 FIELDS = ("event_uuid", "event_name", "created_at")

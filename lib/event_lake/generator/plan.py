@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from event_lake.config import parse_instant, refuse
-from event_lake.config_files import parse_duration
+from event_lake.config.files import parse_duration
+from event_lake.config.settings import parse_instant, refuse
 from event_lake.errors import ConfigError
 from event_lake.generator.events import Timeline
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from event_lake.config import Raw, Source
+from event_lake.config.settings import Raw, Source
 from event_lake.errors import ConfigError
 
 FORMAT = "event_lake_kinesis"

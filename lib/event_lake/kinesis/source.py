@@ -19,17 +19,17 @@ from pyspark.sql.datasource import DataSource, DataSourceStreamReader, InputPart
 from pyspark.sql.types import StructType
 
 import event_lake
-from event_lake.config import Raw, Source
+from event_lake.config.settings import Raw, Source
 from event_lake.errors import DataLossError, StreamNotFoundError
 from event_lake.kinesis.admission import ReadAllAvailable, ReadLimit, ReadMaxRows, SupportsTriggerAvailableNow
-from event_lake.kinesis.client import KinesisClient
+from event_lake.kinesis.api.client import KinesisClient
 from event_lake.kinesis.offsets import Offset, Position
 from event_lake.kinesis.options import FORMAT, settings_from, unbounded
-from event_lake.kinesis.planner import Bounds, Planner
-from event_lake.kinesis.records import batches_of, part_of
-from event_lake.kinesis.start import refuse_expired, starting_positions
-from event_lake.kinesis.topology import Topology
-from event_lake.schemas import RECORD
+from event_lake.kinesis.planning.planner import Bounds, Planner
+from event_lake.kinesis.planning.start import refuse_expired, starting_positions
+from event_lake.kinesis.planning.topology import Topology
+from event_lake.kinesis.reading.records import batches_of, part_of
+from event_lake.lake.schemas import RECORD
 
 # Planning waits for answers: of 256 shards at 20 ms a call, 10 s one after the other.
 _SHARDS_AT_ONCE = 16

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TextIO
 
 from event_lake.aws.cloudwatch import CloudWatch
-from event_lake.config import Settings
+from event_lake.config.settings import Settings
 from event_lake.progress.live import live_reporter
 from event_lake.progress.log import is_live
 from event_lake.progress.metrics import MetricsReporter

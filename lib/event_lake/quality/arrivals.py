@@ -9,10 +9,10 @@ from math import ceil
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
-from event_lake.hours import at, hour_of
+from event_lake.lake.schemas import OTHER
+from event_lake.lake.time import at, hour_of
 from event_lake.quality.histogram import bucket, percentile
 from event_lake.quality.metric import Metric
-from event_lake.schemas import OTHER
 
 _HOUR = timedelta(hours=1)
 _PERCENTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from event_lake.contracts import types
+from event_lake.contracts import column_types
 from event_lake.contracts.contract import Column, Contract
 from event_lake.quality.metric import Metric
 
@@ -153,8 +153,8 @@ def _json_types(column: Column) -> frozenset[str] | None:
         return frozenset({"object"})
     if column.type == "string":
         return None
-    if types.element(column.type):
+    if column_types.element(column.type):
         return frozenset({"array"})
-    if types.decimal(column.type):
+    if column_types.decimal(column.type):
         return frozenset({"integer", "number", "string"})
     return frozenset(_SCALARS[column.type])

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from event_lake import tables
 from event_lake.events.reasons import REASONS
 from event_lake.events.rules import FIELDS
-from event_lake.hours import at, hour_of
+from event_lake.lake import tables
+from event_lake.lake.tables import Table
+from event_lake.lake.time import at, hour_of
 from event_lake.quality.arrivals import Arrivals, arrived_in, measured_type
 from event_lake.quality.metric import Metric
-from event_lake.tables import Table
 
 # A record with one of these reasons is no JSON object, or none that was looked into: it says nothing of fields.
 _UNREAD = {reason.name for reason in REASONS if reason.of_field is None}

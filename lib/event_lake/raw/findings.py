@@ -8,9 +8,9 @@ from enum import StrEnum
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from event_lake import tables
 from event_lake.errors import DataLossError, UserError
 from event_lake.kinesis.offsets import EPOCH
+from event_lake.lake import tables
 
 _MICROSECOND = timedelta(microseconds=1)
 

@@ -4,10 +4,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 
-from event_lake.config import Raw
+from event_lake.config.settings import Raw
 from event_lake.events.judge import Judgement, judge
 from event_lake.events.rules import Rules
-from event_lake.schemas import JUDGED
+from event_lake.lake.schemas import JUDGED
 
 _RECEIPT = Judgement()
 _REASONS = pa.list_(pa.field("element", pa.string(), nullable=False))

@@ -9,9 +9,9 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from event_lake.errors import DataLossError
+from event_lake.lake.storage_errors import NEW_CHECKPOINT
+from event_lake.raw.event_types import EventTypes
 from event_lake.raw.fingerprint import fingerprint
-from event_lake.raw.partitions import EventTypes
-from event_lake.storage_errors import NEW_CHECKPOINT
 
 # What an entry has of its receipt, by the names of both.
 _OF_RECEIPT = {

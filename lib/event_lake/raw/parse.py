@@ -3,7 +3,7 @@
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from event_lake.schemas import EVENT, QUARANTINE
+from event_lake.lake.schemas import EVENT, QUARANTINE
 
 
 def events(judged_rows: DataFrame) -> DataFrame:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from event_lake import tables
 from event_lake.errors import UserError
+from event_lake.lake import tables
+from event_lake.lake.storage_errors import NEW_CHECKPOINT
 from event_lake.raw.dedupe import event_key, record_key
-from event_lake.storage_errors import NEW_CHECKPOINT
 
 
 @dataclass(frozen=True, kw_only=True)

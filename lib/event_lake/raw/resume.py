@@ -8,8 +8,8 @@ from functools import reduce
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from event_lake import tables
 from event_lake.errors import DataLossError, UserError
+from event_lake.lake import tables
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BY_BATCH = (tables.RAW_EVENTS, tables.QUARANTINE)

@@ -9,12 +9,12 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.datasource import InputPartition
 from pyspark.sql.types import StructType
 
-from event_lake.config import Raw, Source
+from event_lake.config.settings import Raw, Source
 from event_lake.events.rules import Rules
 from event_lake.kinesis import options, source
 from event_lake.kinesis.source import KinesisDataSource, KinesisStreamReader
+from event_lake.lake.schemas import JUDGED
 from event_lake.raw.judging import judged_batch
-from event_lake.schemas import JUDGED
 
 _FORMAT = "event_lake_judged"
 _RULES = "rules"

@@ -11,19 +11,19 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 from pyspark.util import inheritable_thread_target
 
-from event_lake import tables
-from event_lake.config import Settings
+from event_lake.config.settings import Settings
 from event_lake.errors import DataLossError
+from event_lake.lake import tables
+from event_lake.lake.schemas import EVENT_TYPE, LEDGER
+from event_lake.lake.storage_errors import NEW_CHECKPOINT, explained
 from event_lake.raw import resume
+from event_lake.raw.event_types import EventTypes
 from event_lake.raw.fingerprint import Fingerprint, fingerprint, fingerprint_in, fingerprint_of, would_mix
 from event_lake.raw.ledger import Batch, Totals, Written, as_written, entries, refuse_missing, summed, totals
 from event_lake.raw.parse import events, quarantined
-from event_lake.raw.partitions import EventTypes
 from event_lake.raw.repetition import differences, refuse_other
 from event_lake.raw.resume import Beginning
 from event_lake.raw.varying import varying
-from event_lake.schemas import EVENT_TYPE, LEDGER
-from event_lake.storage_errors import NEW_CHECKPOINT, explained
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")

@@ -37,9 +37,9 @@ from pyspark.sql.types import (
     VariantType,
 )
 
-from event_lake.contracts import contract, types
+from event_lake.contracts import column_types, contract
 from event_lake.contracts.contract import Contract
-from event_lake.schemas import REJECTED, TYPED
+from event_lake.lake.schemas import REJECTED, TYPED
 from event_lake.staging.places import Places
 
 # No contract can have a column of that name.
@@ -69,10 +69,10 @@ def typed_schema(of: Contract) -> StructType:
 
 
 def data_type(text: str) -> DataType:
-    """The Spark type that a contract's `types.checked` text names."""
-    if digits := types.decimal(text):
+    """The Spark type that a contract's `column_types.checked` text names."""
+    if digits := column_types.decimal(text):
         return DecimalType(*digits)
-    if element := types.element(text):
+    if element := column_types.element(text):
         return ArrayType(_TYPES[element])
     return _TYPES[text]
 
@@ -201,7 +201,7 @@ class _Reading:
         raw = self._raw(c)
         if c.type in _TEXT_OF:
             return F.when(raw.rlike(_TEXT_OF[c.type]), raw.try_cast(c.type))
-        if types.decimal(c.type):
+        if column_types.decimal(c.type):
             return F.when(raw.rlike(_NUMBER), raw.try_cast(c.type))
         # Spark takes 1e999 for infinite.
         if c.type == "double":
@@ -212,19 +212,19 @@ class _Reading:
 
     def _raw(self, c: contract.Column) -> Column:
         place = self._tree.place(F.col("read"), c.keys)
-        return F.try_variant_get(place, "$", "string") if types.decimal(c.type) else place
+        return F.try_variant_get(place, "$", "string") if column_types.decimal(c.type) else place
 
 
 def _read_as(text: str) -> DataType:
     """As what Spark reads the JSON of a column: what it isn't strict with is looked at by ourselves."""
-    if types.decimal(text):
+    if column_types.decimal(text):
         return VariantType()  # As decimals, "12,50" would be 1250; as strings, long numbers would be rounded.
     return StringType() if text in _TEXT_OF else data_type(text)
 
 
 def _is_strict(text: str) -> bool:
     """Whether Spark alone reads the type as we want it to be read."""
-    return text not in _TEXT_OF and not types.decimal(text) and text not in ("double", "array<double>")
+    return text not in _TEXT_OF and not column_types.decimal(text) and text not in ("double", "array<double>")
 
 
 def _if_meant(c: contract.Column, is_so: Column) -> Column:

@@ -11,10 +11,10 @@ from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 from pyspark.util import inheritable_thread_target
 
-from event_lake import tables
 from event_lake.contracts.contract import Contract
 from event_lake.contracts.evolution import Evolution, Held, evolution
-from event_lake.schemas import OTHER, TYPED
+from event_lake.lake import tables
+from event_lake.lake.schemas import OTHER, TYPED
 from event_lake.staging.typed import (
     KEEPS,
     judged_rows,

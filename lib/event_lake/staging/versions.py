@@ -8,7 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.window import Window
 
-from event_lake.schemas import CONFLICT, EVENT
+from event_lake.lake.schemas import CONFLICT, EVENT
 
 # What an event is told by; one version of each is kept. Not by its partition: that changes once its type has its own.
 KEY = ("date", "true_event_type", "event_uuid")

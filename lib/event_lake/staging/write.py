@@ -9,8 +9,8 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from event_lake import tables
-from event_lake.config import Settings
+from event_lake.config.settings import Settings
+from event_lake.lake import tables
 from event_lake.staging import typed_tables, versions
 from event_lake.staging.chunk import Chunk, known_places
 from event_lake.staging.typed_tables import Contracts

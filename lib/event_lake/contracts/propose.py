@@ -1,0 +1,169 @@
+"""The raw layer to proposals: what the events of each type hold, written down as contracts."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.window import Window
+
+from event_lake.config.settings import Settings, refuse
+from event_lake.contracts.contract import is_possible
+from event_lake.contracts.proposals import Seen, proposal
+from event_lake.errors import ConfigError, UserError
+from event_lake.lake import tables
+from event_lake.staging.build import refuse_without_raw
+
+_MOST_EXAMPLE = 40
+_MEMBERS = "map<string,variant>"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Which events are looked at: of the dates `first` to `last` (None: no bound), of these `types` (none: of all).
+
+    At most `sample` of each type.
+    """
+
+    first: date | None = None
+    last: date | None = None
+    types: Collection[str] = ()
+    sample: int = 10_000
+
+    def __post_init__(self) -> None:
+        if self.sample < 1:
+            raise refuse("--sample", self.sample, "must be 1 event of each type or more")
+        if self.first and self.last and self.first > self.last:
+            raise refuse("--to", str(self.last), f"before --from = {str(self.first)!r}")
+
+    @property
+    def window(self) -> str:
+        """The dates in words."""
+        bounds = (("from", self.first), ("to", self.last))
+        return " ".join(f"{word} {day}" for word, day in bounds if day) or "of all dates"
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """The file names that were `written`, and event types by why they have none."""
+
+    written: list[str] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+def propose_contracts(spark: SparkSession, settings: Settings, asked: Asked, out: str, *, force: bool) -> Proposed:
+    """Write `<event_type>.toml` into the folder `out` for the types in raw/events. A file that is there stays as it is.
+
+    Unless `force`. Raises UserError where there's no raw layer, or no such event; ConfigError for a folder that can't
+    be written to.
+    """
+    root = settings.lake.root
+    refuse_without_raw(spark, root)
+    texts = proposals(tables.read(spark, root, tables.RAW_EVENTS), asked)
+    if not texts:
+        raise UserError(f"{tables.RAW_EVENTS.name} has no event {asked.window} to propose a contract of")
+    try:
+        return _written(texts, Path(out), force=force)
+    except OSError as error:
+        raise ConfigError(f"--out {out}: can't be written to: {error.strerror}") from None
+
+
+def proposals(events: DataFrame, asked: Asked) -> Mapping[str, str]:
+    """The text of a contract file for each type of `events` (`schemas.EVENT`), by type; the same for the same events.
+
+    The driver holds a row for each field and form of value.
+    """
+    with tables.cached(sampled(events, asked)) as sample:
+        counts = {row.true_event_type: row["count"] for row in sample.groupBy("true_event_type").count().collect()}
+        seen = defaultdict(list)
+        for row in fields_seen(sample).collect():
+            one = Seen(path=tuple(row.path), kind=row.kind, count=row["count"], examples=tuple(row.examples))
+            seen[row.true_event_type].append(one)
+    return {name: proposal(name, count, seen[name], asked.window) for name, count in sorted(counts.items())}
+
+
+def sampled(events: DataFrame, asked: Asked) -> DataFrame:
+    """`true_event_type` and `payload` of the events that are looked at; which ones depends on their uuids only."""
+    found = events
+    if asked.first:
+        found = found.where(F.col("date") >= F.lit(asked.first))
+    if asked.last:
+        found = found.where(F.col("date") <= F.lit(asked.last))
+    if asked.types:
+        found = found.where(F.col("true_event_type").isin(*asked.types))
+    drawn = Window.partitionBy("true_event_type").orderBy(F.xxhash64("event_uuid"), "event_uuid", "payload")
+    ranked = found.withColumn("rank", F.row_number().over(drawn)).where(F.col("rank") <= asked.sample)
+    return ranked.select("true_event_type", "payload")
+
+
+def fields_seen(sample: DataFrame) -> DataFrame:
+    """(`true_event_type`, `path`, `kind`, `count`, `examples`) as `Seen` has them; two masked examples at most.
+
+    Fields of the payload, and of the objects that lie directly in it.
+    """
+    top = sample.select("true_event_type", F.explode(F.from_json("payload", _MEMBERS)).alias("key", "value"))
+    top = top.select("true_event_type", F.array("key").alias("path"), "value", _kind(F.col("value")).alias("kind"))
+    of_objects = F.explode(F.try_variant_get("value", "$", _MEMBERS))
+    below = top.where("kind = 'object'").select("true_event_type", "path", of_objects.alias("key", "value"))
+    below = below.select(
+        "true_event_type",
+        F.concat("path", F.array("key")).alias("path"),
+        "value",
+        _kind(F.col("value")).alias("kind"),
+    )
+    shows = F.col("kind").isin("string", "bigint", "number")
+    example = F.when(shows, masked(F.try_variant_get("value", "$", "string")))
+    return (
+        top.union(below)
+        .withColumn("example", example)
+        .groupBy("true_event_type", "path", "kind")
+        .agg(F.count("*").alias("count"), F.array(F.min("example"), F.max("example")).alias("examples"))
+        .withColumn("examples", F.array_distinct(F.array_compact("examples")))
+    )
+
+
+def masked(text: Column) -> Column:
+    """The form of `text` without what it says: letters are a or A, digits 9, what isn't ASCII is ?; 40 at most."""
+    for pattern, mask in ((r"\p{Lu}", "A"), (r"[\p{L}&&[^Aa]]", "a"), (r"\p{N}", "9"), (r"[^ -~]", "?")):
+        text = F.regexp_replace(text, pattern, mask)
+    return F.substring(text, 1, _MOST_EXAMPLE)
+
+
+def _kind(value: Column) -> Column:
+    spelled = F.schema_of_variant(value)
+    element = F.regexp_extract(spelled, r"\AARRAY<(.*)>\z", 1)
+    return F.when(
+        F.startswith(spelled, F.lit("ARRAY<")), F.concat(F.lit("array<"), _plain(element), F.lit(">"))
+    ).otherwise(_plain(spelled))
+
+
+def _plain(spelled: Column) -> Column:
+    return (
+        F.when(spelled.isNull() | (spelled == "VOID"), "null")
+        .when(spelled.isin("STRING", "BOOLEAN", "BIGINT"), F.lower(spelled))
+        .when((spelled == "DOUBLE") | F.startswith(spelled, F.lit("DECIMAL(")), "number")
+        .when(F.startswith(spelled, F.lit("OBJECT<")), "object")
+        .otherwise("other")
+    )
+
+
+def _written(texts: Mapping[str, str], folder: Path, *, force: bool) -> Proposed:
+    folder.mkdir(parents=True, exist_ok=True)
+    result = Proposed()
+    taken: dict[str, str] = {}
+    for name, text in texts.items():
+        file = folder / f"{name}.toml"
+        other = taken.setdefault(name.lower(), name)
+        if not is_possible(name):
+            result.left_out[name] = "no type of this name can have a contract"
+        elif other != name:
+            result.left_out[name] = f"differs from {other} in capitals only"
+        elif file.exists() and not force:
+            result.left_out[name] = f"{file} is there already; --force writes it anew"
+        else:
+            file.write_text(text, "utf-8")
+            result.written.append(file.name)
+    return result

@@ -1,0 +1,242 @@
+"""The only module that talks to Kinesis: its calls as our values, its errors as ours."""
+
+import time
+from binascii import a2b_base64
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from json import loads
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore import exceptions as aws
+from botocore.config import Config
+
+from event_lake.errors import EventLakeError, StreamNotFoundError, UserError
+from event_lake.kinesis.api.clock import Clock
+from event_lake.kinesis.api.reads import IteratorExpiredError, Page, ShardGoneError
+from event_lake.kinesis.api.retries import Calls, Retrying, ThrottledError, TransientError
+from event_lake.kinesis.offsets import After, At, Summary, TrimHorizon
+from event_lake.kinesis.shards import Shard
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient as BotoClient
+    from mypy_boto3_kinesis.type_defs import PutRecordsRequestEntryTypeDef
+
+# `Retrying` repeats calls and counts them; botocore would do it unseen. A planner asks for 16 shards at once.
+_BOTO_CONFIG = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=30, max_pool_connections=16)
+
+_THROTTLED = {
+    "KMSThrottlingException",
+    "LimitExceededException",
+    "ProvisionedThroughputExceededException",
+    "Throttling",
+    "ThrottlingException",
+}
+_USER_ERRORS = {
+    "AccessDeniedException",
+    "ExpiredTokenException",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "KMSAccessDeniedException",
+    "KMSDisabledException",
+    "KMSInvalidStateException",
+    "KMSNotFoundException",
+    "KMSOptInRequired",
+    "UnrecognizedClientException",
+}
+
+
+class KinesisClient:
+    """The calls Event Lake makes to one stream; several threads may make them.
+
+    Every method asks again where Kinesis throttles or stumbles, for 200 s, less than an iterator's life, and counts
+    that in `calls`. It raises UserError at once where the user must act, ServiceUnavailableError where Kinesis stayed
+    out of reach. Make one per process: it holds connections.
+    """
+
+    def __init__(
+        self,
+        stream: str,
+        region: str | None = None,
+        endpoint_url: str | None = None,
+        *,
+        patience_seconds: float = 200.0,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.stream = stream
+        self.calls = Calls()
+        self._retrying = Retrying(self.calls, patience_seconds=patience_seconds, sleep=sleep)
+        self._sleep = sleep
+        self._clock = Clock()
+        try:
+            self._boto: BotoClient = boto3.client(
+                "kinesis", region_name=region, endpoint_url=endpoint_url, config=_BOTO_CONFIG
+            )
+        except aws.BotoCoreError as error:
+            raise _unusable(stream, error) from error
+        self._boto.meta.events.register("before-parse.kinesis.GetRecords", _take_body)
+
+    def list_shards(self) -> list[Shard]:
+        """All shards that still hold records or take them, open and closed."""
+        shards: list[Shard] = []
+        request: dict[str, Any] = {"StreamName": self.stream}
+        while True:
+            listed, token = self._asked(
+                "ListShards", self._boto.list_shards, request, lambda told: (told["Shards"], told.get("NextToken"))
+            )
+            shards += [
+                Shard(
+                    entry["ShardId"],
+                    tuple(entry[key] for key in ("ParentShardId", "AdjacentParentShardId") if entry.get(key)),
+                )
+                for entry in listed
+            ]
+            if not token:
+                return shards
+            request = {"NextToken": token}
+
+    def summary(self) -> Summary:
+        """When the stream was made, and how long it keeps a record."""
+        summary: Summary = self._asked(
+            "DescribeStreamSummary", self._boto.describe_stream_summary, {"StreamName": self.stream}, _summary
+        )
+        return summary
+
+    def now(self) -> datetime:
+        """Kinesis' own clock, at most a second slow and never fast: Kinesis refuses times in its future."""
+        if not self._clock.is_set:
+            self.summary()
+        return self._clock.now()
+
+    def pause(self, seconds: float) -> None:
+        """Wait before the next call."""
+        self._sleep(seconds)
+
+    def iterator(self, shard_id: str, position: TrimHorizon | At | After, *, inclusive: bool = False) -> str:
+        """An iterator to the first record behind `position`, `inclusive`: to that of a sequence number itself.
+
+        Lives 5 minutes. Raises ShardGoneError.
+        """
+        request: dict[str, Any] = {"StreamName": self.stream, "ShardId": shard_id, "ShardIteratorType": "TRIM_HORIZON"}
+        if isinstance(position, After):
+            request |= {
+                "ShardIteratorType": "AT_SEQUENCE_NUMBER" if inclusive else "AFTER_SEQUENCE_NUMBER",
+                "StartingSequenceNumber": position.sequence_number,
+            }
+        elif isinstance(position, At):
+            request |= {"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": position.time}
+        iterator: str = self._asked(
+            "GetShardIterator", self._boto.get_shard_iterator, request, lambda told: told["ShardIterator"]
+        )
+        return iterator
+
+    def get_records(self, iterator: str, limit: int = 10_000) -> Page:
+        """Up to `limit` records (Kinesis' own bounds: 10,000 records or 10 MB); none doesn't mean the end.
+
+        Raises IteratorExpiredError.
+        """
+        request = {"ShardIterator": iterator, "Limit": limit}
+        page: Page = self._asked("GetRecords", self._boto.get_records, request, lambda told: _page(told["body"]))
+        return page
+
+    def put_records(self, entries: Sequence["PutRecordsRequestEntryTypeDef"]) -> list[str | None]:
+        """Put up to 500 records or 5 MiB; per entry None where it was taken, else the error's code."""
+        request = {"StreamName": self.stream, "Records": entries}
+        codes: list[str | None] = self._asked(
+            "PutRecords",
+            self._boto.put_records,
+            request,
+            lambda told: [entry.get("ErrorCode") for entry in told["Records"]],
+        )
+        return codes
+
+    def _asked(
+        self,
+        action: str,
+        method: Callable[..., Any],
+        request: Mapping[str, Any],
+        read: Callable[[Mapping[str, Any]], Any],
+    ) -> Any:
+        """What `read` makes of the answer; half an answer, which lacks what it looks for, is asked for again."""
+
+        def once() -> Any:
+            with _translated(self.stream, action):
+                answer = method(**request)
+                self._clock.note(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+                try:
+                    return read(answer)
+                except (KeyError, TypeError, ValueError) as error:
+                    raise TransientError(f"stream {self.stream!r}: {action}: half an answer: {error!r}") from error
+
+        return self._retrying(once)
+
+
+def _summary(answer: Mapping[str, Any]) -> Summary:
+    told = answer["StreamDescriptionSummary"]
+    created: datetime = told["StreamCreationTimestamp"]
+    return Summary(created.astimezone(UTC), timedelta(hours=told["RetentionPeriodHours"]))
+
+
+def _page(body: bytes) -> Page:
+    told = loads(body)
+    records = told["Records"]
+    return Page(
+        sequence_numbers=[r["SequenceNumber"] for r in records],
+        arrived=[r["ApproximateArrivalTimestamp"] for r in records],
+        partition_keys=[r["PartitionKey"] for r in records],
+        data=[a2b_base64(r["Data"], strict_mode=True) for r in records],
+        next_iterator=told.get("NextShardIterator"),
+        millis_behind=told["MillisBehindLatest"],
+    )
+
+
+def _take_body(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:
+    """Keep botocore's parser off the records: it takes 16 us for each, `json` and `a2b_base64` take 2."""
+    if response_dict["status_code"] == 200:
+        customized_response_dict["body"] = response_dict["body"]
+        response_dict["body"] = b"{}"
+
+
+@contextmanager
+def _translated(stream: str, action: str) -> Iterator[None]:
+    try:
+        yield
+    except aws.ClientError as error:
+        raise _explained(stream, action, error) from error
+    except (
+        aws.NoCredentialsError,
+        aws.PartialCredentialsError,
+        aws.NoRegionError,
+        aws.ProfileNotFound,
+    ) as error:
+        raise _unusable(stream, error) from error
+    except (aws.HTTPClientError, aws.BotoCoreError) as error:
+        raise TransientError(f"stream {stream!r}: {action}: {error}") from error
+
+
+def _unusable(stream: str, error: aws.BotoCoreError) -> UserError:
+    return UserError(f"stream {stream!r}: {str(error).rstrip('.')}; configure the AWS SDK's usual chain")
+
+
+def _explained(stream: str, action: str, error: aws.ClientError) -> Exception:
+    told, metadata = error.response["Error"], error.response["ResponseMetadata"]
+    code, message = told["Code"], told.get("Message", "")
+    where = f"stream {stream!r}: {action}: {code}: {message}"
+    if code == "ExpiredIteratorException":
+        explained: Exception = IteratorExpiredError(where)
+    elif code == "ResourceNotFoundException" and action == "GetShardIterator" and "shardId-" in message:
+        explained = ShardGoneError(where)
+    elif code == "ResourceNotFoundException":
+        explained = StreamNotFoundError(f"{where}; check source.stream and source.region")
+    elif code == "AccessDeniedException":
+        explained = UserError(f"{where}; allow kinesis:{action} on arn:aws:kinesis:*:*:stream/{stream}")
+    elif code in _USER_ERRORS:
+        explained = UserError(f"{where}; check the credentials and keys in use")
+    elif code in _THROTTLED:
+        explained = ThrottledError(where)
+    elif metadata["HTTPStatusCode"] >= 500:
+        explained = TransientError(where)
+    else:
+        explained = EventLakeError(where)
+    return explained

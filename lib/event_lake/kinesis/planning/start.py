@@ -1,0 +1,62 @@
+"""Where a query without a checkpoint begins: a position for each shard."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from event_lake.config.settings import parse_instant, refuse
+from event_lake.kinesis.api.expiry import holds_all_behind
+from event_lake.kinesis.api.reads import Reads
+from event_lake.kinesis.offsets import After, At, Closed, Position, TrimHorizon, from_text
+from event_lake.kinesis.shards import Lineage
+
+
+def starting_positions(start_from: str, lineage: Lineage, now: datetime, retention: timedelta) -> dict[str, Position]:
+    """A position for each shard of `lineage`, as `config.Source.start_from` asks.
+
+    "latest" is `now` for all of them, and a shard that comes later is read from its beginning. Of given positions, a
+    shard that isn't among them is read from its beginning too, unless one of its descendants is: then it has been read.
+    Raises ConfigError for given positions that can't be read, or whose shard isn't there.
+    """
+    if start_from.startswith("{"):
+        return _given(json.loads(start_from), lineage, now)
+    position: Position = TrimHorizon()
+    if start_from != "earliest":
+        time = now if start_from == "latest" else min(parse_instant(start_from), now)
+        if time > now - retention:
+            position = At(time)
+    return dict.fromkeys(lineage.shard_ids, position)
+
+
+def refuse_expired(positions: Mapping[str, Position], reads: Reads) -> None:
+    """Raise ConfigError where a shard doesn't hold the record any more behind which a query is to begin."""
+    for shard_id, position in positions.items():
+        if isinstance(position, After) and not holds_all_behind(reads, shard_id, position):
+            raise refuse(
+                "source.start_from",
+                position.sequence_number,
+                f"{shard_id} doesn't hold this record any more, and what came behind it may have expired too; write"
+                ' "TRIM_HORIZON" to begin with what is left',
+            )
+
+
+def _given(texts: dict[str, str], lineage: Lineage, now: datetime) -> dict[str, Position]:
+    positions: dict[str, Position] = {}
+    for shard_id, text in texts.items():
+        if shard_id not in lineage:
+            raise refuse(
+                "source.start_from",
+                shard_id,
+                f"the stream has no such shard (any more); it has {', '.join(lineage.shard_ids)}",
+            )
+        try:
+            position = from_text(text)
+        except ValueError as error:
+            raise refuse(
+                "source.start_from",
+                shard_id,
+                f'{error}; write a sequence number, "TRIM_HORIZON", "AT <time>" or "CLOSED"',
+            ) from None
+        positions[shard_id] = At(min(position.time, now)) if isinstance(position, At) else position
+    read = [s for s in lineage.shard_ids if s not in positions and lineage.has_descendant_in(s, positions)]
+    return lineage.grown(positions | dict.fromkeys(read, Closed()))

@@ -1,0 +1,219 @@
+"""What a batch reads of a shard, and what an executor yields for it: the records in Arrow batches, and a receipt."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from event_lake.config.settings import Raw, Source
+from event_lake.errors import DataLossError
+from event_lake.kinesis.api.client import KinesisClient
+from event_lake.kinesis.api.reads import Page
+from event_lake.kinesis.offsets import (
+    After,
+    At,
+    Closed,
+    Offset,
+    TrimHorizon,
+    instant,
+    last_read,
+    lost_at,
+    place_of,
+    to_text,
+)
+from event_lake.kinesis.reading.aggregation import MAGIC
+from event_lake.kinesis.reading.ranges import Range, pages_of
+from event_lake.kinesis.reading.unpacking import GZIP, parts_of
+
+_MOST_ROWS = 10_000
+_MOST_BYTES = 64 * 1024 * 1024
+_RECEIPT_TYPE = pa.struct(
+    [
+        pa.field("start", pa.string()),
+        pa.field("records", pa.int64()),
+        pa.field("user_records", pa.int64()),
+        pa.field("bytes", pa.int64()),
+        pa.field("first_sequence_number", pa.string()),
+        pa.field("last_sequence_number", pa.string()),
+        pa.field("millis_behind", pa.int64()),
+        pa.field("calls", pa.int64()),
+        pa.field("throttled", pa.int64()),
+        pa.field("hole", pa.string()),
+    ]
+)
+_SCHEMA = pa.schema(
+    [
+        pa.field("data", pa.binary()),
+        pa.field("partitionKey", pa.string()),
+        pa.field("stream", pa.string()),
+        pa.field("shardId", pa.string()),
+        pa.field("sequenceNumber", pa.string()),
+        pa.field("subSequenceNumber", pa.int64()),
+        pa.field("approximateArrivalTimestamp", pa.timestamp("us", tz="UTC")),
+        pa.field("content", pa.binary()),
+        pa.field("receipt", _RECEIPT_TYPE),
+    ]
+)
+# The index of its record in the page, its place in that record, and what `unpacking.Part` has.
+_Row = tuple[int, int, str, bytes, bytes | None]
+_Chunk = tuple[list[int], list[int], list[str], list[bytes], list[bytes | None]]
+
+
+@dataclass(frozen=True)
+class Hole:
+    """What a shard held behind `start` expired, or went with the shard, and the query goes on."""
+
+    shard_id: str
+    start: TrimHorizon | At | After
+    lost: str
+
+
+def part_of(shard_id: str, begin: Offset, finish: Offset) -> Range | Hole | None:
+    """What the batch from `begin` to `finish` reads of one shard, if anything.
+
+    The parts of a shard are a chain: each starts where the one before ended. Behind a Range that is its end; behind a
+    Hole, "TRIM_HORIZON LOST" with the Hole's time, or nothing more where the shard is gone. All other positions
+    that a shard may have are its first, where the query began or the shard appeared, or its last, "CLOSED".
+    """
+    start, end = begin.shards.get(shard_id, TrimHorizon()), finish.shards[shard_id]
+    last, lost = last_read(end), lost_at(end)
+    if last is not None and last != last_read(start):
+        assert not isinstance(start, Closed), "nothing is behind the end of a closed shard"
+        retention = min(begin.summary.retention, finish.summary.retention)
+        return Range(shard_id, start, After(last), begin.cut, retention)
+    if lost is not None and end != start:
+        assert not isinstance(start, Closed), "nothing is behind the end of a closed shard"
+        return Hole(shard_id, start, f"{shard_id} behind {place_of(start)}: expired before {lost.isoformat()}")
+    return None
+
+
+def read_between(begin: Offset, finish: Offset) -> frozenset[str]:
+    """The shards of which the batch from `begin` to `finish` has a receipt."""
+    return frozenset(shard_id for shard_id in finish.shards if part_of(shard_id, begin, finish))
+
+
+def batches_of(source: Source, raw: Raw, part: Range | Hole, client: KinesisClient) -> Iterator[pa.RecordBatch]:
+    """The records of `part` in order, unpacked as `raw` says, and then its receipt.
+
+    A batch has at most 10,000 rows of one answer, and 64 MiB unless a single row is larger. The receipt's `start` and
+    `last_sequence_number` are the part's two ends, also where what lies between expired in part or as a whole.
+    Raises DataLossError for records that expired before they were read; without `fail_on_data_loss` the receipt
+    names them as its `hole`.
+    """
+    holes = []
+
+    def lost(what: str) -> None:
+        if source.fail_on_data_loss:
+            raise DataLossError(
+                f"stream {source.stream!r}: {what}; source.fail_on_data_loss = false goes on without them"
+            )
+        holes.append(what)
+
+    read = {"records": 0, "user_records": 0, "bytes": 0, "millis_behind": 0}
+    first = last = arrived = None
+    if isinstance(part, Hole):
+        holes.append(part.lost)
+    else:
+        last = part.end.sequence_number
+        for page in pages_of(part, client, lost):
+            read["records"] += len(page.data)
+            read["bytes"] += sum(map(len, page.data))
+            read["millis_behind"] = page.millis_behind
+            for batch in _record_batches(source.stream, part.shard_id, page, raw):
+                read["user_records"] += batch.num_rows
+                yield batch
+            first, arrived = first or page.sequence_numbers[0], instant(page.arrived[-1])
+    row = {
+        "stream": source.stream,
+        "shardId": part.shard_id,
+        "sequenceNumber": last,
+        "approximateArrivalTimestamp": arrived,
+        "receipt": {
+            "start": to_text(part.start),
+            **read,
+            "first_sequence_number": first,
+            "last_sequence_number": last,
+            "calls": client.calls.made,
+            "throttled": client.calls.throttled,
+            "hole": "; ".join(holes) or None,
+        },
+    }
+    yield pa.RecordBatch.from_pylist([row], schema=_SCHEMA)
+
+
+def _record_batches(stream: str, shard_id: str, page: Page, raw: Raw) -> Iterator[pa.RecordBatch]:
+    for columns in _columns(page, raw):
+        count = len(columns["data"])
+        columns["stream"] = pa.repeat(pa.scalar(stream, pa.string()), count)
+        columns["shardId"] = pa.repeat(pa.scalar(shard_id, pa.string()), count)
+        columns["receipt"] = pa.nulls(count, _RECEIPT_TYPE)
+        yield pa.RecordBatch.from_arrays([columns[name] for name in _SCHEMA.names], schema=_SCHEMA)
+
+
+def _columns(page: Page, raw: Raw) -> Iterator[dict[str, pa.Array]]:
+    """The rows of `page`, some at a time: of each column that rows differ in, the values."""
+    data = pa.array(page.data, pa.binary())
+    millis = pc.cast(pc.round(pc.multiply(pa.array(page.arrived, pa.float64()), 1000.0)), pa.int64())
+    arrived = pc.cast(pc.cast(millis, pa.timestamp("ms", tz="UTC")), pa.timestamp("us", tz="UTC"))
+    numbers = pa.array(page.sequence_numbers, pa.string())
+    packed = _maybe_packed(page, data, raw)
+    if not packed:
+        yield {
+            "data": data,
+            "partitionKey": pa.array(page.partition_keys, pa.string()),
+            "sequenceNumber": numbers,
+            "subSequenceNumber": pa.repeat(pa.scalar(0, pa.int64()), len(data)),
+            "approximateArrivalTimestamp": arrived,
+            "content": pa.nulls(len(data), pa.binary()),
+        }
+        return
+    for indices, places, keys, parts, contents in _chunks(_rows(page, packed, raw)):
+        of_record = pa.array(indices, pa.int64())
+        yield {
+            "data": pa.array(parts, pa.binary()),
+            "partitionKey": pa.array(keys, pa.string()),
+            "sequenceNumber": numbers.take(of_record),
+            "subSequenceNumber": pa.array(places, pa.int64()),
+            "approximateArrivalTimestamp": arrived.take(of_record),
+            "content": pa.array(contents, pa.binary()),
+        }
+
+
+def _maybe_packed(page: Page, data: pa.Array, raw: Raw) -> set[int]:
+    """The indices of the records of `page` that may not be one row as they are. `data`: theirs, in Arrow."""
+    begins = [MAGIC, GZIP] if raw.compression == "auto" else [MAGIC]
+    found = {index for begin in begins for index in pc.indices_nonzero(pc.starts_with(data, begin)).to_pylist()}
+    if raw.payload_split == "lines":
+        found |= {index for index, record in enumerate(page.data) if b"\n" in record}
+    return found
+
+
+def _rows(page: Page, packed: set[int], raw: Raw) -> Iterator[_Row]:
+    for index, (key, record) in enumerate(zip(page.partition_keys, page.data, strict=True)):
+        if index in packed:
+            for place, (part_key, data, content) in enumerate(parts_of(key, record, raw)):
+                yield index, place, part_key, data, content
+        else:
+            yield index, 0, key, record, None
+
+
+def _chunks(rows: Iterable[_Row]) -> Iterator[_Chunk]:
+    # By column from the start: rows kept as tuples keep the garbage collector busy, 1 us for each.
+    chunk: _Chunk = [], [], [], [], []
+    indices, places, keys, parts, contents = chunk
+    size = 0
+    for index, place, key, data, content in rows:
+        more = len(data) + (len(content) if content else 0)
+        if indices and (len(indices) == _MOST_ROWS or size + more > _MOST_BYTES):
+            yield chunk
+            chunk = [], [], [], [], []
+            indices, places, keys, parts, contents = chunk
+            size = 0
+        size += more
+        indices.append(index)
+        places.append(place)
+        keys.append(key)
+        parts.append(data)
+        contents.append(content)
+    yield chunk

@@ -1,1 +1,0 @@
-"""The jobs' work, below their command lines."""

@@ -1,0 +1,1 @@
+"""Proving that read = raw + duplicates + quarantined."""

@@ -1,0 +1,203 @@
+"""What came of an audit of the raw layer, for people and for machines. Pure."""
+
+from bisect import insort
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from event_lake.config.settings import parse_instant, refuse
+from event_lake.errors import DataLossError
+from event_lake.reconciliation.rules import Check, Fault
+
+# Of one check: the first ones say where to look.
+_MOST_SHOWN = 12
+_HEADINGS = ("stream", "shard", "batches", "rows", "read", "raw", "duplicates", "quarantined")
+
+
+@dataclass(frozen=True)
+class Window:
+    """The batches whose `ingested_at` is `begin` or later and before `end`; None is without bound. In UTC."""
+
+    begin: datetime | None = None
+    end: datetime | None = None
+
+    @staticmethod
+    def parsed(begin: str | None, end: str | None) -> "Window":
+        """From ISO 8601 date-times with a zone, or dates, which begin at midnight UTC. Raises ConfigError."""
+        window = Window(_instant("--from", begin), _instant("--to", end))
+        if window.begin and window.end and window.begin >= window.end:
+            raise refuse("--to", end, f"not later than --from = {begin!r}")
+        return window
+
+    def __str__(self) -> str:
+        begin = f" from {self.begin.isoformat()}" if self.begin else ""
+        end = f" until {self.end.isoformat()}" if self.end else ""
+        return f"ingested{begin}{end}" if begin or end else "all that was ingested"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShardSums:
+    """A shard's ledger rows in the window: how many, of which batches, and their sums; None of what no row tells."""
+
+    stream: str | None
+    shard_id: str | None
+    rows: int
+    first_batch: int
+    last_batch: int
+    read: int | None
+    raw: int
+    quarantined: int
+    duplicates: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Records that were put into the stream from `begin` to `end`, by CloudWatch, and what the tables know of them.
+
+    `least` are in the tables and arrived then for certain, `most` are there or may be among the copies that were
+    dropped. All in Kinesis records.
+    """
+
+    begin: datetime
+    end: datetime
+    put: int
+    least: int
+    most: int
+
+    @property
+    def fault(self) -> Fault | None:
+        """More was put than can have been read."""
+        if self.put <= self.most:
+            return None
+        return Fault(
+            check=Check.CLOUDWATCH,
+            place=f"arrived from {self.begin.isoformat()} until {self.end.isoformat()}",
+            what=f"{self.put:,} records were put, and at most {self.most:,} read: {self.put - self.most:,} are missing",
+        )
+
+    def __str__(self) -> str:
+        span = f"from {self.begin.isoformat()} until {self.end.isoformat()}"
+        known = f"{self.least:,} of them for certain, and {self.most:,} at most"
+        return f"CloudWatch: {self.put:,} records were put {span}; were read {known}"
+
+
+@dataclass
+class FaultsFound:
+    """Any number of faults, of which the first of each check are kept."""
+
+    counts: Counter[Check] = field(default_factory=Counter)
+    _first: dict[Check, list[Fault]] = field(default_factory=dict)
+
+    def add(self, faults: Iterable[Fault]) -> None:
+        """Count them, in any order."""
+        for fault in faults:
+            self.counts[fault.check] += 1
+            first = self._first.setdefault(fault.check, [])
+            insort(first, fault, key=_order)
+            del first[_MOST_SHOWN:]
+
+    @property
+    def first(self) -> list[Fault]:
+        """At most a dozen of each check, those of the oldest batches, in the checks' order."""
+        return [fault for check in Check for fault in self._first.get(check, ())]
+
+    def more(self, check: Check) -> int:
+        """How many others there are."""
+        return self.counts[check] - len(self._first.get(check, ()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What an audit of `lake` found in `window`."""
+
+    lake: str
+    window: Window
+    shards: Sequence[ShardSums]
+    faults: FaultsFound
+    notes: Sequence[str] = ()
+    comparison: Comparison | None = None
+
+    @property
+    def checks(self) -> list[Check]:
+        """Those that were made."""
+        return [check for check in Check if check is not Check.CLOUDWATCH or self.comparison]
+
+    def refuse_faults(self) -> None:
+        """Raise DataLossError if there are any."""
+        if first := self.faults.first:
+            more = self.faults.counts.total() - 1
+            raise DataLossError(f"{first[0]}{f' (and {more:,} more)' if more else ''}")
+
+    def as_json(self) -> dict[str, Any]:
+        """All of it; times in ISO 8601."""
+        compared = self.comparison
+        return {
+            "lake": self.lake,
+            "from": _iso(self.window.begin),
+            "to": _iso(self.window.end),
+            "shards": [asdict(shard) for shard in self.shards],
+            "checks": {check.key: {"claim": check.value, "faults": self.faults.counts[check]} for check in self.checks},
+            "faults": [{**asdict(fault), "check": fault.check.key} for fault in self.faults.first],
+            "more_faults": sum(map(self.faults.more, Check)),
+            "notes": list(self.notes),
+            "cloudwatch": compared
+            and {**asdict(compared), "begin": compared.begin.isoformat(), "end": compared.end.isoformat()},
+        }
+
+    def as_text(self) -> str:
+        """A table of the shards, a line for each check, and the faults."""
+        counts = self.faults.counts
+        checks = [(f"{counts[check]:,} at fault" if counts[check] else "ok", check.value) for check in self.checks]
+        faults = [str(fault) for fault in self.faults.first]
+        faults += [f"{check.key}: and {more:,} more" for check in Check if (more := self.faults.more(check))]
+        notes = [f"note: {note}" for note in self.notes] + ([str(self.comparison)] if self.comparison else [])
+        paragraphs = [
+            [f"{self.lake}, {self.window}"],
+            _aligned([_HEADINGS, *map(_cells, self.shards), _sums(self.shards)], numbers_from=3),
+            _aligned(checks, numbers_from=len(checks)),
+            faults,
+            notes,
+        ]
+        return "\n\n".join("\n".join(lines) for lines in paragraphs if lines)
+
+
+def _instant(flag: str, text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return parse_instant(text) if len(text) > 10 else datetime.combine(date.fromisoformat(text), time(), UTC)
+    except ValueError:
+        raise refuse(flag, text, 'no time; write it like "2026-11-21T09:00:00Z" or "2026-11-21"') from None
+
+
+def _order(fault: Fault) -> tuple[bool, int, str, str]:
+    number = fault.batch_id
+    return number is not None, number or 0, fault.shard_id or "", fault.place or ""
+
+
+def _iso(instant: datetime | None) -> str | None:
+    return instant.isoformat() if instant else None
+
+
+def _cells(shard: ShardSums) -> tuple[str, ...]:
+    counts = (shard.rows, shard.read, shard.raw, shard.duplicates, shard.quarantined)
+    names = (shard.stream or "?", shard.shard_id or "?", f"{shard.first_batch} to {shard.last_batch}")
+    return (*names, *("?" if count is None else f"{count:,}" for count in counts))
+
+
+def _sums(shards: Sequence[ShardSums]) -> tuple[str, ...]:
+    columns = ("rows", "read", "raw", "duplicates", "quarantined")
+    return ("all", "", "", *(f"{sum(getattr(shard, column) or 0 for shard in shards):,}" for column in columns))
+
+
+def _aligned(lines: Sequence[Sequence[str]], *, numbers_from: int) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(width) if index >= numbers_from else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    ]

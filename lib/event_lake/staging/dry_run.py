@@ -1,0 +1,61 @@
+"""What a run of build_staging would do."""
+
+from collections.abc import Iterator
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from event_lake.config.settings import Settings
+from event_lake.lake import tables
+from event_lake.staging import typed_tables
+from event_lake.staging.build import checkpoint_of, contracts_of, refuse_without_raw
+from event_lake.staging.rebuild import Dates
+from event_lake.staging.steps import ahead, steps
+from event_lake.staging.versions import KEY
+
+
+def plan_staging(spark: SparkSession, settings: Settings, dates: Dates | None) -> Iterator[str]:
+    """Say what `build_staging`, or `rebuild_staging` for `dates`, would take, a line each; changes nothing.
+
+    Also how it would change the typed tables for their contracts. The steps are those that a run would take now.
+    Raises as a run does.
+    """
+    root = settings.lake.root
+    refuse_without_raw(spark, root)
+    yield from typed_tables.changes(spark, root, contracts_of(settings))
+    found = ahead(spark, root, checkpoint_of(spark, root))
+    planned = [(one.step, one.chunk) for one in steps(spark, settings, found)]
+    if not planned:
+        yield "raw/events has gained nothing since the last run"
+    for number, (step, chunk) in enumerate(planned):
+        days = sorted({str(day) for day, _ in chunk.partitions})
+        yield (
+            f"step {number + 1} of {len(planned)}: {chunk.rows:,} events of {step} in {len(chunk.partitions):,}"
+            f" partitions, dates {', '.join(days) or 'none'}"
+        )
+    if dates:
+        yield from _rebuilt(spark, root, dates)
+
+
+def _rebuilt(spark: SparkSession, root: str, dates: Dates) -> Iterator[str]:
+    within = F.col("date").between(dates.first, dates.last)
+    twice = F.count("*") - F.count_distinct(F.struct(*KEY))
+    counts = [
+        {
+            row.date: (row.events, row.twice)
+            for row in tables.read(spark, root, table)
+            .where(within)
+            .groupBy("date")
+            .agg(F.count("*").alias("events"), extra.alias("twice"))
+            .collect()
+        }
+        for table, extra in ((tables.RAW_EVENTS, F.lit(0)), (tables.STAGING_EVENTS, twice))
+        if tables.exists(spark, root, table)
+    ]
+    raw, staged = (*counts, {})[:2]
+    for day in sorted(raw.keys() | staged.keys()):
+        held, again = staged.get(day, (0, 0))
+        more = f" ({again:,} of them again)" if again else ""
+        yield f"rebuild {day}: {held:,} events of staging/events{more} from {raw.get(day, (0,))[0]:,} of raw/events"
+    if not raw and not staged:
+        yield f"rebuild: there are no events from {dates.first} to {dates.last}"
