@@ -13,13 +13,13 @@ help: ## Show these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
 
 setup: ## Make .venv with Spark, Delta and all tools
-	@$(PYTHON) infra/setup_local.py
+	@$(PYTHON) tools/setup.py
 
 demo: setup ## Run the jobs on an embedded Kinesis (PORT=5000 for a port of your choice)
-	@$(BIN)/python infra/demo.py $(if $(PORT),--port $(PORT))
+	@$(BIN)/python tools/demo.py $(if $(PORT),--port $(PORT))
 
 shell: setup ## Open PySpark with the demo's tables as views (LAKE=folder for another lake)
-	@SPARK_CONF_DIR=infra/spark $(BIN)/python -i infra/shell.py $(LAKE)
+	@SPARK_CONF_DIR=tools/spark $(BIN)/python -i tools/shell.py $(LAKE)
 
 test: setup package emulators ## Run all tests (JOBS=2 side by side, each with a Spark of 3 GiB)
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)
@@ -45,11 +45,11 @@ test-judge: setup ## Hold the judge's verdicts of a million records against thos
 	@JUDGED=50000 $(BIN)/python -m pytest -n $(JOBS) tests/unit/test_judge_fuzz.py
 
 test-spark41: emulators ## Run the tests that depend on Spark's version by 4.1, in an environment of its own
-	@$(PYTHON) infra/setup_local.py --spark 4.1
+	@$(PYTHON) tools/setup.py --spark 4.1
 	@.venv-spark41/bin/python -m pytest $(SIDE_BY_SIDE) $(SPARK41_TESTS)
 
 golden: setup ## Keep what this code writes as FORMAT=N for the test of taking over older lakes (tests/golden/README.md)
-	@PYTHONPATH=lib:tests unshare --map-root-user --uts sh -c 'hostname localhost && $(BIN)/python -m golden.make $(FORMAT)'
+	@PYTHONPATH=lib:tests unshare --map-root-user --uts sh -c 'hostname localhost && $(BIN)/python -m support.golden_make $(FORMAT)'
 
 # Without the other tests' conftest.py, which puts an emulator's credentials in place of yours.
 test-aws: setup ## Ask a real stream what the fakes assume: STREAM=name REGION=eu-west-1; puts 505 records, which AWS bills
@@ -72,10 +72,10 @@ package: setup ## Build the wheel, and dist/event_lake.zip for spark-submit --py
 	@rm -rf build
 
 bench: setup ## Measure events/s of each station into .bench/ (ARGS="--only raw" for less)
-	@$(BIN)/python tests/bench/run.py $(ARGS)
+	@$(BIN)/python benchmarks/run.py $(ARGS)
 
 bench-compare: setup ## Print the ratios of two measurements: make bench-compare A=.bench/a.json B=.bench/b.json
-	@$(BIN)/python tests/bench/compare.py $(A) $(B)
+	@$(BIN)/python benchmarks/compare.py $(A) $(B)
 
 clean: ## Remove what the demo, the benchmarks and the builds wrote (.venv stays)
 	rm -rf .demo .bench dist build spark-warehouse artifacts .pytest_cache .hypothesis .mypy_cache .ruff_cache

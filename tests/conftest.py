@@ -9,9 +9,9 @@ import boto3
 import pytest
 from pyspark.sql import SparkSession
 
-from emulators import Stream, moto_endpoint
 from event_lake.config.files import load_settings
 from event_lake.lake.session import spark_session
+from support.emulators import Stream, moto_endpoint
 
 # Emulators ask for credentials and take any. Set before Spark starts: its Python workers inherit them.
 os.environ |= {

@@ -11,13 +11,13 @@ import boto3
 import pytest
 from pyspark.sql import SparkSession
 
-from cluster.clusters import Ingest, ingesting
-from cluster.driver import BEFORE_RAW, IN_RAW
-from emulators import Stream
 from event_lake.lake import tables
 from event_lake.reconciliation.reconcile import reconcile
 from event_lake.reconciliation.verdict import Window
-from unit.sent import an_event
+from support.cluster_driver import BEFORE_RAW, IN_RAW
+from support.clusters import Ingest, ingesting
+from support.emulators import Stream
+from support.sent import an_event
 
 KILLS = int(os.environ.get("EXECUTOR_KILLS", "1"))
 DAY = 24 * 3600

@@ -14,8 +14,8 @@ from event_lake.quality.check import check_quality
 from event_lake.reconciliation.reconcile import reconcile
 from event_lake.reconciliation.verdict import Window
 from event_lake.report.build import quality_report
-from golden.sets import FOLDER, unpack
-from golden.taking_over import TakenOver, go_on_with
+from support.golden_sets import FOLDER, unpack
+from support.taking_over import TakenOver, go_on_with
 
 FEATURES = {
     "delta.columnMapping.mode": "name",

@@ -18,8 +18,8 @@ import psutil
 import pytest
 from pyspark.sql import SparkSession
 
-from emulators import Stream
 from event_lake.lake import tables
+from support.emulators import Stream
 
 pytestmark = pytest.mark.faults
 

@@ -24,7 +24,6 @@ import boto3
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from emulators import Stream, kinesis_local_endpoint, merge, open_shards, split, wait_until_active
 from event_lake.errors import UserError
 from event_lake.generator.events import Timeline
 from event_lake.generator.put import RecordPutter, batches, paced
@@ -33,7 +32,8 @@ from event_lake.lake import tables
 from event_lake.raw.ingest import Asked, ingest_raw
 from event_lake.reconciliation.reconcile import reconcile
 from event_lake.reconciliation.verdict import Window
-from killing import Lake, assert_runs, job, kill, wait_for_more
+from support.emulators import Stream, kinesis_local_endpoint, merge, open_shards, split, wait_until_active
+from support.killing import Lake, assert_runs, job, kill, wait_for_more
 
 KILLS = int(os.environ.get("KILLS", "3"))
 SEED = int(os.environ.get("CRASH_SEED", "1"))

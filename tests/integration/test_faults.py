@@ -13,9 +13,9 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from event_lake.errors import DataLossError, EventLakeError, UserError, error_in_traceback
 from event_lake.kinesis.options import FORMAT
 from event_lake.kinesis.source import register
-from faulty_kinesis import RETRYABLE, Fault, FaultyKinesis, Rule, serve
-from unit.fake_shards import FakeShards
-from unit.planning import at
+from support.fake_shards import FakeShards
+from support.faulty_kinesis import RETRYABLE, Fault, FaultyKinesis, Rule, serve
+from support.planned_batches import at
 
 A, B, C, D, E = (f"shardId-{n:012}" for n in range(5))
 DAY = 24 * 3600.0

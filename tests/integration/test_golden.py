@@ -11,8 +11,8 @@ from event_lake.lake.schemas import OTHER
 from event_lake.reconciliation.reconcile import reconcile
 from event_lake.reconciliation.verdict import Window
 from event_lake.staging.write import Staged
-from golden.sets import FOLDER, unpack
-from golden.taking_over import TakenOver, go_on_with, uuid_in
+from support.golden_sets import FOLDER, unpack
+from support.taking_over import TakenOver, go_on_with, uuid_in
 
 SETS = sorted(FOLDER.glob("*.tar.*"))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from emulators import Stream
+from support.emulators import Stream
 
 SITE_PACKAGES = sysconfig.get_path("purelib")
 

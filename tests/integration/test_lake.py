@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from emulators import Stream
 from event_lake.config.settings import Quality, Settings
 from event_lake.generator.events import Timeline
 from event_lake.generator.faults import FAULTS, reason_of
@@ -21,6 +20,7 @@ from event_lake.lake import tables
 from event_lake.raw.ingest import Asked, ingest_raw
 from event_lake.raw.ledger import Totals
 from event_lake.staging.build import build_staging
+from support.emulators import Stream
 
 COUNT = 3_000
 

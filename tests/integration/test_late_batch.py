@@ -8,7 +8,6 @@ import pytest
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import SparkSession
 
-from emulators import Stream
 from event_lake.config.settings import Settings
 from event_lake.errors import DataLossError, error_in_traceback
 from event_lake.lake import tables
@@ -17,7 +16,8 @@ from event_lake.raw.ingest import Asked, ingest_raw
 from event_lake.raw.ledger import Totals
 from event_lake.reconciliation.reconcile import reconcile
 from event_lake.reconciliation.verdict import Verdict, Window
-from unit.sent import an_event
+from support.emulators import Stream
+from support.sent import an_event
 
 
 def ingest(

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from emulators import Stream
-from unit.sent import an_event
+from support.emulators import Stream
+from support.sent import an_event
 
 
 @contextmanager

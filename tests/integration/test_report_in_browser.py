@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from chromium import Page, a_page
 from event_lake.report.page import page
 from event_lake.report.values import Count
-from quality_reports import HOSTILE, a_report
+from support.chromium import Page, a_page
+from support.weekly_reports import HOSTILE, a_report
 
 PICTURES = Path("artifacts/report")
 DESK, PHONE = (1280, 900), (390, 844)

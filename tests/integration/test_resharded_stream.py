@@ -11,10 +11,10 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from emulators import Stream, kinesis_local_endpoint, merge, open_shards, split, wait_until_active
 from event_lake.kinesis import source
 from event_lake.kinesis.admission import ADMISSION_CONTROL
 from event_lake.kinesis.options import FORMAT
+from support.emulators import Stream, kinesis_local_endpoint, merge, open_shards, split, wait_until_active
 
 KEYS = 12
 

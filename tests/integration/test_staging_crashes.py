@@ -20,8 +20,8 @@ from pyspark.sql import functions as F
 from event_lake.config.settings import Quality
 from event_lake.lake import tables
 from event_lake.staging.build import QUERY, build_staging
-from killing import Lake, assert_runs, job, kill, wait_for_more
-from spark.staging import Event, RawLayer, settings_of
+from support.killing import Lake, assert_runs, job, kill, wait_for_more
+from support.raw_layers import Event, RawLayer, settings_of
 
 KILLS = int(os.environ.get("STAGING_KILLS", "3"))
 SEED = int(os.environ.get("CRASH_SEED", "1"))

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from emulators import Stream
 from event_lake.config.settings import Lake, Raw, Settings, Source
 from event_lake.errors import ConfigError, DataLossError, EventLakeError, UserError
 from event_lake.kinesis import source
@@ -20,7 +19,8 @@ from event_lake.lake.checkpoints import Checkpoint
 from event_lake.lake.schemas import EVENT, LEDGER, QUARANTINE
 from event_lake.raw.beginning import begun
 from event_lake.raw.resume import Beginning
-from unit.fake_shards import T0, FakeShards
+from support.emulators import Stream
+from support.fake_shards import T0, FakeShards
 
 MINUTE = timedelta(minutes=1)
 WAY_OUT = "ingest_raw --new-checkpoint, given once, resumes from the ledger"

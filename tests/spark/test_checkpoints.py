@@ -9,12 +9,12 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from emulators import Stream
 from event_lake.errors import UserError
 from event_lake.kinesis import source
 from event_lake.kinesis.options import FORMAT, options_of
 from event_lake.lake.checkpoints import Checkpoint
 from event_lake.raw.resume import Beginning
+from support.emulators import Stream
 
 BEGINNING = Beginning(
     stream="events",

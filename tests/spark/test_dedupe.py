@@ -9,8 +9,8 @@ from pyspark.sql import SparkSession
 from event_lake.lake.schemas import RECORD
 from event_lake.raw.dedupe import clocked, without_copies
 from event_lake.raw.judging import judged
-from spark.builders import RULES, records
-from unit.sent import an_event
+from support.record_frames import RULES, records
+from support.sent import an_event
 
 
 class Arrivals:

@@ -14,7 +14,7 @@ from event_lake.raw.findings import Finding, Kind, acknowledge, findings, record
 from event_lake.raw.kept_checks import KeptChecks, settled
 from event_lake.raw.ledger import Totals, Written
 from event_lake.raw.running import Checks, run_to_end
-from spark.running import Lines
+from support.followed_streams import Lines
 
 NINE = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 

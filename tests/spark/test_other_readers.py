@@ -13,7 +13,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from event_lake.lake import tables
 from event_lake.staging.build import build_staging
-from spark.staging import Event, RawLayer, settings_of
+from support.raw_layers import Event, RawLayer, settings_of
 
 CONTRACT = """
 event_type = "lesson"

@@ -13,8 +13,8 @@ from event_lake.generator.events import Timeline, drafted
 from event_lake.generator.faults import FAULTS, reason_of
 from event_lake.raw.judging import judged
 from event_lake.raw.parse import events, quarantined
-from spark.builders import RULES, records
-from unit.sent import ARRIVED, an_event, with_tokens
+from support.record_frames import RULES, records
+from support.sent import ARRIVED, an_event, with_tokens
 
 SECONDS = int(ARRIVED.timestamp())
 

@@ -10,8 +10,8 @@ from pyspark.sql import functions as F
 from event_lake.config.settings import Raw
 from event_lake.raw.judging import judged
 from event_lake.raw.parse import events, quarantined
-from spark.builders import RULES, records
-from unit.sent import ARRIVED, an_event, with_tokens
+from support.record_frames import RULES, records
+from support.sent import ARRIVED, an_event, with_tokens
 
 SECONDS = int(ARRIVED.timestamp())
 

@@ -12,9 +12,9 @@ from event_lake.raw.dedupe import clocked, without_copies
 from event_lake.raw.judging import judged
 from event_lake.raw.ledger import Totals
 from event_lake.raw.parse import events, quarantined
-from spark.builders import RULES, records, written
-from unit.poison import harmless, heavy, poison
-from unit.sent import ARRIVED, an_event
+from support.poison import harmless, heavy, poison
+from support.record_frames import RULES, records, written
+from support.sent import ARRIVED, an_event
 
 
 def test_the_corpus_holds_hundreds_of_different_records() -> None:

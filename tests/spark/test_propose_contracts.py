@@ -18,7 +18,7 @@ from event_lake.generator.catalog import EVENT_TYPES
 from event_lake.lake import tables
 from event_lake.lake.schemas import EVENT
 from event_lake.staging.typed import KEEPS, judged_rows
-from spark.typed_events import NOON, Event, frame, generated
+from support.staged_events import NOON, Event, frame, generated
 
 COUNT = 8_000
 DAY = NOON.date()

@@ -11,7 +11,7 @@ from event_lake.lake import tables
 from event_lake.quality.arrivals import arrivals, candidates, counted, elsewhere, staged_twice
 from event_lake.quality.fields import _bit, inventory
 from event_lake.quality.refused import refusals
-from spark.staging import NOON, Event, frame
+from support.raw_layers import NOON, Event, frame
 
 HOUR = int(NOON.timestamp())
 DAY = NOON.date()

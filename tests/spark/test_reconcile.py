@@ -23,7 +23,7 @@ from event_lake.reconciliation.reconcile import reconcile
 from event_lake.reconciliation.rules import Check, Entry, faults_of
 from event_lake.reconciliation.screening import doubtful
 from event_lake.reconciliation.verdict import Comparison, Verdict, Window
-from unit.histories import a_start, an_entry, audited, histories
+from support.ledger_histories import a_start, an_entry, audited, histories
 
 NINE = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 BASE = 49590338271490256608559692538361571095921575989136588000

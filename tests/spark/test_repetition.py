@@ -14,8 +14,8 @@ from event_lake.raw.judging import judged
 from event_lake.raw.ledger import Batch, Totals
 from event_lake.raw.parse import events, quarantined
 from event_lake.raw.write import BegunUnder, RawWriter
-from spark.builders import records
-from unit.sent import ARRIVED, an_event
+from support.record_frames import records
+from support.sent import ARRIVED, an_event
 
 BATCH = Batch(batch_id=0, clock=ARRIVED, read_until=ARRIVED)
 GOOD = [an_event(event_uuid=f"good {n}") for n in range(5)]

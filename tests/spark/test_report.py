@@ -24,8 +24,8 @@ from event_lake.report.values import (
     Span,
     Violation,
 )
-from spark.builders import written
-from unit.sent import ARRIVED, an_event, with_tokens
+from support.record_frames import written
+from support.sent import ARRIVED, an_event, with_tokens
 
 NOW = ARRIVED + timedelta(hours=1)
 ALL = Window()

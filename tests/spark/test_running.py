@@ -12,14 +12,14 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
-from emulators import Stream
 from event_lake.errors import DataLossError
 from event_lake.kinesis import source
 from event_lake.kinesis.options import FORMAT, options_of, unbounded
 from event_lake.lake.checkpoints import Checkpoint
 from event_lake.raw.ledger import Totals, Written
 from event_lake.raw.running import Checks, Ended, run_to_end
-from spark.running import Batch, Lines, Told
+from support.emulators import Stream
+from support.followed_streams import Batch, Lines, Told
 
 
 @pytest.fixture

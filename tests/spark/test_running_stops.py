@@ -15,7 +15,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from event_lake.raw.ledger import Totals, Written
 from event_lake.raw.running import Ended, run_to_end
-from spark.running import Batch, Lines, Told
+from support.followed_streams import Batch, Lines, Told
 
 
 class Noticed(logging.Handler):

@@ -11,7 +11,7 @@ from event_lake.errors import UserError
 from event_lake.lake import tables
 from event_lake.staging.build import Run, build_staging
 from event_lake.staging.write import Staged
-from spark.staging import Event, RawLayer, settings_of
+from support.raw_layers import Event, RawLayer, settings_of
 
 
 def test_a_run_takes_what_raw_has_gained_since_the_last_and_no_copy_of_it(spark: SparkSession, root: str) -> None:

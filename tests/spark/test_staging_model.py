@@ -21,7 +21,7 @@ from event_lake.lake import tables
 from event_lake.lake.schemas import OTHER
 from event_lake.staging.build import build_staging
 from event_lake.staging.rebuild import Dates, rebuild_staging
-from spark.staging import NOON, Event, RawLayer, settings_of
+from support.raw_layers import NOON, Event, RawLayer, settings_of
 
 HISTORIES = int(os.environ.get("HISTORIES", "1"))
 UUIDS = 60

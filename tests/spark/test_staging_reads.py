@@ -13,7 +13,7 @@ from event_lake.lake import tables
 from event_lake.staging.build import QUERY, Run, build_staging
 from event_lake.staging.dry_run import plan_staging
 from event_lake.staging.write import Staged
-from spark.staging import Event, RawLayer, settings_of
+from support.raw_layers import Event, RawLayer, settings_of
 
 MAPPED = {"delta.columnMapping.mode": "name", "delta.minReaderVersion": "2", "delta.minWriterVersion": "5"}
 

@@ -12,7 +12,7 @@ from event_lake.staging.build import Run, build_staging
 from event_lake.staging.dry_run import plan_staging
 from event_lake.staging.rebuild import Dates, rebuild_staging
 from event_lake.staging.write import Staged
-from spark.staging import Event, RawLayer, settings_of
+from support.raw_layers import Event, RawLayer, settings_of
 
 FIRST, SECOND = (date(2026, 11, 20), date(2026, 11, 21))
 

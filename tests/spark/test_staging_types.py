@@ -14,7 +14,7 @@ from event_lake.staging.chunk import chunk_of, known_places
 from event_lake.staging.dry_run import plan_staging
 from event_lake.staging.rebuild import Dates, rebuild_staging
 from event_lake.staging.write import Staged
-from spark.staging import NOON, Event, RawLayer, frame, settings_of
+from support.raw_layers import NOON, Event, RawLayer, frame, settings_of
 
 CONTRACT = 'event_type = "%s"\n[columns.x]\ntype = "bigint"\nmaximum = 8\n'
 GAMMA = Event(event_type="gamma", says='{"x":1}', partition=OTHER)

@@ -8,8 +8,8 @@ from pyspark.sql import SparkSession
 from event_lake.errors import DataLossError
 from event_lake.lake import tables
 from event_lake.raw.missing_tables import refuse_gone
-from spark.builders import written
-from unit.sent import an_event
+from support.record_frames import written
+from support.sent import an_event
 
 DATA = (an_event(event_uuid="1"), b"x")
 

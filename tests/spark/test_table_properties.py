@@ -14,8 +14,8 @@ from event_lake.errors import UserError
 from event_lake.lake import tables
 from event_lake.lake.table_properties import NEWER_PROPERTIES
 from event_lake.staging import typed_tables
-from spark.staging import Event, frame
-from spark.typed_events import a_contract
+from support.raw_layers import Event, frame
+from support.staged_events import a_contract
 
 # Each changes what a reader or a writer of a table must know, or what may be written.
 DEFAULTS = {

@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 from event_lake.contracts.contract import Column
 from event_lake.lake.schemas import REJECTED
 from event_lake.staging.typed import rejected_rows, typed_rows, typed_schema
-from spark.typed_events import Event, a_contract, frame
+from support.staged_events import Event, a_contract, frame
 
 COLUMNS = (
     Column(name="s", type="string"),

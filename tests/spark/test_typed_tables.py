@@ -14,7 +14,7 @@ from event_lake.contracts.contract import Column, Contract
 from event_lake.errors import UserError
 from event_lake.lake import tables
 from event_lake.staging import typed_tables
-from spark.typed_events import NOON, Event, a_contract, frame
+from support.staged_events import NOON, Event, a_contract, frame
 
 SCORE = Column(name="score", type="int", required=True)
 ODD = "-a.b_c+@~!$,()"

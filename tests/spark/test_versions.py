@@ -19,7 +19,7 @@ from event_lake.staging.versions import (
     with_keys,
     without_keys,
 )
-from spark.staging import Event, frame
+from support.raw_layers import Event, frame
 
 CHANGE = StructType([*CONFLICT, *StructType().add("refused_at", CONFLICT["kept"].dataType)]).add(
     "is_kept", BooleanType()

@@ -18,8 +18,8 @@ from event_lake.raw.ledger import Batch, Totals
 from event_lake.raw.parse import events, quarantined
 from event_lake.raw.resume import Beginning
 from event_lake.raw.write import RawWriter
-from spark.builders import RULES, a_hole, records
-from unit.sent import ARRIVED, an_event
+from support.record_frames import RULES, a_hole, records
+from support.sent import ARRIVED, an_event
 
 DATA = (
     an_event(event_uuid="1", event_name="lesson:started"),

@@ -16,8 +16,8 @@ from event_lake.raw.beginning import configured
 from event_lake.raw.judging import judged
 from event_lake.raw.ledger import Batch, Totals
 from event_lake.raw.write import RawWriter
-from spark.builders import RULES, records
-from unit.sent import ARRIVED, an_event
+from support.record_frames import RULES, records
+from support.sent import ARRIVED, an_event
 
 BATCH = Batch(batch_id=1, clock=ARRIVED, read_until=ARRIVED)
 # What Spark 4.2 says of a job that it gives up.

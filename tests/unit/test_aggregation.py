@@ -6,7 +6,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from event_lake.kinesis.reading.aggregation import MAGIC, UserRecord, user_records
-from unit.kpl import Put, aggregated, messages_pb2
+from support.kpl import Put, aggregated, messages_pb2
 
 hash_keys = st.none() | st.integers(0, 2**128 - 1).map(str)
 puts = st.lists(st.tuples(st.text(min_size=1, max_size=256), st.binary(max_size=400), hash_keys), min_size=1)

@@ -7,16 +7,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from benchmarks.replay import calls
 
-from bench.replay import calls
 from event_lake.errors import UserError
 from event_lake.kinesis.api.client import KinesisClient
 from event_lake.kinesis.api.reads import Page
 from event_lake.kinesis.api.retries import Calls
 from event_lake.kinesis.offsets import After, At, Position, Summary, TrimHorizon
 from event_lake.kinesis.shards import Shard
-from unit.replayed import REGION, Stream, any_credentials, serve
-from unit.scripted import Answer, ok, script
+from support.replayed_streams import REGION, Stream, any_credentials, serve
+from support.scripted import Answer, ok, script
 
 START = datetime.now(UTC) - timedelta(hours=1)
 SHARD = "shardId-000000000000"

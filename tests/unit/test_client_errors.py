@@ -11,8 +11,8 @@ from event_lake.kinesis.api.client import KinesisClient, _translated
 from event_lake.kinesis.api.reads import IteratorExpiredError, Page, ShardGoneError
 from event_lake.kinesis.api.retries import Calls
 from event_lake.kinesis.offsets import TrimHorizon
-from unit.replayed import REGION, any_credentials
-from unit.scripted import Answer, broken, ok, refused, script
+from support.replayed_streams import REGION, any_credentials
+from support.scripted import Answer, broken, ok, refused, script
 
 SHARD = "shardId-000000000000"
 EMPTY = ok(Records=[], MillisBehindLatest=0)

@@ -6,10 +6,10 @@ from typing import Any
 import boto3
 import pytest
 
-from emulators import free_port
 from event_lake.aws.cloudwatch import CloudWatch, Metric
 from event_lake.errors import EventLakeError, ServiceUnavailableError, UserError
-from unit.scripted import Script, ok, refused, script
+from support.emulators import free_port
+from support.scripted import Script, ok, refused, script
 
 NOW = datetime.now(UTC).replace(second=0, microsecond=0)
 MINUTE = timedelta(minutes=1)

@@ -4,8 +4,8 @@ from event_lake.errors import ServiceUnavailableError
 from event_lake.kinesis.api.cursor import Cursor
 from event_lake.kinesis.api.reads import IteratorExpiredError, Page, ShardGoneError
 from event_lake.kinesis.offsets import After, TrimHorizon
-from unit.fake_shards import FakeShards
-from unit.planning import a_shard, at
+from support.fake_shards import FakeShards
+from support.planned_batches import a_shard, at
 
 
 class Forgetful(FakeShards):

@@ -11,8 +11,8 @@ from event_lake.kinesis.api.client import KinesisClient
 from event_lake.kinesis.api.reads import IteratorExpiredError, Page, Reads, ShardGoneError
 from event_lake.kinesis.offsets import After, At, Summary, TrimHorizon, instant
 from event_lake.kinesis.shards import Shard
-from unit.fake_shards import T0, FakeShards
-from unit.replayed import REGION, Stream, any_credentials, serve
+from support.fake_shards import T0, FakeShards
+from support.replayed_streams import REGION, Stream, any_credentials, serve
 
 SHARD = "shardId-000000000000"
 COUNT = 20

@@ -16,8 +16,8 @@ from event_lake.events.json_text import DEEPEST
 from event_lake.events.judge import judge
 from event_lake.events.reasons import REASONS
 from event_lake.events.rules import Rules
-from unit.poison import harmless, heavy, poison
-from unit.sent import ARRIVED, an_event, with_tokens
+from support.poison import harmless, heavy, poison
+from support.sent import ARRIVED, an_event, with_tokens
 
 RULES = Rules.of(Raw())
 KIB = 1024

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from event_lake.config.settings import Raw
 from event_lake.events.judge import judge
 from event_lake.events.rules import Rules
-from unit.oracle import verdict
-from unit.poison import poison
-from unit.sent import ARRIVED, an_event
+from support.oracle import verdict
+from support.poison import poison
+from support.sent import ARRIVED, an_event
 
 EXAMPLES = int(os.environ.get("JUDGED", "1000"))
 MUTANTS = 20 * EXAMPLES

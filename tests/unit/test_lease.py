@@ -9,7 +9,7 @@ import pytest
 
 from event_lake.errors import ServiceUnavailableError, UserError
 from event_lake.lake.lease import Lease, Machine
-from unit.fake_lease import OUTAGE, Clock, FakeStore, raising
+from support.fake_lease import OUTAGE, Clock, FakeStore, raising
 
 LENGTH = 60.0
 

@@ -8,7 +8,7 @@ import pytest
 
 from event_lake.errors import UserError
 from event_lake.lake.lease import Lease, Machine, held
-from unit.fake_lease import OUTAGE, FakeStore, raising
+from support.fake_lease import OUTAGE, FakeStore, raising
 
 
 def test_a_held_lease_is_renewed_in_the_background_over_outages_too() -> None:

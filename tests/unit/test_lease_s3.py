@@ -10,7 +10,7 @@ import pytest
 
 from event_lake.aws.s3 import S3Object
 from event_lake.errors import EventLakeError, ServiceUnavailableError, UserError
-from unit.replayed import any_credentials
+from support.replayed_streams import any_credentials
 
 ARN = "arn:aws:s3:::lakes"
 

@@ -6,8 +6,8 @@ import pytest
 
 from event_lake.kinesis.offsets import After, Position, TrimHorizon
 from event_lake.kinesis.planning.planner import Planner
-from unit.fake_shards import FakeShards
-from unit.planning import A_MINUTE, a_shard, an_offset, at, batches, beginning, bounds, earliest, in_batches
+from support.fake_shards import FakeShards
+from support.planned_batches import A_MINUTE, a_shard, an_offset, at, batches, beginning, bounds, earliest, in_batches
 
 
 def test_a_batch_ends_with_the_first_record_at_or_behind_the_cut() -> None:

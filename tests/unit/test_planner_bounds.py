@@ -5,8 +5,8 @@ import pytest
 from event_lake.kinesis.offsets import After, TrimHorizon, instant
 from event_lake.kinesis.planning.ends import End, Ends
 from event_lake.kinesis.planning.planner import Planner
-from unit.fake_shards import FakeShards
-from unit.planning import a_shard, beginning, bounds, counts, in_batches
+from support.fake_shards import FakeShards
+from support.planned_batches import a_shard, beginning, bounds, counts, in_batches
 
 
 @pytest.mark.parametrize("records", [1, 7, 999, 1_000, 1_001, 10_000])

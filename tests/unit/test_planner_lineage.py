@@ -4,8 +4,8 @@ import pytest
 
 from event_lake.kinesis.offsets import After, Closed, TrimHorizon
 from event_lake.kinesis.planning.planner import Planner
-from unit.fake_shards import FakeShards
-from unit.planning import A_MINUTE, a_shard, an_offset, batches, beginning, bounds, earliest, in_batches
+from support.fake_shards import FakeShards
+from support.planned_batches import A_MINUTE, a_shard, an_offset, batches, beginning, bounds, earliest, in_batches
 
 HOUR = 3600.0
 

@@ -5,21 +5,20 @@ import pytest
 from event_lake.errors import DataLossError
 from event_lake.kinesis.offsets import After, Closed, Offset, TrimHorizon
 from event_lake.kinesis.planning.planner import Planner
-from unit.fake_shards import FakeShards
-from unit.planning import A_MINUTE, DAY, a_shard, an_offset, at, batches, beginning, earliest
-
-HOUR = 3600.0
-WAY_OUT = "a new lake.root starts afresh, source.fail_on_data_loss = false goes on without them"
-
-
-def loss(shards: FakeShards, start: Offset) -> str:
-    """Of `next_end`, and of `refuse_losses` in the same words."""
-    with pytest.raises(DataLossError) as lost:
-        Planner(shards).next_end(start, bounds=A_MINUTE)
-    with pytest.raises(DataLossError) as refused:
-        Planner(shards).refuse_losses(start)
-    assert str(refused.value) == str(lost.value)
-    return str(lost.value)
+from support.fake_shards import FakeShards
+from support.planned_batches import (
+    A_MINUTE,
+    DAY,
+    HOUR,
+    WAY_OUT,
+    a_shard,
+    an_offset,
+    at,
+    batches,
+    beginning,
+    earliest,
+    loss,
+)
 
 
 def test_records_that_may_have_expired_unread_are_a_loss_with_names_and_times() -> None:

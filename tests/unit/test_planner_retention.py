@@ -4,9 +4,20 @@ import json
 
 from event_lake.kinesis.offsets import After, Offset, TrimHorizon, arrival_of
 from event_lake.kinesis.planning.planner import Planner
-from unit.fake_shards import FakeShards
-from unit.planning import A_MINUTE, DAY, a_shard, an_offset, at, batches, beginning, calls_of
-from unit.test_planner_losses import HOUR, WAY_OUT, loss
+from support.fake_shards import FakeShards
+from support.planned_batches import (
+    A_MINUTE,
+    DAY,
+    HOUR,
+    WAY_OUT,
+    a_shard,
+    an_offset,
+    at,
+    batches,
+    beginning,
+    calls_of,
+    loss,
+)
 
 
 def stopped(shards: FakeShards, start: Offset) -> Offset:

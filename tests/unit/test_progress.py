@@ -4,7 +4,7 @@ import pytest
 
 from event_lake.progress.report import BatchReport, is_of_batch, loss_in, report_of
 from event_lake.raw.ledger import Totals, Written
-from unit.reports import BEGAN, a_receipt, a_report, an_event
+from support.batch_reports import BEGAN, a_receipt, a_report, an_event
 
 
 def test_a_report_sums_up_receipts_durations_and_state() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from event_lake.progress.live import LiveLine, LiveReporter, live_reporter
 from event_lake.raw.ledger import Totals
-from unit.reports import a_report
+from support.batch_reports import a_report
 
 COLUMNS = 100
 

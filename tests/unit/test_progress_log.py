@@ -15,7 +15,7 @@ from event_lake.progress.metrics import MetricsReporter
 from event_lake.progress.reporter import LogReporter, lag_text
 from event_lake.progress.reporting import reporting
 from event_lake.raw.ledger import Totals
-from unit.reports import a_report
+from support.batch_reports import a_report
 
 REPORT = a_report(totals=Totals(read=1010, raw=1000, quarantined=3, duplicates=7), dropped=7, received=1010, lag_ms=800)
 

@@ -11,7 +11,7 @@ import pytest
 from event_lake.aws.cloudwatch import CloudWatch, Metric
 from event_lake.progress.metrics import MetricsReporter, metrics_of
 from event_lake.raw.ledger import Totals
-from unit.reports import BEGAN, a_report
+from support.batch_reports import BEGAN, a_report
 
 ENDED = BEGAN.replace(second=24)
 REPORT = a_report(totals=Totals(read=10, raw=6, quarantined=1, duplicates=3), bytes=99, throttled=2, lag_ms=700)

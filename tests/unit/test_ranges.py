@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from event_lake.errors import DataLossError, ServiceUnavailableError
 from event_lake.kinesis.offsets import After, At, Position, TrimHorizon
 from event_lake.kinesis.reading.ranges import Range, pages_of
-from unit.fake_shards import FakeShards
-from unit.planning import DAY, a_shard, at
+from support.fake_shards import FakeShards
+from support.planned_batches import DAY, a_shard, at
 
 HOUR = 3600.0
 

@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from event_lake.reconciliation.rules import Check, Entry, Fault, Found, faults_in, faults_of, number_of
-from unit.histories import NUMBERS, a_start, an_entry, audited, histories
+from support.ledger_histories import NUMBERS, a_start, an_entry, audited, histories
 
 LOST = "TRIM_HORIZON LOST 2026-11-21T09:00:00+00:00"
 HOLE = "shardId-0 behind 103: expired before 2026-11-21T09:00:00+00:00"

@@ -1,76 +1,21 @@
 """What an executor yields: rows of Arrow, and one receipt behind them."""
 
 import gzip
-from collections.abc import Iterator
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, cast
+from datetime import timedelta
+from typing import Any
 
-import pyarrow as pa
 import pytest
 from pyspark.sql.pandas.types import to_arrow_schema
 
-from event_lake.config.settings import Raw, Source
+from event_lake.config.settings import Raw
 from event_lake.errors import DataLossError
-from event_lake.kinesis.api.reads import Page, ShardGoneError
-from event_lake.kinesis.api.retries import Calls
 from event_lake.kinesis.offsets import After, At, TrimHorizon
 from event_lake.kinesis.reading.ranges import Range
-from event_lake.kinesis.reading.records import Hole, batches_of
+from event_lake.kinesis.reading.records import Hole
 from event_lake.lake.schemas import RECORD
-from unit.fake_shards import T0
-from unit.kpl import aggregated
-
-if TYPE_CHECKING:
-    from event_lake.kinesis.api.client import KinesisClient
-
-Record = tuple[str, bytes]
-
-
-class Answers:
-    """A shard that answers with `pages` of (partition key, data): record n arrives after n ms, with the number 100 + n.
-
-    `gone`: as if the shard had expired. Every second call is throttled once before it's answered.
-    """
-
-    def __init__(self, *pages: list[Record], gone: bool = False) -> None:
-        self.calls = Calls()
-        self._pages = pages
-        self._gone = gone
-
-    def now(self) -> datetime:
-        return T0
-
-    def iterator(self, *_: object, **__: object) -> str:
-        self.calls.made += 2
-        self.calls.throttled += 1
-        if self._gone:
-            raise ShardGoneError
-        return "0"
-
-    def get_records(self, iterator: str, limit: int = 10_000) -> Page:
-        self.calls.made += 1
-        index = int(iterator)
-        first, page = sum(map(len, self._pages[:index])), self._pages[index]
-        numbers = range(first, first + len(page))
-        return Page(
-            sequence_numbers=[str(100 + n) for n in numbers],
-            arrived=[T0.timestamp() + n / 1000 for n in numbers],
-            partition_keys=[key for key, _ in page],
-            data=[data for _, data in page],
-            next_iterator=str(index + 1),
-            millis_behind=1000 * (len(self._pages) - index - 1),
-        )
-
-    def batches(
-        self, part: Range | Hole | None = None, *, raw: Raw | None = None, go_on: bool = False
-    ) -> Iterator[pa.RecordBatch]:
-        last = 99 + sum(map(len, self._pages))
-        everything = Range("s-0", TrimHorizon(), After(str(last)), T0, timedelta(days=1))
-        source, client = Source(stream="events", fail_on_data_loss=not go_on), cast("KinesisClient", self)
-        return batches_of(source, raw or Raw(), part or everything, client)
-
-    def rows(self, part: Range | Hole | None = None, **asked: Any) -> list[dict[str, Any]]:
-        return pa.Table.from_batches(self.batches(part, **asked)).to_pylist()
+from support.answering_shards import Answers
+from support.fake_shards import T0
+from support.kpl import aggregated
 
 
 def told(rows: list[dict[str, Any]]) -> list[tuple[str, bytes, str, int]]:

@@ -14,7 +14,7 @@ from event_lake.report.masking import example
 from event_lake.report.page import page
 from event_lake.report.staged_sections import CHANGE_WORDS
 from event_lake.report.values import Accepted, Count, Ingested, Refusal, Report, Violation
-from quality_reports import HOSTILE, NOW, a_report
+from support.weekly_reports import HOSTILE, NOW, a_report
 
 _VOID = {"meta", "link", "br", "img"}
 _LOADING = {"src", "href", "srcset", "data", "action", "poster", "xlink:href"}

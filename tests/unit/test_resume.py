@@ -15,10 +15,10 @@ from event_lake.kinesis.planning.planner import Planner
 from event_lake.kinesis.planning.resume import Resumption, resumed
 from event_lake.kinesis.planning.start import refuse_expired, starting_positions
 from event_lake.raw.resume import Entry
-from unit.fake_shards import T0, FakeShards
-from unit.planning import DAY, MINUTE, batches, counts
-from unit.test_planner_properties import Stream, steps, streams
-from unit.test_planner_properties import take as take_steps
+from support.fake_shards import T0, FakeShards
+from support.generated_streams import Stream, steps, streams
+from support.generated_streams import take as take_steps
+from support.planned_batches import DAY, MINUTE, batches, counts
 
 HOUR = 60 * MINUTE
 

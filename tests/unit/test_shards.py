@@ -2,7 +2,7 @@ import pytest
 
 from event_lake.kinesis.offsets import After, At, Closed, Position, TrimHorizon
 from event_lake.kinesis.shards import Lineage, Shard
-from unit.fake_shards import T0
+from support.fake_shards import T0
 
 BEGIN, READ, DONE = TrimHorizon(), After("5"), Closed("9")
 

@@ -1,85 +1,40 @@
 """The reader as Spark drives it, without Spark: offsets as JSON, partitions pickled, batches of Arrow."""
 
 import json
-import pickle
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Any
 
-import pyarrow as pa
 import pytest
+from benchmarks.replay import calls
 
-from bench.replay import Body, RefusedError, calls
-from event_lake.config.settings import Raw, Source
 from event_lake.errors import DataLossError, StreamNotFoundError
-from event_lake.kinesis.admission import ReadAllAvailable, ReadLimit, ReadMaxRows
-from event_lake.kinesis.offsets import instant
-from event_lake.kinesis.options import options_of
-from event_lake.kinesis.source import KinesisDataSource, KinesisStreamReader
+from event_lake.kinesis.admission import ReadAllAvailable, ReadMaxRows
+from event_lake.kinesis.source import KinesisDataSource
 from event_lake.lake.schemas import RECORD
-from unit.replayed import REGION, Stream, any_credentials, serve
-
-FIRST, SECOND = "shardId-000000000000", "shardId-000000000001"
-# 5 records a second, which all arrived within 20 s, an hour ago.
-START = instant(int(datetime.now(UTC).timestamp()) - 3600)
-COUNT = 100
-SUMMARY = {"stream_created": START.isoformat(), "retention_hours": 168}
-
-
-def payloads(shard: str) -> list[bytes]:
-    return [f"{shard} {n}".encode() for n in range(COUNT)]
+from support.replayed_streams import Stream, any_credentials, serve
+from support.source_batches import (
+    COUNT,
+    FIRST,
+    SECOND,
+    START,
+    SUMMARY,
+    Gone,
+    a_reader,
+    data_of,
+    latest,
+    numbers_of,
+    offsets_of,
+    payloads,
+    rows_of,
+)
 
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     with any_credentials(), serve(lambda: Stream([payloads("one"), payloads("two")], START, 5)) as url:
         yield url
-
-
-class Gone(Stream):
-    """A stream that was deleted."""
-
-    def answer(self, action: str, request: Mapping[str, Any], now_ms: int) -> Body:
-        raise RefusedError("Stream events under account 123 not found.", "ResourceNotFoundException")
-
-
-def a_reader(url: str, *, raw: Raw | None = None, **settings: Any) -> KinesisStreamReader:
-    """As Spark makes one: through the options, and shipped as bytes."""
-    source = Source(**({"stream": "events", "region": REGION, "endpoint_url": url} | settings))
-    data_source = KinesisDataSource(options_of(source, raw or Raw()))
-    return pickle.loads(pickle.dumps(data_source.streamReader(RECORD)))
-
-
-def latest(reader: KinesisStreamReader, start: dict[str, Any], limit: ReadLimit | None = None) -> dict[str, Any]:
-    """Through the offset log, which is JSON."""
-    return json.loads(json.dumps(reader.latestOffset(start, limit or reader.getDefaultReadLimit())))
-
-
-def offsets_of(reader: KinesisStreamReader, limit: ReadLimit | None = None) -> list[dict[str, Any]]:
-    """Every offset until the reader returns its start."""
-    offsets = [reader.initialOffset()]
-    while len(offsets) < 2 or offsets[-1] != offsets[-2]:
-        offsets.append(latest(reader, offsets[-1], limit))
-    return offsets[:-1]
-
-
-def rows_of(reader: KinesisStreamReader, start: dict[str, Any], end: dict[str, Any]) -> list[dict[str, Any]]:
-    partitions = pickle.loads(pickle.dumps(reader.partitions(start, end)))
-    batches = [batch for part in partitions for batch in reader.read(part)]
-    return pa.Table.from_batches(batches).to_pylist() if batches else []
-
-
-def data_of(rows: Sequence[dict[str, Any]], shard_id: str | None = None) -> list[bytes]:
-    return [row["data"] for row in rows if row["receipt"] is None and shard_id in (None, row["shardId"])]
-
-
-def numbers_of(url: str) -> list[str]:
-    """Those of the first shard."""
-    reader = a_reader(url)
-    _, start, end = offsets_of(reader)
-    return [row["sequenceNumber"] for row in rows_of(reader, start, end) if row["shardId"] == FIRST][:-1]
 
 
 def test_the_schema_is_that_of_the_contract() -> None:

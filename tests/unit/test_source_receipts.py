@@ -15,13 +15,24 @@ from event_lake.kinesis.offsets import After, Closed, Offset, Position, TrimHori
 from event_lake.kinesis.planning.planner import Bounds, Planner
 from event_lake.kinesis.reading.ranges import Range
 from event_lake.kinesis.reading.records import Hole, part_of
-from unit.fake_shards import FakeShards
-from unit.kpl import aggregated
-from unit.planning import A_MINUTE, at
-from unit.replayed import Stream, any_credentials, serve
-from unit.test_planner_properties import Stream as Generated
-from unit.test_planner_properties import reshard, streams
-from unit.test_source import COUNT, FIRST, SECOND, START, SUMMARY, a_reader, numbers_of, offsets_of, payloads, rows_of
+from support.fake_shards import FakeShards
+from support.generated_streams import Stream as Generated
+from support.generated_streams import reshard, streams
+from support.kpl import aggregated
+from support.planned_batches import A_MINUTE, at
+from support.replayed_streams import Stream, any_credentials, serve
+from support.source_batches import (
+    COUNT,
+    FIRST,
+    SECOND,
+    START,
+    SUMMARY,
+    a_reader,
+    numbers_of,
+    offsets_of,
+    payloads,
+    rows_of,
+)
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ from event_lake.kinesis.offsets import instant
 from event_lake.kinesis.options import options_of, unbounded
 from event_lake.kinesis.source import KinesisDataSource, KinesisStreamReader
 from event_lake.lake.schemas import RECORD
-from unit.replayed import REGION, Stream, any_credentials, serve
-from unit.test_source import Gone
+from support.replayed_streams import REGION, Stream, any_credentials, serve
+from support.source_batches import Gone
 
 FIRST, SECOND = "shardId-000000000000", "shardId-000000000001"
 # 5 records a second, which all arrived within 20 s, an hour ago.

@@ -7,7 +7,7 @@ from event_lake.errors import ConfigError
 from event_lake.kinesis.offsets import After, At, Closed, Position, TrimHorizon
 from event_lake.kinesis.planning.start import refuse_expired, starting_positions
 from event_lake.kinesis.shards import Lineage, Shard
-from unit.fake_shards import T0, FakeShards
+from support.fake_shards import T0, FakeShards
 
 NOW = T0 + timedelta(days=3)
 DAY = timedelta(days=1)

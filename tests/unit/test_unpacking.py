@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from event_lake.config.settings import Raw
 from event_lake.kinesis.reading.aggregation import MAGIC
 from event_lake.kinesis.reading.unpacking import GZIP, Part, gunzipped, lines, parts_of
-from unit.kpl import aggregated
-from unit.test_records import Answers
+from support.answering_shards import Answers
+from support.kpl import aggregated
 
 AUTO = Raw(compression="auto")
 LINES = Raw(payload_split="lines")

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple, TypeAlias
 from event_lake.errors import EventLakeError
 from event_lake.kinesis.api.reads import IteratorExpiredError, ShardGoneError
 from event_lake.kinesis.offsets import After, At, TrimHorizon, instant
-from unit.fake_shards import FakeShards
+from support.fake_shards import FakeShards
 
 Request: TypeAlias = Mapping[str, Any]
 

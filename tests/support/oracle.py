@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from event_lake.config.settings import Raw
-from unit.sent import ARRIVED
+from support.sent import ARRIVED
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"

@@ -9,7 +9,7 @@ from threading import Thread
 from typing import Any
 
 from event_lake.kinesis.api.client import KinesisClient
-from unit.replayed import REGION, any_credentials
+from support.replayed_streams import REGION, any_credentials
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from event_lake.config.files import load_settings
 from event_lake.lake import tables
 from event_lake.lake.session import spark_session
 from event_lake.raw.ingest import Asked, ingest_raw
-from killing import Lake
+from support.killing import Lake
 
 EXECUTORS = 2
 _EXECUTOR = "org.apache.spark.executor.CoarseGrainedExecutorBackend"

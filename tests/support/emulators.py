@@ -75,7 +75,7 @@ def free_port() -> int:
 @contextmanager
 def kinesis_local_endpoint() -> Iterator[str]:
     """kinesis-local on a free port: true to AWS on the life of shards. Skips the test where it isn't installed."""
-    folder = Path(__file__).parent / "node_modules" / "kinesis-local"
+    folder = Path(__file__).parents[1] / "node_modules" / "kinesis-local"
     if not folder.exists():
         pytest.skip("kinesis-local isn't installed: with node and npm there, make test installs it")
     port, tls_port = free_port(), free_port()

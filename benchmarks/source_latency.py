@@ -19,9 +19,9 @@ from pyspark.sql import DataFrame
 from figures import Figures
 from source_session import REGION, check, in_new_process, records, session, source_of, use_any_credentials
 
-sys.path.append(str(Path(__file__).parents[1]))
+sys.path.append(str(Path(__file__).parents[1] / "tests"))
 
-from emulators import Stream, moto_endpoint
+from support.emulators import Stream, moto_endpoint
 
 SHARDS = 4
 _WARM_UP_PUTS, _PUTS = 5, 20

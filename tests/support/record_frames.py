@@ -13,7 +13,7 @@ from event_lake.raw.beginning import configured
 from event_lake.raw.judging import judged
 from event_lake.raw.ledger import Batch, Totals
 from event_lake.raw.write import RawWriter
-from unit.sent import ARRIVED
+from support.sent import ARRIVED
 
 RULES = Raw()
 

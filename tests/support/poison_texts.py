@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 
-from unit.sent import an_event, with_tokens
+from support.sent import an_event, with_tokens
 
 Record = tuple[bytes, list[str]]
 

@@ -14,8 +14,8 @@ from event_lake.raw.ingest import Asked, ingest_raw
 from event_lake.raw.ledger import Totals
 from event_lake.staging.build import build_staging
 from event_lake.staging.write import Staged
-from faulty_kinesis import serve
-from golden.sets import SHARDS, GoldenSet, Record, shards_of
+from support.faulty_kinesis import serve
+from support.golden_sets import SHARDS, GoldenSet, Record, shards_of
 
 A = SHARDS[0]
 

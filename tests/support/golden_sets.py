@@ -8,9 +8,9 @@ from pathlib import Path
 
 from event_lake.config.files import load_settings
 from event_lake.config.settings import Settings
-from unit.fake_shards import FakeShards
+from support.fake_shards import FakeShards
 
-FOLDER = Path(__file__).parent
+FOLDER = Path(__file__).parents[1] / "golden"
 SHARDS = ("shardId-000000000000", "shardId-000000000001")
 SETTINGS = "settings.toml"
 STREAM = "stream.json"

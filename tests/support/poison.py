@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from unit.poison_fields import broken_fields
-from unit.poison_texts import broken_texts
-from unit.sent import an_event, with_tokens
+from support.poison_fields import broken_fields
+from support.poison_texts import broken_texts
+from support.sent import an_event, with_tokens
 
 MIB = 1024 * 1024
 

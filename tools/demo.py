@@ -75,7 +75,7 @@ def main() -> int:
     port = parser.parse_args().port
     began = time.monotonic()
     os.environ |= {"AWS_ACCESS_KEY_ID": "demo", "AWS_SECRET_ACCESS_KEY": "demo"}
-    os.environ["SPARK_CONF_DIR"] = "infra/spark"
+    os.environ["SPARK_CONF_DIR"] = "tools/spark"
     try:
         port = usable_port(port)
         shutil.rmtree(DEMO, ignore_errors=True)

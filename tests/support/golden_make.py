@@ -23,9 +23,9 @@ from event_lake.config.files import load_settings
 from event_lake.lake.session import spark_session
 from event_lake.raw.ingest import Asked, ingest_raw
 from event_lake.staging.build import build_staging
-from faulty_kinesis import serve
-from golden.sets import FOLDER, SETTINGS, SHARDS, GoldenSet, Record, pack, shards_of
-from unit.fake_shards import T0
+from support.fake_shards import T0
+from support.faulty_kinesis import serve
+from support.golden_sets import FOLDER, SETTINGS, SHARDS, GoldenSet, Record, pack, shards_of
 
 # Every setting that a checkpoint is held to, so that other defaults don't matter. Within so long a window the copies of
 # an event are known for longer than anybody will run the tests.

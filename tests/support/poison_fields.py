@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from unit.sent import ARRIVED, an_event, with_tokens
+from support.sent import ARRIVED, an_event, with_tokens
 
 SECONDS = int(ARRIVED.timestamp())
 ALL_MISSING = ["missing_event_uuid", "missing_event_name", "missing_created_at"]

@@ -4,14 +4,19 @@ from collections.abc import Mapping
 from datetime import timedelta
 from itertools import pairwise
 
+import pytest
+
+from event_lake.errors import DataLossError
 from event_lake.kinesis.offsets import At, Closed, Offset, Position, Summary, TrimHorizon, last_read
 from event_lake.kinesis.planning.planner import Bounds, Planner
 from event_lake.kinesis.planning.topology import Topology
-from unit.fake_shards import T0, FakeShards
+from support.fake_shards import T0, FakeShards
 
 DAY = 24 * 3600.0
 MINUTE = 60.0
 NO_END = 10**9
+HOUR = 3600.0
+WAY_OUT = "a new lake.root starts afresh, source.fail_on_data_loss = false goes on without them"
 
 
 def at(seconds: float) -> At:
@@ -72,6 +77,16 @@ def in_batches(
     """How many records of each shard each batch holds."""
     offsets = [start, *batches(planner, start, most)]
     return [counts(shards, one, other) for one, other in pairwise(offsets)]
+
+
+def loss(shards: FakeShards, start: Offset) -> str:
+    """Of `next_end`, and of `refuse_losses` in the same words."""
+    with pytest.raises(DataLossError) as lost:
+        Planner(shards).next_end(start, bounds=A_MINUTE)
+    with pytest.raises(DataLossError) as refused:
+        Planner(shards).refuse_losses(start)
+    assert str(refused.value) == str(lost.value)
+    return str(lost.value)
 
 
 def _index(shards: FakeShards, shard_id: str, position: Position) -> int:
