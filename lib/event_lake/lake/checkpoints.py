@@ -12,9 +12,10 @@ from pyspark.sql import SparkSession
 
 from event_lake.config.settings import parse_instant
 from event_lake.errors import UserError
-from event_lake.kinesis.offsets import EPOCH, Offset, to_text
+from event_lake.kinesis.offsets import Offset, to_text
 from event_lake.lake.hadoop_files import HadoopFiles
 from event_lake.lake.storage_errors import NEW_CHECKPOINT
+from event_lake.lake.time import instant_of
 from event_lake.raw.resume import Beginning
 
 _FILE = "event_lake.json"
@@ -223,7 +224,7 @@ class Checkpoint:
 
 
 def _instant(millis: int) -> datetime:
-    return EPOCH + timedelta(milliseconds=millis)
+    return instant_of(1000 * millis)
 
 
 def _parsed(text: str) -> Any:

@@ -1,16 +1,16 @@
-"""Hours of arrivals, on the cluster and on the driver."""
+"""Times as whole microseconds since 1970, which is how Spark hands them over without a time zone."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from pyspark.sql import Column
-from pyspark.sql import functions as F
-
-
-def hour_of(instant: str = "arrived_at") -> Column:
-    """The hour that the column lies in, as Unix seconds: the same number in any time zone."""
-    return F.floor(F.unix_seconds(instant) / 3600).cast("long") * 3600
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
 
 
-def at(hour: int) -> datetime:
-    """The instant of an `hour_of`."""
-    return datetime.fromtimestamp(hour, UTC)
+def instant_of(micros: int) -> datetime:
+    """Return the UTC instant that lies `micros` microseconds behind 1970, as `unix_micros` gives them."""
+    return EPOCH + micros * MICROSECOND
+
+
+def micros_of(instant: datetime) -> int:
+    """Return the whole microseconds from 1970 to `instant`, which has a time zone."""
+    return (instant - EPOCH) // MICROSECOND

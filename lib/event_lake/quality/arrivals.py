@@ -9,8 +9,8 @@ from math import ceil
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
+from event_lake.lake.hours import at, hour_of
 from event_lake.lake.schemas import OTHER
-from event_lake.lake.time import at, hour_of
 from event_lake.quality.histogram import bucket, percentile
 from event_lake.quality.metric import Metric
 

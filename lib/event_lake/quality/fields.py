@@ -11,8 +11,8 @@ from pyspark.sql.window import Window
 
 from event_lake.contracts.contract import Contract
 from event_lake.events.rules import FIELDS
+from event_lake.lake.hours import at, hour_of
 from event_lake.lake.schemas import OTHER
-from event_lake.lake.time import at, hour_of
 from event_lake.quality.arrivals import Arrivals, arrived_in, measured_type
 from event_lake.quality.catalogue import MOST_FIELDS, SAMPLED_EVENTS
 from event_lake.quality.drift import Field, Inventory

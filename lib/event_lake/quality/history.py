@@ -7,7 +7,7 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from event_lake.lake.time import at
+from event_lake.lake.hours import at
 from event_lake.quality import drift, seasonal
 from event_lake.quality.comparison import Before, Events
 from event_lake.quality.drift import Day, types_in

@@ -10,8 +10,8 @@ from pyspark.sql import functions as F
 from event_lake.events.reasons import REASONS
 from event_lake.events.rules import FIELDS
 from event_lake.lake import tables
+from event_lake.lake.hours import at, hour_of
 from event_lake.lake.tables import Table
-from event_lake.lake.time import at, hour_of
 from event_lake.quality.arrivals import Arrivals, arrived_in, measured_type
 from event_lake.quality.metric import Metric
 

@@ -2,17 +2,15 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from event_lake.errors import DataLossError, UserError
-from event_lake.kinesis.offsets import EPOCH
 from event_lake.lake import tables
-
-_MICROSECOND = timedelta(microseconds=1)
+from event_lake.lake.time import instant_of
 
 
 class Kind(StrEnum):
@@ -106,7 +104,7 @@ def _finding(batch_id: int, kind: str, what: str, found_at: int, acknowledged: t
         batch_id=batch_id,
         kind=Kind(kind),
         what=what,
-        found_at=EPOCH + found_at * _MICROSECOND,
+        found_at=instant_of(found_at),
         acknowledged_by=by,
-        acknowledged_at=None if at is None else EPOCH + at * _MICROSECOND,
+        acknowledged_at=None if at is None else instant_of(at),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import reduce
 
 from pyspark.sql import DataFrame, SparkSession
@@ -10,8 +10,8 @@ from pyspark.sql import functions as F
 
 from event_lake.errors import DataLossError, UserError
 from event_lake.lake import tables
+from event_lake.lake.time import instant_of
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _BY_BATCH = (tables.RAW_EVENTS, tables.QUARANTINE)
 
 
@@ -67,7 +67,7 @@ def taken(spark: SparkSession, root: str) -> Taken:
     """The batches that are written: the ledger is the last of a batch's tables."""
     row = tables.read(spark, root, tables.LEDGER).agg(F.max("batch_id"), F.max(F.unix_micros("ingested_at"))).first()
     assert row is not None, "a sum over all has a row"
-    return Taken(-1, None) if row[0] is None else Taken(row[0], _instant(row[1]))
+    return Taken(-1, None) if row[0] is None else Taken(row[0], instant_of(row[1]))
 
 
 def reached(spark: SparkSession, root: str, stream: str) -> tuple[dict[str, str], datetime] | None:
@@ -93,7 +93,7 @@ def reached(spark: SparkSession, root: str, stream: str) -> tuple[dict[str, str]
             start=row.start,
             last_sequence_number=row.last_sequence_number,
             hole=row.hole,
-            ingested_at=_instant(row.ingested_at),
+            ingested_at=instant_of(row.ingested_at),
         )
         if entry.position is None or row.read_until is None:
             raise UserError(
@@ -102,7 +102,7 @@ def reached(spark: SparkSession, root: str, stream: str) -> tuple[dict[str, str]
             )
         positions[row.shard_id] = entry.position
         until.append(row.read_until)
-    return positions, _instant(max(until))
+    return positions, instant_of(max(until))
 
 
 def unfinished(spark: SparkSession, root: str, last: int) -> set[int]:
@@ -156,7 +156,3 @@ def without_known(batch: DataFrame, known: DataFrame, dedup_on: str) -> DataFram
     for name in key:
         is_seen &= F.col(name) == F.col(f"known_{name}")
     return batch.join(seen, is_seen, "left_anti")
-
-
-def _instant(micros: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=micros)

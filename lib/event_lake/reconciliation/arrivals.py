@@ -1,15 +1,15 @@
 """What CloudWatch counted of a stream, compared with what the raw layer knows of the same minutes."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from event_lake.lake.time import EPOCH, instant_of
 from event_lake.reconciliation.verdict import Comparison, Window
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE = timedelta(minutes=1)
 # CloudWatch keeps minutes for 15 days and 5 minutes for 63; a day less, as its clock may be another.
 _GRIDS = ((timedelta(days=14), _MINUTE), (timedelta(days=62), 5 * _MINUTE))
@@ -54,7 +54,7 @@ def compared(
     )
     assert counted is not None, "a sum over all has a row"
     least, most, last_batch = counted
-    copies = _copies(ledger, begin, begin if last_batch is None else _instant(last_batch))
+    copies = _copies(ledger, begin, begin if last_batch is None else instant_of(last_batch))
     return Comparison(
         begin=begin,
         end=end,
@@ -67,7 +67,7 @@ def compared(
 def whole_minutes(begin: datetime, end: datetime, now: datetime) -> tuple[datetime, datetime]:
     """The whole minutes in a time, or the whole 5 minutes, or hours, as CloudWatch keeps them so long after."""
     grid = next((grid for age, grid in _GRIDS if begin > now - age), _COARSEST)
-    return _EPOCH - (_EPOCH - begin) // grid * grid, _EPOCH + (end - _EPOCH) // grid * grid
+    return EPOCH - (EPOCH - begin) // grid * grid, EPOCH + (end - EPOCH) // grid * grid
 
 
 def _known_time(ledger: DataFrame, written: DataFrame, window: Window) -> tuple[datetime, datetime] | None:
@@ -80,13 +80,13 @@ def _known_time(ledger: DataFrame, written: DataFrame, window: Window) -> tuple[
     ).first()
     if edges is None or edges.first_batch is None or edges.read_until is None:
         return None
-    end = _instant(edges.read_until)
+    end = instant_of(edges.read_until)
     begin = window.begin
-    if begin is None or begin < _instant(edges.first):
+    if begin is None or begin < instant_of(edges.first):
         oldest = written.where(F.col("batch_id") == edges.first_batch).agg(F.min(F.unix_micros("arrived_at"))).first()
         if oldest is None or oldest[0] is None:
             return None
-        begin = max(_instant(oldest[0]), begin or _EPOCH)
+        begin = max(instant_of(oldest[0]), begin or EPOCH)
     return begin, min(end, window.end or end)
 
 
@@ -102,7 +102,7 @@ def _copies(ledger: DataFrame, begin: datetime, last_batch: datetime) -> int:
     )
     batches = ledger.where(F.col("ingested_at") >= begin - 2 * _MINUTE)
     if following is not None and following[0] is not None:
-        batches = batches.where(F.col("ingested_at") <= _instant(following[0]))
+        batches = batches.where(F.col("ingested_at") <= instant_of(following[0]))
     summed = batches.agg(F.sum("duplicates")).first()
     assert summed is not None, "a sum over all has a row"
     return summed[0] or 0
@@ -110,7 +110,3 @@ def _copies(ledger: DataFrame, begin: datetime, last_batch: datetime) -> int:
 
 def _between(column: str, begin: datetime, end: datetime) -> Column:
     return (F.col(column) >= begin) & (F.col(column) < end)
-
-
-def _instant(micros: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=micros)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 
 from pyspark.sql import DataFrame, SparkSession
@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from event_lake.config.settings import Settings
 from event_lake.errors import DataLossError, UserError
 from event_lake.lake import tables
+from event_lake.lake.time import instant_of
 from event_lake.raw.findings import Finding, findings
 from event_lake.reconciliation.arrivals import IncomingRecords, compared
 from event_lake.reconciliation.ledger_history import Commit, changed
@@ -19,7 +20,6 @@ from event_lake.reconciliation.rules import Check, Fault, faults_in, faults_of
 from event_lake.reconciliation.screening import differing, doubtful, overview
 from event_lake.reconciliation.verdict import FaultsFound, Verdict, Window
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ORIGIN = ("stream", "shard_id", "batch_id", "sub_sequence_number", "arrived_at", "ingested_at")
 _TOO_SHORT = "not compared with CloudWatch: the ledger doesn't know that all was read of three whole minutes, or more"
 
@@ -161,7 +161,7 @@ def _history(spark: SparkSession, root: str) -> list[Commit]:
         F.col("operationParameters")["mode"].alias("mode"),
         F.when(F.col("operation") == "RESTORE", F.col("operationParameters")["version"].cast("long")).alias("restored"),
     )
-    return [Commit(**{**row.asDict(), "at": _EPOCH + timedelta(microseconds=row["at"])}) for row in told.collect()]
+    return [Commit(**{**row.asDict(), "at": instant_of(row["at"])}) for row in told.collect()]
 
 
 def _versions(spark: SparkSession, root: str, table: tables.Table, limit: str = "") -> DataFrame:

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from event_lake.config.settings import Settings
 from event_lake.lake import tables
+from event_lake.lake.time import MICROSECOND
 from event_lake.reconciliation.screening import inside
 from event_lake.reconciliation.verdict import Window
 from event_lake.report import counting
@@ -69,7 +70,7 @@ class _Lake:
 
     def rows(self, table: tables.Table) -> DataFrame:
         """Those of the span's batches."""
-        through_the_last = Window(self.span.begin, self.span.end + timedelta(microseconds=1))
+        through_the_last = Window(self.span.begin, self.span.end + MICROSECOND)
         return tables.read(self.spark, self.root, table).where(inside(through_the_last))
 
     def told(self, table: tables.Table, of: Callable[[DataFrame], _T]) -> _T | None:
@@ -94,7 +95,7 @@ def _span(ledger: DataFrame, window: Window) -> Span | None:
     newest = counting.time(ledger.agg(counting.micros(F.max("ingested_at"))).collect()[0][0])
     if newest is None:
         return None
-    end = window.end or newest + timedelta(microseconds=1)
+    end = window.end or newest + MICROSECOND
     asked = Window(window.begin or end - _WITHOUT_FLAGS, end)
     ends = (
         ledger.where(inside(asked))

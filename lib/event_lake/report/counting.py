@@ -1,13 +1,13 @@
 """What Spark counts for the report: rows of the lake's tables in, plain values out."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from event_lake.lake.time import MICROSECOND, instant_of, micros_of
 from event_lake.report.masking import MOST_READ, example
 from event_lake.report.values import (
     LATENESS,
@@ -25,7 +25,6 @@ from event_lake.report.values import (
 
 _MOST_STEPS = 750
 _MOST_TYPES, _MOST_MAPPED, _MOST_ROWS = 20, 15, 50
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # What drift is, the worst first.
 CHANGES = (
     "changed_field",
@@ -56,7 +55,7 @@ def ingested(ledger: DataFrame, span: Span) -> list[Ingested]:
         .collect()
     )
     known = {row["begin"]: row.asDict() for row in told}
-    first, last, step = min(known), max(known), span.step // timedelta(microseconds=1)
+    first, last, step = min(known), max(known), span.step // MICROSECOND
     found = (known.get(begin, nothing) | {"begin": time(begin)} for begin in range(first, last + 1, step))
     return [Ingested(**row) for row in found]
 
@@ -82,7 +81,7 @@ def accepted(events: DataFrame, span: Span) -> Accepted:
         types = [Count(row["type"], row["count"]) for row in _top(by_type, _MOST_TYPES).collect()]
         mapped = [count.name for count in types[:_MOST_MAPPED]]
         oldest = span.end - _MOST_STEPS * span.step
-        cells = counts.where(F.col("type").isin(mapped) & (F.col("begin") >= _from_epoch(oldest))).collect()
+        cells = counts.where(F.col("type").isin(mapped) & (F.col("begin") >= micros_of(oldest))).collect()
     finally:
         counts.unpersist()
     return Accepted(
@@ -90,9 +89,7 @@ def accepted(events: DataFrame, span: Span) -> Accepted:
         types=types,
         others=told["rows"] - sum(count.count for count in types),
         other_types=max(others, 0),
-        arrivals=[
-            Arrivals(cell["type"], _EPOCH + timedelta(microseconds=cell["begin"]), cell["count"]) for cell in cells
-        ],
+        arrivals=[Arrivals(cell["type"], instant_of(cell["begin"]), cell["count"]) for cell in cells],
         lateness=told["lateness"] if told["rows"] else [0] * len(LATENESS),
         percentiles=told["percentiles"],
         newest_arrival=time(told["newest"]),
@@ -185,10 +182,6 @@ def micros(column: Column) -> Column:
     return F.unix_micros(column)
 
 
-def _from_epoch(at: datetime) -> int:
-    return (at - _EPOCH) // timedelta(microseconds=1)
-
-
 def time(micros: int | None) -> Any:
     """The instant of `micros`, in UTC; None of None."""
-    return None if micros is None else _EPOCH + timedelta(microseconds=micros)
+    return None if micros is None else instant_of(micros)

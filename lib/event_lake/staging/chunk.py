@@ -8,8 +8,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from event_lake.lake import tables
+from event_lake.lake.hours import at, hour_of
 from event_lake.lake.schemas import OTHER
-from event_lake.lake.time import at, hour_of
 
 # Where an event lies: `date` and `event_type` of its partition.
 Place = tuple[date, str]

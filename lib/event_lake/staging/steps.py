@@ -4,7 +4,7 @@ import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.errors import PySparkException
@@ -12,9 +12,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from event_lake.config.settings import Settings
-from event_lake.kinesis.offsets import EPOCH
 from event_lake.lake import tables
 from event_lake.lake.checkpoints import Checkpoint
+from event_lake.lake.time import instant_of
 from event_lake.staging.chunk import Chunk, Place, chunk_of
 from event_lake.staging.step_log import Step, StepLog
 
@@ -151,7 +151,7 @@ def _batches(spark: SparkSession, root: str, first: int) -> Sequence[Batch]:
     ledger = tables.read(spark, root, tables.LEDGER).where(F.col("batch_id") >= first)
     told = ledger.groupBy("batch_id").agg(F.sum("raw").alias("rows"), F.min(F.unix_micros("ingested_at")).alias("at"))
     return [
-        Batch(row.batch_id, EPOCH + timedelta(microseconds=row["at"]), row.rows or 0)
+        Batch(row.batch_id, instant_of(row["at"]), row.rows or 0)
         for row in sorted(told.collect(), key=lambda row: row.batch_id)
     ]
 

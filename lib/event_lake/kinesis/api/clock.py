@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from event_lake.kinesis.offsets import EPOCH
+from event_lake.lake.time import EPOCH
 
 # For how long an answer counts: this machine's own clock runs a little faster or slower, or stands while it sleeps.
 _COUNTS_SECONDS = 600.0
