@@ -10,7 +10,7 @@ from pathlib import Path
 from event_lake.generator.events import Timeline
 from event_lake.generator.sequence import Record, records
 from event_lake.generator.truth import Truth
-from event_lake.raw.ledger import Totals
+from event_lake.lake.ledger import Totals
 from replay import Replay
 
 SHARDS = 4

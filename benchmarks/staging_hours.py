@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from event_lake.config.settings import Lake, Quality, Raw, Settings, Source
-from event_lake.contracts.propose import Asked, propose_contracts
+from event_lake.contracts.propose import Sampling, propose_contracts
 from event_lake.generator.events import Timeline
 from event_lake.generator.sequence import EVENT, LATE, records
 from event_lake.lake import tables
@@ -80,7 +80,7 @@ class _Measuring:
 
     def _note_typed(self, alone: Settings) -> None:
         contracts = str(self._folder / "contracts")
-        propose_contracts(self._spark, alone, Asked(), contracts, force=False)
+        propose_contracts(self._spark, alone, Sampling(), contracts, force=False)
         typed = replace(alone, staging=replace(alone.staging, contracts=contracts))
         self._staged(typed, 1)  # which makes the tables
         self._note("events/s, with all typed tables", self._hour * self._events / self._staged(typed, self._hour))

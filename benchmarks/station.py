@@ -13,9 +13,10 @@ from event_lake.config.files import load_settings
 from event_lake.config.settings import Quality, Settings
 from event_lake.kinesis import options, source
 from event_lake.lake import tables
+from event_lake.lake.ledger import Totals
 from event_lake.lake.session import spark_session
-from event_lake.raw.ingest import Asked, ingest_raw, raw_rows
-from event_lake.raw.ledger import Totals, totals
+from event_lake.raw.ingest import IngestOptions, ingest_raw, raw_rows
+from event_lake.raw.ledger_rows import totals
 from event_lake.raw.source import judged_stream
 from event_lake.staging.build import build_staging
 from figures import Figures, figures_of
@@ -169,7 +170,7 @@ def _check(task: Task, what: str, found: object, expected: object) -> None:
 
 
 def _ingest(spark: SparkSession, settings: Settings) -> None:
-    ingest_raw(spark, settings, Asked(until_caught_up=True))
+    ingest_raw(spark, settings, IngestOptions(until_caught_up=True))
 
 
 def _stage(spark: SparkSession, settings: Settings) -> None:

@@ -12,7 +12,7 @@ from threading import Thread
 from event_lake.config.files import load_settings
 from event_lake.lake import tables
 from event_lake.lake.session import spark_session
-from event_lake.raw.ingest import Asked, ingest_raw
+from event_lake.raw.ingest import IngestOptions, ingest_raw
 from figures import Figures
 from load import BATCH_SECONDS, Load, replayed
 from replay import serve
@@ -56,7 +56,7 @@ def _measured(endpoint_url: str, root: str, warm_up: float, seconds: float) -> F
 
     with spark_session("trickle", {**settings.spark, **JVM}) as spark:
         Thread(target=look_and_stop, daemon=True).start()
-        totals = ingest_raw(spark, settings, Asked()).totals
+        totals = ingest_raw(spark, settings, IngestOptions()).totals
         batches = tables.read(spark, root, tables.LEDGER).select("batch_id").distinct().count()
         files = len(tables.read(spark, root, tables.RAW_EVENTS).inputFiles())
     least = EVENTS_PER_SECOND * (warm_up + seconds - _TRIGGER_SECONDS)

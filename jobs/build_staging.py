@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from event_lake.cli.jobs import JobParser, run_job
+from event_lake.cli.period import add_dates, both_dates_of
 from event_lake.config.settings import Settings
 from event_lake.lake.session import spark_session
 from event_lake.lake.sole_writer import sole_writer
@@ -17,20 +18,19 @@ from event_lake.progress.live import live_line
 from event_lake.progress.log import is_live
 from event_lake.staging.build import QUERY, Run, build_staging
 from event_lake.staging.dry_run import plan_staging
-from event_lake.staging.rebuild import Dates, rebuild_staging
+from event_lake.staging.rebuild import rebuild_staging
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the job; returns its exit code."""
     parser = JobParser(__doc__)
-    parser.add_argument("--from", dest="first", metavar="DATE", help="rebuild from this date on, like 2026-11-01")
-    parser.add_argument("--to", dest="last", metavar="DATE", help="up to and with this date")
+    add_dates(parser, "rebuild")
     parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
     return run_job(parser, argv, _build)
 
 
 def _build(args: Namespace, settings: Settings) -> int:
-    dates = Dates.parsed(args.first, args.last)
+    dates = both_dates_of(args)
     if args.dry_run:
         with spark_session(QUERY, settings.spark) as spark:
             for line in plan_staging(spark, settings, dates):

@@ -14,7 +14,7 @@ from event_lake.config.settings import Settings
 from event_lake.lake.session import spark_session
 from event_lake.lake.sole_writer import sole_writer
 from event_lake.progress.reporting import reporting
-from event_lake.raw.ingest import Asked, check_pace, check_stream, ingest_raw
+from event_lake.raw.ingest import IngestOptions, check_pace, check_stream, ingest_raw
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,7 +43,7 @@ def _ingest(args: Namespace, settings: Settings) -> int:
         spark_session("ingest_raw", settings.spark) as spark,
         reporting(settings, sys.stderr) as reporters,
     ):
-        asked = Asked(
+        asked = IngestOptions(
             until_caught_up=args.until_caught_up,
             new_checkpoint=args.new_checkpoint,
             acknowledge=args.acknowledge,

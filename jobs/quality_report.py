@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from event_lake.cli.jobs import JobParser, run_job
+from event_lake.cli.period import add_window, window_of
 from event_lake.config.settings import Settings
 from event_lake.errors import ConfigError, UserError
 from event_lake.lake.session import spark_session
-from event_lake.reconciliation.verdict import Window
 from event_lake.report.build import quality_report
 
 try:
@@ -27,15 +27,14 @@ else:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = JobParser(__doc__)
     parser.add_argument("--out", required=True, metavar="FILE", help="where to write the page, like report.html")
-    parser.add_argument("--from", dest="begin", metavar="TIME", help="tell of the batches ingested from then on")
-    parser.add_argument("--to", dest="end", metavar="TIME", help="and before then; a date is its midnight in UTC")
+    add_window(parser)
     return run_job(parser, argv, _report)
 
 
 def _report(args: Namespace, settings: Settings) -> int:
     if _missing:
         raise UserError(f"the package {_missing.name} isn't installed: pip install altair vl-convert-python")
-    window = Window.parsed(args.begin, args.end)
+    window = window_of(args)
     out = Path(args.out)
     if not out.parent.is_dir() or out.is_dir():  # first: the counting takes minutes
         raise ConfigError(f"--out {out}: not a file in a folder that there is")

@@ -17,23 +17,22 @@ from collections.abc import Sequence
 
 from event_lake.aws.cloudwatch import CloudWatch
 from event_lake.cli.jobs import JobParser, run_job
+from event_lake.cli.period import add_window, window_of
 from event_lake.config.settings import Settings
 from event_lake.lake.session import spark_session
 from event_lake.reconciliation.reconcile import reconcile
-from event_lake.reconciliation.verdict import Window
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = JobParser(__doc__)
-    parser.add_argument("--from", dest="begin", metavar="TIME", help="look at the batches ingested from then on")
-    parser.add_argument("--to", dest="end", metavar="TIME", help="and before then; a date is its midnight in UTC")
+    add_window(parser)
     parser.add_argument("--cloudwatch", action="store_true", help="compare with what CloudWatch counted")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     return run_job(parser, argv, _reconcile)
 
 
 def _reconcile(args: Namespace, settings: Settings) -> int:
-    window = Window.parsed(args.begin, args.end)
+    window = window_of(args)
     incoming = CloudWatch(settings.source.region) if args.cloudwatch else None
     with spark_session("reconcile", settings.spark) as spark:
         verdict = reconcile(spark, settings, window, incoming)

@@ -12,8 +12,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from event_lake.lake import tables
+from event_lake.lake.window import Window
 from event_lake.reconciliation.reconcile import reconcile
-from event_lake.reconciliation.verdict import Window
 from support.cluster_driver import BEFORE_RAW, IN_RAW
 from support.clusters import Ingest, ingesting
 from support.emulators import Stream

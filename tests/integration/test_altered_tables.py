@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from event_lake.contracts.propose import Asked, propose_contracts
+from event_lake.contracts.propose import Sampling, propose_contracts
 from event_lake.lake import tables
+from event_lake.lake.window import Window
 from event_lake.quality import thresholds
 from event_lake.quality.check import check_quality
 from event_lake.reconciliation.reconcile import reconcile
-from event_lake.reconciliation.verdict import Window
 from event_lake.report.build import quality_report
 from support.golden_sets import FOLDER, unpack
 from support.taking_over import TakenOver, go_on_with
@@ -63,7 +63,7 @@ def test_reconcile_finds_the_deletion_and_nothing_else(lake: TakenOver) -> None:
 def test_the_jobs_that_only_read_do(lake: TakenOver, tmp_path: Path) -> None:
     rules = thresholds.load("conf/quality.toml")
     assert check_quality(lake.spark, lake.settings, rules).newest is not None
-    proposed = propose_contracts(lake.spark, lake.settings, Asked(), str(tmp_path), force=True)
+    proposed = propose_contracts(lake.spark, lake.settings, Sampling(), str(tmp_path), force=True)
     assert "lesson.toml" in proposed.written
     assert (
         quality_report(lake.spark, lake.settings, Window()).quarantined == lake.rows("raw/quarantine", "data").total()

@@ -29,9 +29,9 @@ from event_lake.generator.events import Timeline
 from event_lake.generator.put import RecordPutter, batches, paced
 from event_lake.generator.sequence import Record, records
 from event_lake.lake import tables
-from event_lake.raw.ingest import Asked, ingest_raw
+from event_lake.lake.window import Window
+from event_lake.raw.ingest import IngestOptions, ingest_raw
 from event_lake.reconciliation.reconcile import reconcile
-from event_lake.reconciliation.verdict import Window
 from support.emulators import Stream, kinesis_local_endpoint, merge, open_shards, split, wait_until_active
 from support.killing import Lake, assert_runs, job, kill, wait_for_more
 
@@ -85,7 +85,7 @@ def test_kills_while_events_arrive_shards_are_resharded_and_rules_change_leave_e
                         way_out = ["--new-checkpoint"]
                     kill(running)
         for new_checkpoint in (True, False):
-            ingest_raw(spark, stream.settings(root), Asked(until_caught_up=True, new_checkpoint=new_checkpoint))
+            ingest_raw(spark, stream.settings(root), IngestOptions(until_caught_up=True, new_checkpoint=new_checkpoint))
         print(f"{KILLS} kills, {refused} of the runs behind them refused to finish a batch")
         _assert_each_once(spark, root, sent)
         reconcile(spark, stream.settings(root), Window()).refuse_faults()

@@ -8,8 +8,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from event_lake.lake.schemas import OTHER
+from event_lake.lake.window import Window
 from event_lake.reconciliation.reconcile import reconcile
-from event_lake.reconciliation.verdict import Window
 from event_lake.staging.write import Staged
 from support.golden_sets import FOLDER, unpack
 from support.taking_over import TakenOver, go_on_with, uuid_in

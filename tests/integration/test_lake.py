@@ -17,8 +17,8 @@ from event_lake.generator.sequence import EVENT, LATE, RETRY, Record, records
 from event_lake.kinesis import source
 from event_lake.kinesis.options import FORMAT, options_of, unbounded
 from event_lake.lake import tables
-from event_lake.raw.ingest import Asked, ingest_raw
-from event_lake.raw.ledger import Totals
+from event_lake.lake.ledger import Totals
+from event_lake.raw.ingest import IngestOptions, ingest_raw
 from event_lake.staging.build import build_staging
 from support.emulators import Stream
 
@@ -69,7 +69,7 @@ def test_latest_means_what_arrives_after_the_first_start(spark: SparkSession, st
 
 
 def _ingested(spark: SparkSession, settings: Settings) -> Totals:
-    return ingest_raw(spark, settings, Asked(until_caught_up=True)).totals
+    return ingest_raw(spark, settings, IngestOptions(until_caught_up=True)).totals
 
 
 def _wait_for_the_next_second(stream: Stream) -> None:

@@ -12,10 +12,11 @@ from event_lake.config.settings import Settings
 from event_lake.errors import DataLossError, error_in_traceback
 from event_lake.lake import tables
 from event_lake.lake.checkpoints import Checkpoint
-from event_lake.raw.ingest import Asked, ingest_raw
-from event_lake.raw.ledger import Totals
+from event_lake.lake.ledger import Totals
+from event_lake.lake.window import Window
+from event_lake.raw.ingest import IngestOptions, ingest_raw
 from event_lake.reconciliation.reconcile import reconcile
-from event_lake.reconciliation.verdict import Verdict, Window
+from event_lake.reconciliation.verdict import Verdict
 from support.emulators import Stream
 from support.sent import an_event
 
@@ -23,7 +24,7 @@ from support.sent import an_event
 def ingest(
     spark: SparkSession, settings: Settings, acknowledge: Sequence[int] = (), check: Callable[[], None] = lambda: None
 ) -> Totals:
-    asked = Asked(until_caught_up=True, acknowledge=acknowledge, user="ada on host")
+    asked = IngestOptions(until_caught_up=True, acknowledge=acknowledge, user="ada on host")
     return ingest_raw(spark, settings, asked, check=check).totals
 
 

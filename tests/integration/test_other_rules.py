@@ -12,10 +12,10 @@ from pyspark.sql import SparkSession
 from event_lake.config.settings import Raw, Settings
 from event_lake.errors import UserError, error_in_traceback
 from event_lake.lake import tables
-from event_lake.raw.ingest import Asked, ingest_raw
-from event_lake.raw.ledger import Totals
+from event_lake.lake.ledger import Totals
+from event_lake.lake.window import Window
+from event_lake.raw.ingest import IngestOptions, ingest_raw
 from event_lake.reconciliation.reconcile import reconcile
-from event_lake.reconciliation.verdict import Window
 from support.emulators import Stream
 from support.sent import an_event
 
@@ -35,7 +35,7 @@ def narrow(stream: Stream, root: str) -> Settings:
 def ingest(
     spark: SparkSession, settings: Settings, *, check: Callable[[], None] = lambda: None, anew: bool = False
 ) -> Totals:
-    return ingest_raw(spark, settings, Asked(until_caught_up=True, new_checkpoint=anew), check=check).totals
+    return ingest_raw(spark, settings, IngestOptions(until_caught_up=True, new_checkpoint=anew), check=check).totals
 
 
 def die_at_quarantine() -> None:

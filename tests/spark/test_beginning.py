@@ -13,12 +13,12 @@ from pyspark.sql import DataFrame, SparkSession
 from event_lake.config.settings import Lake, Raw, Settings, Source
 from event_lake.errors import ConfigError, DataLossError, EventLakeError, UserError
 from event_lake.kinesis import source
+from event_lake.kinesis.offsets import Offset
 from event_lake.kinesis.options import FORMAT, options_of
 from event_lake.lake import tables
 from event_lake.lake.checkpoints import Checkpoint
 from event_lake.lake.schemas import EVENT, LEDGER, QUARANTINE
-from event_lake.raw.beginning import begun
-from event_lake.raw.resume import Beginning
+from event_lake.raw.beginning import Beginning, beginning_of, begun, keep_beginning
 from support.emulators import Stream
 from support.fake_shards import T0, FakeShards
 
@@ -41,8 +41,8 @@ class DyingCheckpoint(Checkpoint):
     def set_aside(self) -> None:
         self._or_die("set_aside", super().set_aside)
 
-    def begin(self, beginning: Beginning) -> None:
-        self._or_die("begin", lambda: super(DyingCheckpoint, self).begin(beginning))
+    def put(self, name: str, text: str) -> None:
+        self._or_die("begin", lambda: super(DyingCheckpoint, self).put(name, text))
 
     def _or_die(self, step: str, do: Callable[[], None]) -> None:
         dies = step == self._step
@@ -123,7 +123,7 @@ def start(
 ) -> Beginning:
     checkpoint = checkpoint_of(spark, settings)
     beginning = begun(spark, settings, checkpoint, shards or the_stream(), anew=anew)
-    assert checkpoint.beginning() == beginning
+    assert beginning_of(checkpoint) == beginning
     assert not checkpoint.is_being_replaced
     return beginning
 
@@ -182,7 +182,7 @@ def test_a_new_checkpoint_of_a_new_lake_begins_as_configured(spark: SparkSession
 
 
 def test_a_query_that_came_to_no_batch_begins_as_configured_now(spark: SparkSession, empty: Settings) -> None:
-    checkpoint_of(spark, empty).begin(FIRST)
+    keep_beginning(checkpoint_of(spark, empty), FIRST)
     later = replace(empty, source=replace(empty.source, start_from="latest"), raw=Raw(dedup_window=5 * MINUTE))
     assert start(spark, later) == replace(FIRST, start_from="latest", dedup_window=5 * MINUTE)
 
@@ -190,7 +190,7 @@ def test_a_query_that_came_to_no_batch_begins_as_configured_now(spark: SparkSess
 def test_a_query_goes_on_with_what_its_checkpoint_began_with(spark: SparkSession, written: Settings) -> None:
     # Where to start from isn't asked any more.
     beginning = replace(FIRST, start_from="2026-11-21T00:00:00Z", first_batch=1)
-    checkpoint_of(spark, written).begin(beginning)
+    keep_beginning(checkpoint_of(spark, written), beginning)
     plan(written, 0)
     assert start(spark, written) == beginning
 
@@ -198,7 +198,7 @@ def test_a_query_goes_on_with_what_its_checkpoint_began_with(spark: SparkSession
 def test_a_setting_that_changed_is_refused_and_taken_with_a_new_checkpoint(
     spark: SparkSession, written: Settings
 ) -> None:
-    checkpoint_of(spark, written).begin(FIRST)
+    keep_beginning(checkpoint_of(spark, written), FIRST)
     plan(written, 1)
     session = spark.newSession()
     session.conf.set("spark.sql.shuffle.partitions", "5")
@@ -221,7 +221,7 @@ def test_a_checkpoint_that_does_not_say_what_it_began_with_is_told(spark: SparkS
 
 
 def test_a_damaged_checkpoint_is_told(spark: SparkSession, written: Settings) -> None:
-    checkpoint_of(spark, written).begin(FIRST)
+    keep_beginning(checkpoint_of(spark, written), FIRST)
     plan(written, 1)
     Path(tables.checkpoint_path(written.lake.root, "ingest_raw"), "metadata").unlink()
     assert refusal(spark, written, UserError) == (
@@ -230,7 +230,7 @@ def test_a_damaged_checkpoint_is_told(spark: SparkSession, written: Settings) ->
 
 
 def test_a_checkpoint_older_than_the_ledger_is_told(spark: SparkSession, written: Settings) -> None:
-    checkpoint_of(spark, written).begin(FIRST)
+    keep_beginning(checkpoint_of(spark, written), FIRST)
     plan(written, 0)
     assert refusal(spark, written, UserError) == (
         f"checkpoint IT ends with batch 0, but the ledger with 1: it's not the newest; {WAY_OUT}"
@@ -251,7 +251,7 @@ def test_a_new_checkpoint_resumes_from_the_ledger_whatever_became_of_the_old_one
 
 
 def test_a_new_checkpoint_that_came_to_no_batch_is_made_again(spark: SparkSession, written: Settings) -> None:
-    checkpoint_of(spark, written).begin(replace(RESUMED, start_from='{"expired": "1"}'))
+    keep_beginning(checkpoint_of(spark, written), replace(RESUMED, start_from='{"expired": "1"}'))
     assert start(spark, written) == RESUMED
 
 
@@ -274,7 +274,7 @@ def test_a_new_checkpoint_ends_right_wherever_it_is_killed_and_however_it_is_sta
 def test_a_folder_that_is_renamed_object_by_object_is_not_used_where_that_was_killed(
     spark: SparkSession, written: Settings
 ) -> None:
-    checkpoint_of(spark, written).begin(FIRST)
+    keep_beginning(checkpoint_of(spark, written), FIRST)
     plan(written, 2)
     Path(f"{checkpoint_of(spark, written).path}.being-replaced").touch()
     assert start(spark, written) == RESUMED
@@ -337,15 +337,16 @@ def _ingest(spark: SparkSession, stream: Stream, settings: Settings, read: list[
 
     def write(rows: DataFrame, spark_batch: int) -> None:
         planned, batch_id = checkpoint.planned(spark_batch), beginning.first_batch + spark_batch
+        end = Offset.from_json(planned.source)
         common = {"stream": stream.name, "batch_id": batch_id, "ingested_at": planned.clock}
-        common["read_until"] = planned.offset.cut
+        common["read_until"] = end.cut
         held = rows.select("data", "shardId", "receipt").collect()
         entries: list[Mapping[str, Any]] = [
             {**common, "shard_id": row.shardId, "last_sequence_number": row.receipt.last_sequence_number}
             for row in held
             if row.receipt
         ]
-        opened = [{**common, "shard_id": s, "start": position} for s, position in planned.positions.items()]
+        opened = [{**common, "shard_id": s, "start": position} for s, position in end.positions.items()]
         _append(spark, settings.lake.root, tables.LEDGER, entries or opened, LEDGER)
         read.extend(bytes(row.data) for row in held if not row.receipt)
 

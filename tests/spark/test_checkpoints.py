@@ -11,9 +11,10 @@ from pyspark.sql import functions as F
 
 from event_lake.errors import UserError
 from event_lake.kinesis import source
+from event_lake.kinesis.offsets import Offset
 from event_lake.kinesis.options import FORMAT, options_of
 from event_lake.lake.checkpoints import Checkpoint
-from event_lake.raw.resume import Beginning
+from event_lake.raw.beginning import Beginning, beginning_of, keep_beginning
 from support.emulators import Stream
 
 BEGINNING = Beginning(
@@ -56,44 +57,44 @@ def files(checkpoint: Checkpoint) -> Iterator[str]:
     "beginning", [BEGINNING, Beginning(**{**vars(BEGINNING), "older_until": None, "holes": {}, "gone": {}})]
 )
 def test_what_it_began_with_is_read_back(checkpoint: Checkpoint, beginning: Beginning) -> None:
-    assert not checkpoint.has_beginning
-    checkpoint.begin(beginning)
-    assert checkpoint.has_beginning
-    assert checkpoint.beginning() == beginning
+    assert not checkpoint.has(FILE)
+    keep_beginning(checkpoint, beginning)
+    assert checkpoint.has(FILE)
+    assert beginning_of(checkpoint) == beginning
     assert list(files(checkpoint)) == [f"ingest_raw/{FILE}"]
 
 
 def test_a_beginning_without_a_batch_can_be_another(checkpoint: Checkpoint) -> None:
-    checkpoint.begin(BEGINNING)
+    keep_beginning(checkpoint, BEGINNING)
     another = Beginning(**{**vars(BEGINNING), "start_from": "latest"})
-    checkpoint.begin(another)
-    assert checkpoint.beginning() == another
+    keep_beginning(checkpoint, another)
+    assert beginning_of(checkpoint) == another
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"stream": "events"}', "\x00"])
 def test_a_file_that_is_not_what_was_written_is_told_with_the_way_out(checkpoint: Checkpoint, text: str) -> None:
     write(checkpoint, FILE, text)
     with pytest.raises(UserError) as refused:
-        checkpoint.beginning()
+        beginning_of(checkpoint)
     assert str(refused.value) == f"checkpoint {checkpoint.path}: {FILE} isn't what was written; {WAY_OUT}"
 
 
 def test_a_value_too_many_is_no_beginning(checkpoint: Checkpoint) -> None:
-    checkpoint.begin(BEGINNING)
+    keep_beginning(checkpoint, BEGINNING)
     told = json.loads(Path(checkpoint.path, FILE).read_text("utf-8"))
     write(checkpoint, FILE, json.dumps({**told, "version": 2}))
     with pytest.raises(UserError, match="isn't what was written"):
-        checkpoint.beginning()
+        beginning_of(checkpoint)
 
 
 def test_a_file_that_is_gone_or_torn_cannot_be_read(checkpoint: Checkpoint) -> None:
     with pytest.raises(UserError, match=r"event_lake[.]json can't be read \(FileNotFoundException\)"):
-        checkpoint.beginning()
-    checkpoint.begin(BEGINNING)
+        beginning_of(checkpoint)
+    keep_beginning(checkpoint, BEGINNING)
     # The checksum stays that of the whole file.
     Path(checkpoint.path, FILE).write_text("{}", "utf-8")
     with pytest.raises(UserError, match=r"event_lake[.]json can't be read \(ChecksumException\)"):
-        checkpoint.beginning()
+        beginning_of(checkpoint)
 
 
 def test_the_newest_batch_is_the_highest_number_and_not_the_last_text(checkpoint: Checkpoint) -> None:
@@ -106,15 +107,15 @@ def test_the_newest_batch_is_the_highest_number_and_not_the_last_text(checkpoint
 def test_it_is_put_aside_with_all_that_it_holds_and_marked_until_another_is_there(
     spark: SparkSession, checkpoint: Checkpoint
 ) -> None:
-    checkpoint.begin(BEGINNING)
+    keep_beginning(checkpoint, BEGINNING)
     write(checkpoint, "offsets/0", "v1")
     checkpoint.set_aside()
     assert checkpoint.is_being_replaced
-    assert not checkpoint.has_beginning
+    assert not checkpoint.has(FILE)
     [aside] = Path(checkpoint.path).parent.glob("ingest_raw.replaced-20*Z")
-    assert Checkpoint(spark, str(aside)).beginning() == BEGINNING
+    assert beginning_of(Checkpoint(spark, str(aside))) == BEGINNING
     assert (aside / "offsets" / "0").read_text() == "v1"
-    checkpoint.begin(BEGINNING)
+    keep_beginning(checkpoint, BEGINNING)
     checkpoint.end_replacement()
     assert not checkpoint.is_being_replaced
 
@@ -129,7 +130,7 @@ def test_one_that_is_lost_is_put_aside_as_nothing(checkpoint: Checkpoint) -> Non
 
 def test_each_of_several_that_are_put_aside_is_kept(checkpoint: Checkpoint) -> None:
     for _ in range(3):
-        checkpoint.begin(BEGINNING)
+        keep_beginning(checkpoint, BEGINNING)
         checkpoint.set_aside()
     assert len(list(files(checkpoint))) == 4
 
@@ -147,7 +148,7 @@ def queried(spark: SparkSession, stream: Stream, checkpoint: Checkpoint) -> list
         receipts = rows.where("receipt is not null").select(clock, "receipt.last_sequence_number").collect()
         told.extend((batch_id, EPOCH + timedelta(milliseconds=row.clock), row[1]) for row in receipts)
 
-    checkpoint.begin(BEGINNING)
+    keep_beginning(checkpoint, BEGINNING)
     records = spark.readStream.format(FORMAT).options(**options_of(stream.settings("lake").source)).load()
     clocked = records.withColumn("ingested_at", F.current_timestamp())
     query = (
@@ -166,13 +167,14 @@ def test_sparks_own_log_tells_where_a_batch_ends_and_its_clock(
 ) -> None:
     newest = checkpoint.newest_batch
     assert newest is not None
-    first, last = checkpoint.planned(0), checkpoint.planned(newest)
+    first, last = (Offset.from_json(checkpoint.planned(number).source) for number in (0, newest))
+    clock = checkpoint.planned(newest).clock
     assert set(first.positions.values()) == {"TRIM_HORIZON"}
-    assert {(newest, last.clock, n) for n in last.positions.values() if n.isdigit()} == set(queried)
+    assert {(newest, clock, n) for n in last.positions.values() if n.isdigit()} == set(queried)
     assert len(queried) == 2
-    assert first.offset.cut <= last.offset.cut <= last.clock
+    assert first.cut <= last.cut <= clock
     checkpoint.refuse_damaged()
-    assert checkpoint.beginning() == BEGINNING
+    assert beginning_of(checkpoint) == BEGINNING
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from pyspark.sql import DataFrame, SparkSession
 from event_lake.errors import DataLossError, UserError
 from event_lake.lake import tables
 from event_lake.lake.checkpoints import Checkpoint, Planned, Unchecked
+from event_lake.lake.ledger import Totals, Written
 from event_lake.raw.findings import Finding, Kind, acknowledge, findings, record, refuse_standing, standing_in
 from event_lake.raw.kept_checks import KeptChecks, settled
-from event_lake.raw.ledger import Totals, Written
 from event_lake.raw.running import Checks, run_to_end
 from support.followed_streams import Lines
 

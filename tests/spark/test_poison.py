@@ -7,10 +7,10 @@ from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
 from event_lake.lake import tables
+from event_lake.lake.ledger import Totals
 from event_lake.lake.schemas import RECORD
 from event_lake.raw.dedupe import clocked, without_copies
 from event_lake.raw.judging import judged
-from event_lake.raw.ledger import Totals
 from event_lake.raw.parse import events, quarantined
 from support.poison import harmless, heavy, poison
 from support.record_frames import RULES, records, written

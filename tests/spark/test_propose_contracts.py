@@ -12,11 +12,12 @@ from pyspark.sql import functions as F
 from event_lake.config.settings import Lake, Settings, Source
 from event_lake.contracts.contract import Contract
 from event_lake.contracts.files import load_contracts
-from event_lake.contracts.propose import Asked, masked, proposals, propose_contracts
+from event_lake.contracts.propose import Sampling, masked, proposals, propose_contracts
 from event_lake.errors import ConfigError, UserError
 from event_lake.generator.catalog import EVENT_TYPES
 from event_lake.lake import tables
 from event_lake.lake.schemas import EVENT
+from event_lake.lake.window import Dates
 from event_lake.staging.typed import KEEPS, judged_rows
 from support.staged_events import NOON, Event, frame, generated
 
@@ -38,7 +39,7 @@ def others(spark: SparkSession) -> Iterator[DataFrame]:
 
 @pytest.fixture(scope="module")
 def texts(spark: SparkSession, events: list[Event]) -> dict[str, str]:
-    return dict(proposals(frame(spark, events), Asked()))
+    return dict(proposals(frame(spark, events), Sampling()))
 
 
 def rejected(rows: DataFrame, contracts: Mapping[str, Contract]) -> int:
@@ -92,7 +93,7 @@ def test_files_are_written_for_the_events_asked_for_and_never_over_others(
     settings = Settings(source=Source(stream="events"), lake=Lake(root=root))
     out = tmp_path / "contracts"
     with pytest.raises(UserError, match="has no raw/events: run ingest_raw first"):
-        propose_contracts(spark, settings, Asked(), str(out), force=False)
+        propose_contracts(spark, settings, Sampling(), str(out), force=False)
     tables.create(spark, root, [tables.RAW_EVENTS])
     rows = frame(
         spark,
@@ -104,19 +105,19 @@ def test_files_are_written_for_the_events_asked_for_and_never_over_others(
         ],
     ).select(*EVENT.names)
     tables.append_once(rows, root, tables.RAW_EVENTS, writer="raw", batch_id=0)
-    first = propose_contracts(spark, settings, Asked(last=DAY), str(out), force=False)
+    first = propose_contracts(spark, settings, Sampling(dates=Dates(last=DAY)), str(out), force=False)
     assert first.written == ["lesson.toml"]
     text = (out / "lesson.toml").read_text("utf-8")
     assert "[columns.old]" in text
     assert "[columns.new]" not in text
-    second = propose_contracts(spark, settings, Asked(), str(out), force=False)
+    second = propose_contracts(spark, settings, Sampling(), str(out), force=False)
     assert second.written == ["quiz.toml"]
     assert second.left_out.keys() == {"_odd", "lesson"}
     assert (out / "lesson.toml").read_text("utf-8") == text
-    forced = propose_contracts(spark, settings, Asked(types=("lesson",)), str(out), force=True)
+    forced = propose_contracts(spark, settings, Sampling(types=("lesson",)), str(out), force=True)
     assert forced.written == ["lesson.toml"]
     assert "[columns.new]" in (out / "lesson.toml").read_text("utf-8")
     with pytest.raises(UserError, match="has no event"):
-        propose_contracts(spark, settings, Asked(types=("nobody",)), str(out), force=False)
+        propose_contracts(spark, settings, Sampling(types=("nobody",)), str(out), force=False)
     with pytest.raises(ConfigError, match="--sample = 0: must be 1"):
-        Asked(sample=0)
+        Sampling(most=0)

@@ -18,11 +18,13 @@ from pyspark.sql import SparkSession
 from event_lake.config.settings import Lake, Settings, Source
 from event_lake.errors import DataLossError, UserError
 from event_lake.lake import tables
+from event_lake.lake.ledger import LedgerRow
+from event_lake.lake.window import Window
 from event_lake.raw.findings import Kind, acknowledge, findings, record, standing_in
 from event_lake.reconciliation.reconcile import reconcile
-from event_lake.reconciliation.rules import Check, Entry, faults_of
+from event_lake.reconciliation.rules import Check, faults_of
 from event_lake.reconciliation.screening import doubtful
-from event_lake.reconciliation.verdict import Comparison, Verdict, Window
+from event_lake.reconciliation.verdict import Comparison, Verdict
 from support.ledger_histories import a_start, an_entry, audited, histories
 
 NINE = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
@@ -40,7 +42,7 @@ def number(shard: int, batch: int, record: int) -> str:
     return str(BASE + shard * 10**30 + batch * 5 + record)
 
 
-def entries(batch: int) -> list[Entry]:
+def entries(batch: int) -> list[LedgerRow]:
     """Of two shards: batch 0 tells where the query began; of 5 records read, 3 are raw, 1 quarantined, 1 a copy."""
     if batch == 0:
         return [a_start("TRIM_HORIZON", batch_id=0), a_start(number(1, 0, 4), batch_id=0, shard_id="shardId-1")]
@@ -64,7 +66,7 @@ def write(spark: SparkSession, root: str, table: tables.Table, rows: Sequence[di
     frame.write.format("delta").mode("append").save(table.path(root))
 
 
-def enter(spark: SparkSession, root: str, rows: Sequence[Entry]) -> None:
+def enter(spark: SparkSession, root: str, rows: Sequence[LedgerRow]) -> None:
     """Ledger rows of batches that read all that had arrived half a minute before."""
     times = [ingested(row.batch_id) for row in rows]
     when = [{"ingested_at": at, "date": at.date(), "read_until": at - timedelta(seconds=30)} for at in times]
@@ -312,7 +314,7 @@ def test_no_row_at_fault_is_taken_for_plain(spark: SparkSession, data: st.DataOb
     assert sorted(map(repr, found)) == sorted(map(repr, expected))
 
 
-def spoiled(rows: list[Entry]) -> st.SearchStrategy[list[Entry]]:
+def spoiled(rows: list[LedgerRow]) -> st.SearchStrategy[list[LedgerRow]]:
     if not rows:
         return st.just(rows)
     changes = st.fixed_dictionaries(

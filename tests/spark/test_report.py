@@ -9,8 +9,8 @@ from pyspark.sql import functions as F
 
 from event_lake.config.settings import Lake, Settings, Source
 from event_lake.lake import tables
+from event_lake.lake.window import Window
 from event_lake.raw.findings import Kind, record
-from event_lake.reconciliation.verdict import Window
 from event_lake.report.build import quality_report
 from event_lake.report.masking import MOST_SHOWN, Example
 from event_lake.report.values import (

@@ -10,16 +10,9 @@ from pyspark.sql import DataFrame, SparkSession
 from event_lake.errors import DataLossError, UserError
 from event_lake.lake import tables
 from event_lake.lake.schemas import EVENT, LEDGER, QUARANTINE
-from event_lake.raw.resume import (
-    Beginning,
-    Taken,
-    delete_unfinished,
-    known,
-    reached,
-    taken,
-    unfinished,
-    without_known,
-)
+from event_lake.raw.beginning import Beginning
+from event_lake.raw.dedupe import known, without_known
+from event_lake.raw.resume import Taken, delete_unfinished, reached, taken, unfinished
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -16,7 +16,7 @@ from event_lake.errors import DataLossError
 from event_lake.kinesis import source
 from event_lake.kinesis.options import FORMAT, options_of, unbounded
 from event_lake.lake.checkpoints import Checkpoint
-from event_lake.raw.ledger import Totals, Written
+from event_lake.lake.ledger import Totals, Written
 from event_lake.raw.running import Checks, Ended, run_to_end
 from support.emulators import Stream
 from support.followed_streams import Batch, Lines, Told

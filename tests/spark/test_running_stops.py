@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.datasource import DataSource, DataSourceStreamReader, InputPartition
 from pyspark.sql.streaming.query import StreamingQuery
 
-from event_lake.raw.ledger import Totals, Written
+from event_lake.lake.ledger import Totals, Written
 from event_lake.raw.running import Ended, run_to_end
 from support.followed_streams import Batch, Lines, Told
 

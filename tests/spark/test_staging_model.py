@@ -19,8 +19,9 @@ from pyspark.sql import SparkSession
 
 from event_lake.lake import tables
 from event_lake.lake.schemas import OTHER
+from event_lake.lake.window import Dates
 from event_lake.staging.build import build_staging
-from event_lake.staging.rebuild import Dates, rebuild_staging
+from event_lake.staging.rebuild import rebuild_staging
 from support.raw_layers import NOON, Event, RawLayer, settings_of
 
 HISTORIES = int(os.environ.get("HISTORIES", "1"))

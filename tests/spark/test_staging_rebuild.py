@@ -8,9 +8,10 @@ from pyspark.sql import SparkSession
 
 from event_lake.config.settings import Quality
 from event_lake.lake import tables
+from event_lake.lake.window import Dates
 from event_lake.staging.build import Run, build_staging
 from event_lake.staging.dry_run import plan_staging
-from event_lake.staging.rebuild import Dates, rebuild_staging
+from event_lake.staging.rebuild import rebuild_staging
 from event_lake.staging.write import Staged
 from support.raw_layers import Event, RawLayer, settings_of
 

@@ -9,10 +9,11 @@ from pyspark.sql import SparkSession
 from event_lake.config.settings import Settings
 from event_lake.lake import tables
 from event_lake.lake.schemas import OTHER
+from event_lake.lake.window import Dates
 from event_lake.staging.build import build_staging
 from event_lake.staging.chunk import chunk_of, known_places
 from event_lake.staging.dry_run import plan_staging
-from event_lake.staging.rebuild import Dates, rebuild_staging
+from event_lake.staging.rebuild import rebuild_staging
 from event_lake.staging.write import Staged
 from support.raw_layers import NOON, Event, RawLayer, frame, settings_of
 

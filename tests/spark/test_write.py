@@ -13,10 +13,11 @@ from pyspark.sql import functions as F
 from event_lake.config.settings import Lake, Raw, Settings, Source
 from event_lake.errors import DataLossError, UserError
 from event_lake.lake import tables
+from event_lake.lake.ledger import Totals
+from event_lake.raw.beginning import Beginning
 from event_lake.raw.judging import judged
-from event_lake.raw.ledger import Batch, Totals
+from event_lake.raw.ledger_rows import Batch
 from event_lake.raw.parse import events, quarantined
-from event_lake.raw.resume import Beginning
 from event_lake.raw.write import RawWriter
 from support.record_frames import RULES, a_hole, records
 from support.sent import ARRIVED, an_event

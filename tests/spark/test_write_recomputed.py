@@ -12,9 +12,10 @@ from pyspark.sql import functions as F
 from event_lake.config.settings import Lake, Raw, Settings, Source
 from event_lake.errors import DataLossError
 from event_lake.lake import tables
+from event_lake.lake.ledger import Totals
 from event_lake.raw.beginning import configured
 from event_lake.raw.judging import judged
-from event_lake.raw.ledger import Batch, Totals
+from event_lake.raw.ledger_rows import Batch
 from event_lake.raw.write import RawWriter
 from support.record_frames import RULES, records
 from support.sent import ARRIVED, an_event

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from event_lake.lake.ledger import Totals
 from event_lake.progress.report import BatchReport
-from event_lake.raw.ledger import Totals
 
 BEGAN = datetime(2026, 11, 21, 15, 50, 22, 250_000, tzinfo=UTC)
 

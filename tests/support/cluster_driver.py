@@ -16,7 +16,7 @@ from pyspark.sql import SparkSession
 from event_lake.config.files import load_settings
 from event_lake.lake import tables
 from event_lake.lake.session import spark_session
-from event_lake.raw.ingest import Asked, ingest_raw
+from event_lake.raw.ingest import IngestOptions, ingest_raw
 from support.killing import Lake
 
 EXECUTORS = 2
@@ -31,7 +31,7 @@ def main() -> int:
     with spark_session("cluster", settings.spark) as spark:
         killer = _Killer(spark, Lake(settings.lake.root, "ingest_raw"))
         threading.Thread(target=killer.listen, daemon=True).start()
-        ingest_raw(spark, settings, Asked(), check=killer.check)
+        ingest_raw(spark, settings, IngestOptions(), check=killer.check)
     return 0
 
 

@@ -7,9 +7,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
 
+from event_lake.lake.ledger import Totals, Written
 from event_lake.progress.report import BatchReport
 from event_lake.progress.reporter import Reporter
-from event_lake.raw.ledger import Totals, Written
 
 Batch = Callable[[DataFrame, int], None]
 

@@ -21,7 +21,7 @@ from pyspark.sql import SparkSession
 
 from event_lake.config.files import load_settings
 from event_lake.lake.session import spark_session
-from event_lake.raw.ingest import Asked, ingest_raw
+from event_lake.raw.ingest import IngestOptions, ingest_raw
 from event_lake.staging.build import build_staging
 from support.fake_shards import T0
 from support.faulty_kinesis import serve
@@ -121,7 +121,7 @@ def killed_behind_raw() -> None:
 def ingest(spark: SparkSession, golden: GoldenSet, check: Callable[[], None] = lambda: None) -> None:
     """Read what the set's stream holds."""
     with serve(shards_of(golden.records)) as kinesis:
-        ingest_raw(spark, golden.settings(kinesis.url), Asked(until_caught_up=True), check=check)
+        ingest_raw(spark, golden.settings(kinesis.url), IngestOptions(until_caught_up=True), check=check)
 
 
 def sets_in(folder: Path, spark: SparkSession) -> dict[str, GoldenSet]:

@@ -6,15 +6,16 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from event_lake.reconciliation.rules import Entry, Fault, faults_of, number_of
+from event_lake.lake.ledger import LedgerRow
+from event_lake.reconciliation.rules import Fault, faults_of, number_of
 
 # Real ones have 56 digits, emulators' fewer.
 NUMBERS = st.one_of(st.integers(1, 1_000), st.integers(10**55, 10**56 - 1))
 
 
-def an_entry(**changed: Any) -> Entry:
+def an_entry(**changed: Any) -> LedgerRow:
     """Batch 7 of a shard: 3 records behind number 100."""
-    entry = Entry(
+    entry = LedgerRow(
         stream="events",
         shard_id="shardId-0",
         batch_id=7,
@@ -30,29 +31,29 @@ def an_entry(**changed: Any) -> Entry:
     return replace(entry, **changed)
 
 
-def a_start(start: str, **changed: Any) -> Entry:
+def a_start(start: str, **changed: Any) -> LedgerRow:
     """What the ledger says of a shard where a query begins: nothing but the position."""
     nothing = {"first_sequence_number": None, "last_sequence_number": None, "read": 0, "raw": 0}
     return an_entry(start=start, **nothing, quarantined=0, duplicates=0, **changed)
 
 
-def audited(entries: Sequence[Entry]) -> list[Fault]:
+def audited(entries: Sequence[LedgerRow]) -> list[Fault]:
     """The faults of one shard's rows, given in any order."""
     faults: list[Fault] = []
-    before: Entry | None = None
+    before: LedgerRow | None = None
     reached: int | None = None
-    for entry in sorted(entries, key=lambda e: (e.batch_id, e.reads, e.last_sequence_number or "")):
+    for entry in sorted(entries, key=lambda e: (e.batch_id, e.has_range, e.last_sequence_number or "")):
         faults += faults_of(entry, before, reached)
         before = entry
-        read = number_of(entry.last_sequence_number) if entry.reads else None
+        read = number_of(entry.last_sequence_number) if entry.has_range else None
         reached = read if reached is None or (read is not None and read > reached) else reached
     return faults
 
 
 @st.composite
-def histories(draw: st.DrawFn, *, least_rows: int = 0) -> list[Entry]:
+def histories(draw: st.DrawFn, *, least_rows: int = 0) -> list[LedgerRow]:
     """A shard's rows over some batches, with new checkpoints in between."""
-    rows: list[Entry] = []
+    rows: list[LedgerRow] = []
     position = draw(st.sampled_from(["TRIM_HORIZON", "AT 2026-11-21T09:00:00+00:00", "500"]))
     batch, told = draw(st.integers(0, 5)), position == "500"
     for _ in range(draw(st.integers(least_rows, 8))):
@@ -68,7 +69,7 @@ def histories(draw: st.DrawFn, *, least_rows: int = 0) -> list[Entry]:
 
 
 @st.composite
-def _reading(draw: st.DrawFn, start: str, batch: int) -> Entry:
+def _reading(draw: st.DrawFn, start: str, batch: int) -> LedgerRow:
     begin = number_of(start) or 0
     first = begin + draw(NUMBERS)
     counts = {name: draw(st.integers(0, 20)) for name in ("raw", "quarantined", "duplicates")}

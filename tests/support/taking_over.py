@@ -10,8 +10,8 @@ from pyspark.sql import Row, SparkSession
 
 from event_lake.config.settings import Quality, Settings
 from event_lake.lake import tables
-from event_lake.raw.ingest import Asked, ingest_raw
-from event_lake.raw.ledger import Totals
+from event_lake.lake.ledger import Totals
+from event_lake.raw.ingest import IngestOptions, ingest_raw
 from event_lake.staging.build import build_staging
 from event_lake.staging.write import Staged
 from support.faulty_kinesis import serve
@@ -91,7 +91,7 @@ def go_on_with(spark: SparkSession, golden: GoldenSet) -> TakenOver:
         root = settings.lake.root
         ledger = tables.read(spark, root, tables.LEDGER).collect()
         with settings_of_spark(spark, settings.spark):
-            read = ingest_raw(spark, settings, Asked(until_caught_up=True)).totals
+            read = ingest_raw(spark, settings, IngestOptions(until_caught_up=True)).totals
     staged_before = [tables.read(spark, root, table).count() for table in (tables.STAGING_EVENTS, tables.CONFLICTS)]
     return TakenOver(
         spark=spark,

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from event_lake.errors import ConfigError
-from event_lake.raw.beginning import refuse_changes
-from event_lake.raw.resume import Beginning
+from event_lake.raw.beginning import Beginning, refuse_changes
 
 FOUND = Beginning(
     stream="events",

@@ -9,15 +9,12 @@ REPOSITORY = Path(__file__).parents[2]
 
 # From high to low: a layer may import those below it; what stands in one layer doesn't know its neighbours.
 LAYERS = [
-    {"report"},
-    {"reconciliation"},
-    {"staging"},
+    {"reconciliation", "report", "staging"},
     {"cli", "quality", "raw"},
     {"contracts", "progress"},
     {"kinesis"},
     {"generator", "lake"},
-    {"events"},
-    {"aws"},
+    {"aws", "events"},
     {"config"},
     {"errors"},
 ]
@@ -60,17 +57,8 @@ def broken(imports: grimp.ImportGraph, container: str, layers: list[set[str]]) -
     return sorted((dependency.importer, dependency.imported) for dependency in found)
 
 
-# What was so before the rooms were drawn.
-UPWARDS = [
-    ("event_lake.contracts", "event_lake.staging"),
-    ("event_lake.lake", "event_lake.kinesis"),
-    ("event_lake.lake", "event_lake.raw"),
-    ("event_lake.progress", "event_lake.raw"),
-]
-
-
 def test_layers_import_only_what_lies_below_them(imports: grimp.ImportGraph) -> None:
-    assert broken(imports, "event_lake", LAYERS) == UPWARDS
+    assert broken(imports, "event_lake", LAYERS) == []
 
 
 def test_within_kinesis_glue_lies_above_plans_plans_above_calls_and_calls_above_values(

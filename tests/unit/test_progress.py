@@ -2,8 +2,8 @@
 
 import pytest
 
+from event_lake.lake.ledger import Totals, Written
 from event_lake.progress.report import BatchReport, is_of_batch, loss_in, report_of
-from event_lake.raw.ledger import Totals, Written
 from support.batch_reports import BEGAN, a_receipt, a_report, an_event
 
 

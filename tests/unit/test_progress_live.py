@@ -12,8 +12,8 @@ from typing import TextIO
 
 import pytest
 
+from event_lake.lake.ledger import Totals
 from event_lake.progress.live import LiveLine, LiveReporter, live_reporter
-from event_lake.raw.ledger import Totals
 from support.batch_reports import a_report
 
 COLUMNS = 100

@@ -9,12 +9,12 @@ from io import StringIO
 import pytest
 
 from event_lake.config.settings import Lake, Progress, Settings, Source
+from event_lake.lake.ledger import Totals
 from event_lake.progress.live import LiveReporter
 from event_lake.progress.log import JsonFormatter, formatter
 from event_lake.progress.metrics import MetricsReporter
 from event_lake.progress.reporter import LogReporter, lag_text
 from event_lake.progress.reporting import reporting
-from event_lake.raw.ledger import Totals
 from support.batch_reports import a_report
 
 REPORT = a_report(totals=Totals(read=1010, raw=1000, quarantined=3, duplicates=7), dropped=7, received=1010, lag_ms=800)

@@ -9,8 +9,8 @@ import boto3
 import pytest
 
 from event_lake.aws.cloudwatch import CloudWatch, Metric
+from event_lake.lake.ledger import Totals
 from event_lake.progress.metrics import MetricsReporter, metrics_of
-from event_lake.raw.ledger import Totals
 from support.batch_reports import BEGAN, a_report
 
 ENDED = BEGAN.replace(second=24)

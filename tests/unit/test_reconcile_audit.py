@@ -6,7 +6,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from event_lake.reconciliation.rules import Check, Entry, Fault, Found, faults_in, faults_of, number_of
+from event_lake.lake.ledger import LedgerRow
+from event_lake.reconciliation.rules import Check, Fault, Found, faults_in, faults_of, number_of
 from support.ledger_histories import NUMBERS, a_start, an_entry, audited, histories
 
 LOST = "TRIM_HORIZON LOST 2026-11-21T09:00:00+00:00"
@@ -19,33 +20,33 @@ def checks(faults: list[Fault]) -> list[Check]:
 
 @settings(deadline=None)
 @given(histories())
-def test_a_history_as_ingest_raw_writes_it_has_no_fault(rows: list[Entry]) -> None:
+def test_a_history_as_ingest_raw_writes_it_has_no_fault(rows: list[LedgerRow]) -> None:
     assert audited(rows) == []
 
 
 @settings(deadline=None)
 @given(histories(least_rows=2), st.data())
 def test_a_missing_row_is_found_but_the_newest_and_one_that_only_tells_a_start(
-    rows: list[Entry], data: st.DataObject
+    rows: list[LedgerRow], data: st.DataObject
 ) -> None:
     gone = data.draw(st.integers(0, len(rows) - 2))
-    assume(rows[gone].reads)
+    assume(rows[gone].has_range)
     # A query may begin anywhere: where it tells its start first, nothing tells of the rows before.
-    assume(gone > 0 or rows[1].reads)
+    assume(gone > 0 or rows[1].has_range)
     del rows[gone]
     assert checks(audited(rows)) == [Check.CHAIN]
 
 
 @settings(deadline=None)
 @given(histories(least_rows=1), st.data())
-def test_a_row_that_is_there_twice_is_found(rows: list[Entry], data: st.DataObject) -> None:
+def test_a_row_that_is_there_twice_is_found(rows: list[LedgerRow], data: st.DataObject) -> None:
     twice = data.draw(st.sampled_from(rows))
     assert checks(audited([*rows, twice])) == [Check.ONCE]
 
 
 @settings(deadline=None)
 @given(histories(least_rows=1), st.data(), st.sampled_from(["read", "raw", "quarantined", "duplicates"]))
-def test_a_count_that_is_changed_or_missing_is_found(rows: list[Entry], data: st.DataObject, name: str) -> None:
+def test_a_count_that_is_changed_or_missing_is_found(rows: list[LedgerRow], data: st.DataObject, name: str) -> None:
     changed = data.draw(st.integers(0, len(rows) - 1))
     other = data.draw(st.none() | st.integers(-3, 100))
     assume(other != getattr(rows[changed], name))
@@ -57,8 +58,10 @@ def test_a_count_that_is_changed_or_missing_is_found(rows: list[Entry], data: st
 
 @settings(deadline=None)
 @given(histories(least_rows=2), st.data())
-def test_an_end_that_is_moved_or_missing_is_found_but_of_the_newest_row(rows: list[Entry], data: st.DataObject) -> None:
-    reading = [i for i, row in enumerate(rows[:-1]) if row.reads]
+def test_an_end_that_is_moved_or_missing_is_found_but_of_the_newest_row(
+    rows: list[LedgerRow], data: st.DataObject
+) -> None:
+    reading = [i for i, row in enumerate(rows[:-1]) if row.has_range]
     assume(reading)
     changed = data.draw(st.sampled_from(reading))
     other = data.draw(st.none() | NUMBERS.map(str) | st.just("x"))
@@ -69,26 +72,28 @@ def test_an_end_that_is_moved_or_missing_is_found_but_of_the_newest_row(rows: li
 
 @settings(deadline=None)
 @given(histories(least_rows=1), st.data())
-def test_a_start_that_is_moved_or_missing_is_found_but_of_the_first_row(rows: list[Entry], data: st.DataObject) -> None:
+def test_a_start_that_is_moved_or_missing_is_found_but_of_the_first_row(
+    rows: list[LedgerRow], data: st.DataObject
+) -> None:
     """Where a shard's first row starts, nothing else tells."""
     changed = data.draw(st.integers(0, len(rows) - 1))
     other = data.draw(st.none() | NUMBERS.map(str) | st.just("behind 5"))
     assume(other != rows[changed].start)
-    assume(changed > 0 or rows[changed].reads or other is None)
+    assume(changed > 0 or rows[changed].has_range or other is None)
     rows[changed] = replace(rows[changed], start=other)
     assert audited(rows) != []
 
 
 @settings(deadline=None)
 @given(histories(least_rows=1), st.data())
-def test_a_first_record_that_lies_outside_its_range_is_found(rows: list[Entry], data: st.DataObject) -> None:
+def test_a_first_record_that_lies_outside_its_range_is_found(rows: list[LedgerRow], data: st.DataObject) -> None:
     changed = data.draw(st.integers(0, len(rows) - 1))
     row = rows[changed]
     other = data.draw(st.none() | NUMBERS)
-    if row.reads and other is not None:
+    if row.has_range and other is not None:
         assume(not (number_of(row.start) or 0) < other <= int(row.last_sequence_number or 0))
         assume(number_of(row.start) is not None or other > int(row.last_sequence_number or 0))
-    assume(row.reads or other is not None)
+    assume(row.has_range or other is not None)
     rows[changed] = replace(row, first_sequence_number=None if other is None else str(other))
     assert checks(audited(rows)) == [Check.RANGE]
 
@@ -120,7 +125,7 @@ def test_an_overlap_names_what_was_read_twice() -> None:
         (a_start("TRIM_HORIZON", batch_id=6), "AT 2026-11-21T09:00:00+00:00", "behind TRIM_HORIZON"),
     ],
 )
-def test_a_query_that_began_anew_is_found(before: Entry, start: str, place: str) -> None:
+def test_a_query_that_began_anew_is_found(before: LedgerRow, start: str, place: str) -> None:
     [found] = faults_of(an_entry(start=start), before, 90)
     assert (found.check, found.place) == (Check.CHAIN, place)
 
@@ -162,7 +167,7 @@ def test_a_number_is_compared_as_a_number() -> None:
         "closed where it ended",
     ],
 )
-def test_a_row_may_follow(before: Entry, row: Entry) -> None:
+def test_a_row_may_follow(before: LedgerRow, row: LedgerRow) -> None:
     assert faults_of(row, before, 90) == []
 
 

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from event_lake.errors import ConfigError, DataLossError
+from event_lake.errors import DataLossError
+from event_lake.lake.window import Window
 from event_lake.reconciliation.rules import Check, Fault
-from event_lake.reconciliation.verdict import Comparison, FaultsFound, ShardSums, Verdict, Window
+from event_lake.reconciliation.verdict import Comparison, FaultsFound, ShardSums, Verdict
 
 NINE = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 TEN = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
@@ -131,33 +132,3 @@ def test_more_that_was_put_than_can_have_been_read_is_missing() -> None:
 @pytest.mark.parametrize("put", [103, 0])
 def test_what_may_all_have_been_read_is_no_fault(put: int) -> None:
     assert compared(put=put).fault is None
-
-
-@pytest.mark.parametrize(
-    ("begin", "end", "window"),
-    [
-        (None, None, Window()),
-        ("2026-11-21", "2026-11-21T10:00:00Z", Window(datetime(2026, 11, 21, tzinfo=UTC), TEN)),
-        ("2026-11-21T10:00:00+01:00", None, Window(NINE)),
-    ],
-)
-def test_a_window_is_written_in_dates_or_times(begin: str | None, end: str | None, window: Window) -> None:
-    assert Window.parsed(begin, end) == window
-
-
-@pytest.mark.parametrize(
-    ("begin", "end", "line"),
-    [
-        ("soon", None, '--from = \'soon\': no time; write it like "2026-11-21T09:00:00Z" or "2026-11-21"'),
-        (
-            None,
-            "2026-11-21T09:00:00",
-            '--to = \'2026-11-21T09:00:00\': no time; write it like "2026-11-21T09:00:00Z" or "2026-11-21"',
-        ),
-        ("2026-11-21", "2026-11-21", "--to = '2026-11-21': not later than --from = '2026-11-21'"),
-    ],
-)
-def test_a_window_that_cannot_be_read_is_refused(begin: str | None, end: str | None, line: str) -> None:
-    with pytest.raises(ConfigError) as refused:
-        Window.parsed(begin, end)
-    assert str(refused.value) == line

@@ -8,13 +8,15 @@ from itertools import pairwise
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from pyspark.sql import Row
 
 from event_lake.errors import DataLossError, ServiceUnavailableError
 from event_lake.kinesis.offsets import At, Offset, TrimHorizon, from_text, last_read, to_text
 from event_lake.kinesis.planning.planner import Planner
 from event_lake.kinesis.planning.resume import Resumption, resumed
 from event_lake.kinesis.planning.start import refuse_expired, starting_positions
-from event_lake.raw.resume import Entry
+from event_lake.lake.time import micros_of
+from event_lake.raw.resume import position_behind
 from support.fake_shards import T0, FakeShards
 from support.generated_streams import Stream, steps, streams
 from support.generated_streams import take as take_steps
@@ -29,8 +31,8 @@ def time(seconds: float) -> datetime:
 
 def an_entry(
     *, start: str | None = None, last: str | None = None, hole: str | None = None, ingested_at: datetime = T0
-) -> Entry:
-    return Entry(start=start, last_sequence_number=last, hole=hole, ingested_at=ingested_at)
+) -> Row:
+    return Row(start=start, last_sequence_number=last, hole=hole, ingested_at=micros_of(ingested_at))
 
 
 def begin(shards: FakeShards, told: dict[str, str], read_until: float, *, go_on: bool = False) -> Resumption:
@@ -58,9 +60,9 @@ def start(shards: FakeShards, told: dict[str, str], read_until: float, *, go_on:
     ],
 )
 def test_the_position_behind_an_entry_is_its_last_record_what_it_found_or_where_it_began(
-    entry: Entry, position: str | None
+    entry: Row, position: str | None
 ) -> None:
-    assert entry.position == position
+    assert position_behind(entry) == position
     assert position is None or to_text(from_text(position)) == position
 
 
@@ -176,7 +178,7 @@ class Ledgered(Stream):
     """
 
     tells_rests: bool = False
-    ledger: dict[str, Entry] = field(init=False)
+    ledger: dict[str, Row] = field(init=False)
     read_until: datetime = field(init=False)
 
     def __post_init__(self) -> None:
@@ -216,7 +218,7 @@ class Ledgered(Stream):
             self.offset = end
 
     def resume(self) -> None:
-        told = {s: entry.position for s, entry in self.ledger.items()}
+        told = {s: position_behind(entry) for s, entry in self.ledger.items()}
         found = self._resumed({s: position for s, position in told.items() if position})
         self.planner = Planner(self.shards)
         self.offset = self.planner.beginning(

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -15,35 +14,24 @@ from event_lake.contracts.contract import is_possible
 from event_lake.contracts.proposals import Seen, proposal
 from event_lake.errors import ConfigError, UserError
 from event_lake.lake import tables
-from event_lake.staging.build import refuse_without_raw
+from event_lake.lake.time_columns import is_dated_in
+from event_lake.lake.window import Dates
 
 _MOST_EXAMPLE = 40
 _MEMBERS = "map<string,variant>"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
-    """Which events are looked at: of the dates `first` to `last` (None: no bound), of these `types` (none: of all).
+class Sampling:
+    """The events that are looked at: those of `dates` and of these `types` (none: of all), at most `most` of a type."""
 
-    At most `sample` of each type.
-    """
-
-    first: date | None = None
-    last: date | None = None
+    dates: Dates = field(default_factory=Dates)
     types: Collection[str] = ()
-    sample: int = 10_000
+    most: int = 10_000
 
     def __post_init__(self) -> None:
-        if self.sample < 1:
-            raise refuse("--sample", self.sample, "must be 1 event of each type or more")
-        if self.first and self.last and self.first > self.last:
-            raise refuse("--to", str(self.last), f"before --from = {str(self.first)!r}")
-
-    @property
-    def window(self) -> str:
-        """The dates in words."""
-        bounds = (("from", self.first), ("to", self.last))
-        return " ".join(f"{word} {day}" for word, day in bounds if day) or "of all dates"
+        if self.most < 1:
+            raise refuse("--sample", self.most, "must be 1 event of each type or more")
 
 
 @dataclass(frozen=True)
@@ -54,48 +42,46 @@ class Proposed:
     left_out: dict[str, str] = field(default_factory=dict)
 
 
-def propose_contracts(spark: SparkSession, settings: Settings, asked: Asked, out: str, *, force: bool) -> Proposed:
+def propose_contracts(
+    spark: SparkSession, settings: Settings, sampling: Sampling, out: str, *, force: bool
+) -> Proposed:
     """Write `<event_type>.toml` into the folder `out` for the types in raw/events. A file that is there stays as it is.
 
     Unless `force`. Raises UserError where there's no raw layer, or no such event; ConfigError for a folder that can't
     be written to.
     """
     root = settings.lake.root
-    refuse_without_raw(spark, root)
-    texts = proposals(tables.read(spark, root, tables.RAW_EVENTS), asked)
+    tables.refuse_missing_raw(spark, root)
+    texts = proposals(tables.read(spark, root, tables.RAW_EVENTS), sampling)
     if not texts:
-        raise UserError(f"{tables.RAW_EVENTS.name} has no event {asked.window} to propose a contract of")
+        raise UserError(f"{tables.RAW_EVENTS.name} has no event {sampling.dates} to propose a contract of")
     try:
         return _written(texts, Path(out), force=force)
     except OSError as error:
         raise ConfigError(f"--out {out}: can't be written to: {error.strerror}") from None
 
 
-def proposals(events: DataFrame, asked: Asked) -> Mapping[str, str]:
+def proposals(events: DataFrame, sampling: Sampling) -> Mapping[str, str]:
     """The text of a contract file for each type of `events` (`schemas.EVENT`), by type; the same for the same events.
 
     The driver holds a row for each field and form of value.
     """
-    with tables.cached(sampled(events, asked)) as sample:
+    with tables.cached(sampled(events, sampling)) as sample:
         counts = {row.true_event_type: row["count"] for row in sample.groupBy("true_event_type").count().collect()}
         seen = defaultdict(list)
         for row in fields_seen(sample).collect():
             one = Seen(path=tuple(row.path), kind=row.kind, count=row["count"], examples=tuple(row.examples))
             seen[row.true_event_type].append(one)
-    return {name: proposal(name, count, seen[name], asked.window) for name, count in sorted(counts.items())}
+    return {name: proposal(name, count, seen[name], str(sampling.dates)) for name, count in sorted(counts.items())}
 
 
-def sampled(events: DataFrame, asked: Asked) -> DataFrame:
+def sampled(events: DataFrame, sampling: Sampling) -> DataFrame:
     """`true_event_type` and `payload` of the events that are looked at; which ones depends on their uuids only."""
-    found = events
-    if asked.first:
-        found = found.where(F.col("date") >= F.lit(asked.first))
-    if asked.last:
-        found = found.where(F.col("date") <= F.lit(asked.last))
-    if asked.types:
-        found = found.where(F.col("true_event_type").isin(*asked.types))
+    found = events.where(is_dated_in(sampling.dates))
+    if sampling.types:
+        found = found.where(F.col("true_event_type").isin(*sampling.types))
     drawn = Window.partitionBy("true_event_type").orderBy(F.xxhash64("event_uuid"), "event_uuid", "payload")
-    ranked = found.withColumn("rank", F.row_number().over(drawn)).where(F.col("rank") <= asked.sample)
+    ranked = found.withColumn("rank", F.row_number().over(drawn)).where(F.col("rank") <= sampling.most)
     return ranked.select("true_event_type", "payload")
 
 

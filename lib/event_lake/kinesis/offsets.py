@@ -79,6 +79,11 @@ class Offset:
     cut: datetime
     summary: Summary
 
+    @property
+    def positions(self) -> dict[str, str]:
+        """The position of each shard in `to_text`'s form."""
+        return {shard_id: to_text(position) for shard_id, position in self.shards.items()}
+
     def to_json(self) -> dict[str, Any]:
         """`{"shards": {shard_id: position}, "cut": time, …}`, in the order of the shards' ids.
 

@@ -4,21 +4,16 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from datetime import UTC, datetime
 from typing import Any
 
 from pyspark.sql import SparkSession
 
-from event_lake.config.settings import parse_instant
 from event_lake.errors import UserError
-from event_lake.kinesis.offsets import Offset, to_text
 from event_lake.lake.hadoop_files import HadoopFiles
 from event_lake.lake.storage_errors import NEW_CHECKPOINT
 from event_lake.lake.time import instant_of
-from event_lake.raw.resume import Beginning
 
-_FILE = "event_lake.json"
 _RULES = "rules.json"
 
 
@@ -41,16 +36,6 @@ class Planned:
         """
         return following.clock <= self.watermark
 
-    @cached_property
-    def offset(self) -> Offset:
-        """Where a batch of our own source ends: its position in each shard, and the cut."""
-        return Offset.from_json(self.source)
-
-    @property
-    def positions(self) -> dict[str, str]:
-        """The position of each shard in `offsets.to_text`'s form."""
-        return {shard_id: to_text(position) for shard_id, position in self.offset.shards.items()}
-
 
 @dataclass(frozen=True)
 class Unchecked:
@@ -61,10 +46,7 @@ class Unchecked:
 
 
 class Checkpoint:
-    """The folder at `path`. `event_lake.json` in it says what the query began with.
-
-    What can't be read is a UserError.
-    """
+    """The folder at `path`. What can't be read is a UserError."""
 
     def __init__(self, spark: SparkSession, path: str) -> None:
         self.path = path
@@ -78,43 +60,9 @@ class Checkpoint:
         return max(self.numbers("offsets"), default=None)
 
     @property
-    def has_beginning(self) -> bool:
-        """Whether it says what it began with."""
-        return self._files.exists(f"{self.path}/{_FILE}")
-
-    @property
     def is_being_replaced(self) -> bool:
         """Whether `begin_replacement` or `set_aside` was called, and `end_replacement` wasn't."""
         return self._files.exists(self._mark)
-
-    def beginning(self) -> Beginning:
-        """What it began with."""
-        text = self.text(_FILE)
-        try:
-            told = json.loads(text)
-            window, until = told.pop("dedup_window_seconds"), told.pop("older_until")
-            # There used to be other sources.
-            connector = told.pop("connector", "event_lake")
-            beginning = Beginning(
-                **told,
-                dedup_window=timedelta(seconds=window),
-                older_until=parse_instant(until) if until else None,
-            )
-        except (ValueError, TypeError, AttributeError, KeyError):
-            raise self._damaged(_FILE, "isn't what was written") from None
-        if connector != "event_lake":
-            raise UserError(
-                f"checkpoint {self.path} is of source.connector = {connector!r}, which there isn't any more; a new"
-                " lake.root starts afresh"
-            )
-        return beginning
-
-    def begin(self, beginning: Beginning) -> None:
-        """Say what it begins with; the file is there whole or not at all."""
-        told = asdict(beginning)
-        told["dedup_window_seconds"] = told.pop("dedup_window").total_seconds()
-        told["older_until"] = beginning.older_until.isoformat() if beginning.older_until else None
-        self.put(_FILE, json.dumps(told, indent=2))
 
     def planned(self, batch_id: int) -> Planned:
         """The batch with Spark's number `batch_id`: one of the last hundred.
@@ -137,12 +85,7 @@ class Checkpoint:
 
     def rules(self) -> dict[str, str] | None:
         """The rules that `keep_rules` kept last; None if none were."""
-        if not self._files.exists(f"{self.path}/{_RULES}"):
-            return None
-        found = _parsed(self.text(_RULES))
-        if not isinstance(found, dict):
-            raise self._damaged(_RULES, "isn't what was written")
-        return found
+        return self.object_in(_RULES) if self.has(_RULES) else None
 
     def keep_rules(self, rules: Mapping[str, str]) -> None:
         """Note by which rules batches are written from now on."""
@@ -201,6 +144,21 @@ class Checkpoint:
             return self._files.read(f"{self.path}/{name}")
         except OSError as error:
             raise self._damaged(name, f"can't be read ({error})") from error
+
+    def has(self, name: str) -> bool:
+        """True if it has a file of this name."""
+        return self._files.exists(f"{self.path}/{name}")
+
+    def object_in(self, name: str) -> dict[str, Any]:
+        """Return the JSON object that a file of it holds. Raises UserError if it holds none, or can't be read."""
+        found = _parsed(self.text(name))
+        if not isinstance(found, dict):
+            raise self.damaged(name)
+        return found
+
+    def damaged(self, name: str) -> UserError:
+        """Return the error for a file of it that doesn't hold what Event Lake wrote there."""
+        return self._damaged(name, "isn't what was written")
 
     def put(self, name: str, text: str) -> None:
         """Have a file of it hold `text`; it's there whole or not at all."""

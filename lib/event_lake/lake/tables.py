@@ -12,6 +12,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
+from event_lake.errors import UserError
 from event_lake.lake import schemas
 from event_lake.lake.storage_errors import explained
 from event_lake.lake.table_properties import explicit
@@ -85,6 +86,12 @@ def create(spark: SparkSession, root: str, tables: Sequence[Table]) -> None:
 def exists(spark: SparkSession, root: str, table: Table) -> bool:
     """Whether the table was made."""
     return DeltaTable.isDeltaTable(spark, table.path(root))
+
+
+def refuse_missing_raw(spark: SparkSession, root: str) -> None:
+    """Raise UserError if the lake has no raw/events: then there is nothing to read events from."""
+    if not exists(spark, root, RAW_EVENTS):
+        raise UserError(f"lake.root = {root!r} has no {RAW_EVENTS.name}: run ingest_raw first")
 
 
 def read(spark: SparkSession, root: str, table: Table) -> DataFrame:

@@ -10,9 +10,9 @@ from contextlib import contextmanager, suppress
 from io import TextIOBase
 from typing import TextIO, cast
 
+from event_lake.lake.ledger import Totals
 from event_lake.progress.report import BatchReport
 from event_lake.progress.reporter import Reporter, lag_text
-from event_lake.raw.ledger import Totals
 
 _COLUMNS = 80
 

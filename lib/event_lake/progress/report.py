@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from event_lake.raw.ledger import Totals, Written
+from event_lake.lake.ledger import Totals, Written
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ from math import ceil
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
-from event_lake.lake.hours import at, hour_of
 from event_lake.lake.schemas import OTHER
+from event_lake.lake.time_columns import hour_at, hour_of
 from event_lake.quality.histogram import bucket, percentile
 from event_lake.quality.metric import Metric
 
@@ -128,7 +128,7 @@ class Arrivals:
         of_types: dict[datetime, dict[str, Arrived]] = {hour: {} for hour in hours}
         of_all, waits = {hour: Arrived() for hour in hours}, {hour: _Seconds() for hour in hours}
         for row in rows:
-            hour = at(row.hour)
+            hour = hour_at(row.hour)
             if row.event_type is None:
                 waits[hour].add(row.wait, row.events, row.longest)
             else:
@@ -230,7 +230,7 @@ def staged_twice(staged: DataFrame, hours: Collection[datetime]) -> DataFrame:
 def elsewhere_metrics(rows: Sequence[Row], hours: Collection[datetime]) -> Iterator[Metric]:
     """The measures of the rows of `elsewhere`; of all types together also where there are none."""
     for hour in hours:
-        of_hour = [row for row in rows if at(row.hour) == hour]
+        of_hour = [row for row in rows if hour_at(row.hour) == hour]
         for name, count in (("date", "of_date"), ("event_type", "of_event_type"), (None, "events")):
             yield Metric("uuid_elsewhere", None, name, hour, sum(row[count] for row in of_hour))
             for row in of_hour:
@@ -242,7 +242,7 @@ def elsewhere_metrics(rows: Sequence[Row], hours: Collection[datetime]) -> Itera
 def twice_metrics(rows: Sequence[Row], hours: Collection[datetime]) -> Iterator[Metric]:
     """The measures of the rows of `staged_twice`; of all types together also where there are none."""
     for hour in hours:
-        of_hour = [row for row in rows if at(row.hour) == hour]
+        of_hour = [row for row in rows if hour_at(row.hour) == hour]
         yield Metric("uuid_elsewhere", None, "partition", hour, sum(row.events for row in of_hour))
         for row in of_hour:
             yield Metric("uuid_elsewhere", row.of_type, "partition", hour, row.events)

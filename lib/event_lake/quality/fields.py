@@ -11,8 +11,8 @@ from pyspark.sql.window import Window
 
 from event_lake.contracts.contract import Contract
 from event_lake.events.rules import FIELDS
-from event_lake.lake.hours import at, hour_of
 from event_lake.lake.schemas import OTHER
+from event_lake.lake.time_columns import hour_at, hour_of
 from event_lake.quality.arrivals import Arrivals, arrived_in, measured_type
 from event_lake.quality.catalogue import MOST_FIELDS, SAMPLED_EVENTS
 from event_lake.quality.drift import Field, Inventory
@@ -139,7 +139,7 @@ def by_type(rows: Sequence[Row], hours: Collection[datetime]) -> OfTypes:
         grouped.setdefault((row.hour, row.measured), []).append(row)
     found: dict[datetime, dict[str, Fields]] = {hour: {} for hour in hours}
     for (hour, event_type), own in grouped.items():
-        found[at(hour)][event_type] = _fields(own)
+        found[hour_at(hour)][event_type] = _fields(own)
     return found
 
 
@@ -147,7 +147,7 @@ def null_shares(
     hour: datetime, of_types: Mapping[str, Fields], contracts: Mapping[str, Contract], rows: Sequence[Row]
 ) -> Iterator[Metric]:
     """The share of events without a value, for each column of the contracts; `rows`: of `deeper`."""
-    values = {(row.measured, row.column): row["values"] for row in rows if at(row.hour) == hour}
+    values = {(row.measured, row.column): row["values"] for row in rows if hour_at(row.hour) == hour}
     for event_type in sorted(of_types.keys() & contracts.keys()):
         found = of_types[event_type]
         for column in contracts[event_type].columns if found.inventory.sampled else ():

@@ -7,7 +7,7 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from event_lake.lake.hours import at
+from event_lake.lake.time_columns import hour_at
 from event_lake.quality import drift, seasonal
 from event_lake.quality.comparison import Before, Events
 from event_lake.quality.drift import Day, types_in
@@ -30,7 +30,7 @@ def _events(metrics: DataFrame, hours: Collection[datetime]) -> dict[datetime, E
     )
     found: dict[datetime, dict[str | None, float]] = {}
     for row in rows.collect():
-        found.setdefault(at(row.hour), {})[row.event_type] = row["value"]
+        found.setdefault(hour_at(row.hour), {})[row.event_type] = row["value"]
     return dict(found)
 
 

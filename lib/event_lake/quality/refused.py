@@ -10,8 +10,8 @@ from pyspark.sql import functions as F
 from event_lake.events.reasons import REASONS
 from event_lake.events.rules import FIELDS
 from event_lake.lake import tables
-from event_lake.lake.hours import at, hour_of
 from event_lake.lake.tables import Table
+from event_lake.lake.time_columns import hour_at, hour_of
 from event_lake.quality.arrivals import Arrivals, arrived_in, measured_type
 from event_lake.quality.metric import Metric
 
@@ -109,11 +109,11 @@ class Refused:
         """Of the rows of `refusals`."""
         found = {hour: _OfHour() for hour in hours}
         for row in rows:
-            of_hour = found.get(at(row.hour))
+            of_hour = found.get(hour_at(row.hour))
             if of_hour:
                 _add(of_hour, row)
         until = max((row.until for row in rows if row.until is not None), default=None)
-        return Refused(found, None if until is None else at(until))
+        return Refused(found, None if until is None else hour_at(until))
 
     def is_complete(self, hour: datetime) -> bool:
         """Whether nothing can arrive in the hour any more."""

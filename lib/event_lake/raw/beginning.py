@@ -1,22 +1,26 @@
 """Where ingest_raw begins: at its checkpoint, anew from the ledger, or for the first time."""
 
+import json
 import logging
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
 
 from pyspark.sql import SparkSession
 
-from event_lake.config.settings import Settings
+from event_lake.config.settings import Settings, parse_instant
 from event_lake.errors import ConfigError, UserError
 from event_lake.kinesis.api.reads import Reads
 from event_lake.kinesis.planning.resume import Resumption, resumed
 from event_lake.lake.checkpoints import Checkpoint
 from event_lake.lake.storage_errors import NEW_CHECKPOINT
 from event_lake.raw import resume
-from event_lake.raw.resume import Beginning
 from event_lake.raw.rules_in_force import shown
 
 _log = logging.getLogger(__name__)
 
+# In the checkpoint.
+_FILE = "event_lake.json"
 _SHUFFLE_PARTITIONS = "spark.sql.shuffle.partitions"
 # What a checkpoint is held to, by the setting's key: the field of `Beginning`, and what would become of another value.
 _KEPT = {
@@ -25,6 +29,56 @@ _KEPT = {
     "raw.dedup_on": ("dedup_on", "events that came before are remembered by that"),
     f'spark."{_SHUFFLE_PARTITIONS}"': ("shuffle_partitions", "Spark would go on with that, whatever it's told"),
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beginning:
+    """What a checkpoint of the raw layer's query began with.
+
+    In all tables `batch_id` is `first_batch` + Spark's own number, so that it grows over a lake's whole life.
+    `start_from` is as in `config.Source`; `holes` says by shard what expired unread before it, and `gone` up to where
+    those shards were read that aren't there any more. Older batches ingested up to `older_until`, if there were any.
+    """
+
+    stream: str
+    start_from: str
+    dedup_window: timedelta
+    dedup_on: str
+    shuffle_partitions: str
+    first_batch: int = 0
+    older_until: datetime | None = None
+    holes: Mapping[str, str] = field(default_factory=dict)
+    gone: Mapping[str, str] = field(default_factory=dict)
+
+
+def beginning_of(checkpoint: Checkpoint) -> Beginning:
+    """Return what the query at `checkpoint` began with. Raises UserError if the file can't be read."""
+    fields = checkpoint.object_in(_FILE)
+    try:
+        window, until = fields.pop("dedup_window_seconds"), fields.pop("older_until")
+        # There used to be other sources.
+        connector = fields.pop("connector", "event_lake")
+        beginning = Beginning(
+            **fields,
+            dedup_window=timedelta(seconds=window),
+            older_until=parse_instant(until) if until else None,
+        )
+    except (ValueError, TypeError, AttributeError, KeyError):
+        raise checkpoint.damaged(_FILE) from None
+    if connector != "event_lake":
+        raise UserError(
+            f"checkpoint {checkpoint.path} is of source.connector = {connector!r}, which there isn't any more; a new"
+            " lake.root starts afresh"
+        )
+    return beginning
+
+
+def keep_beginning(checkpoint: Checkpoint, beginning: Beginning) -> None:
+    """Write into `checkpoint` what its query begins with; the file is there whole or not at all."""
+    fields = asdict(beginning)
+    fields["dedup_window_seconds"] = fields.pop("dedup_window").total_seconds()
+    fields["older_until"] = beginning.older_until.isoformat() if beginning.older_until else None
+    checkpoint.put(_FILE, json.dumps(fields, indent=2))
 
 
 def begun(spark: SparkSession, settings: Settings, checkpoint: Checkpoint, reads: Reads, *, anew: bool) -> Beginning:
@@ -41,7 +95,7 @@ def begun(spark: SparkSession, settings: Settings, checkpoint: Checkpoint, reads
     newest = checkpoint.newest_batch
     anew = anew or checkpoint.is_being_replaced
     if newest is not None and not anew:
-        found = checkpoint.beginning()
+        found = beginning_of(checkpoint)
         refuse_changes(found, asked)
         checkpoint.refuse_damaged()
         if found.first_batch + newest < taken.last:
@@ -51,9 +105,9 @@ def begun(spark: SparkSession, settings: Settings, checkpoint: Checkpoint, reads
             )
         return found
     if not anew and taken.last < 0 and not resume.unfinished(spark, settings.lake.root, taken.last):
-        checkpoint.begin(asked)
+        keep_beginning(checkpoint, asked)
         return asked
-    if not anew and not checkpoint.has_beginning:
+    if not anew and not checkpoint.has(_FILE):
         raise UserError(f"checkpoint {checkpoint.path} is lost, but the lake has batches; {NEW_CHECKPOINT}")
     return _anew(spark, settings, checkpoint, reads, taken)
 
@@ -106,7 +160,7 @@ def _anew(
     checkpoint.set_aside()
     if left:
         resume.delete_unfinished(spark, root, taken.last)
-    checkpoint.begin(beginning)
+    keep_beginning(checkpoint, beginning)
     checkpoint.end_replacement()
     _log.info("a new checkpoint begins with batch %d, behind what the ledger tells", beginning.first_batch)
     return beginning

@@ -1,10 +1,11 @@
 """Dropping the copies that producers send again."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from event_lake.raw.beginning import Beginning
 from event_lake.raw.varying import varying
 
 
@@ -53,3 +54,29 @@ def without_copies(clocked_rows: DataFrame) -> DataFrame:
     window runs on the ingest clock: a copy within it is dropped, one after twice of it is kept.
     """
     return clocked_rows.dropDuplicatesWithinWatermark(["dedup_key"]).drop("dedup_key")
+
+
+def known(raw_events: DataFrame, beginning: Beginning, clock: datetime) -> DataFrame | None:
+    """The events of older batches that a batch at `clock` must not repeat: those that came within the window.
+
+    The checkpoint's own state doesn't know them. None where there can be none. `clock` is the batch's `ingested_at`;
+    both columns have statistics, so that little is read.
+    """
+    edge = clock - beginning.dedup_window
+    if beginning.older_until is None or beginning.older_until < edge:
+        return None
+    is_older = F.col("batch_id") < beginning.first_batch
+    return raw_events.where(is_older & (F.col("ingested_at") >= F.lit(edge)))
+
+
+def without_known(batch: DataFrame, known: DataFrame, dedup_on: str) -> DataFrame:
+    """`batch` (`dedupe.without_copies` rows) without the events that `known` has; what is no event passes.
+
+    `dedup_on` as in `config.Raw`. What goes counts as duplicate, as its receipt tells that it was read.
+    """
+    key = dedup_on.split("+")
+    seen = known.select(*(F.col(name).alias(f"known_{name}") for name in key))
+    is_seen = F.col("is_event")
+    for name in key:
+        is_seen &= F.col(name) == F.col(f"known_{name}")
+    return batch.join(seen, is_seen, "left_anti")

@@ -13,19 +13,20 @@ from event_lake.config.settings import Raw, Settings, refuse
 from event_lake.errors import StreamNotFoundError, UserError
 from event_lake.kinesis.admission import ADMISSION_CONTROL
 from event_lake.kinesis.api.client import KinesisClient
+from event_lake.kinesis.offsets import Offset
 from event_lake.kinesis.planning.start import refuse_expired, starting_positions
 from event_lake.kinesis.planning.topology import Topology
 from event_lake.kinesis.reading.records import read_between
 from event_lake.kinesis.source import observed
 from event_lake.lake import tables
 from event_lake.lake.checkpoints import Checkpoint
+from event_lake.lake.ledger import Totals, Written
 from event_lake.progress.reporter import Reporter
-from event_lake.raw.beginning import begun
+from event_lake.raw.beginning import Beginning, begun
 from event_lake.raw.dedupe import clocked, without_copies
 from event_lake.raw.kept_checks import KeptChecks, settled
-from event_lake.raw.ledger import Batch, Totals, Written
+from event_lake.raw.ledger_rows import Batch
 from event_lake.raw.missing_tables import refuse_gone
-from event_lake.raw.resume import Beginning
 from event_lake.raw.rules_in_force import changes, rules_of
 from event_lake.raw.running import Ended, run_to_end
 from event_lake.raw.source import judged_stream
@@ -39,7 +40,7 @@ _PATIENCE_SECONDS = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class IngestOptions:
     """Of a run: to end with what the stream held at its start, and to begin a new checkpoint behind the ledger.
 
     `acknowledge`: batches whose findings `user` knows of.
@@ -98,12 +99,12 @@ def raw_rows(judged_rows: DataFrame, settings: Raw) -> DataFrame:
 def ingest_raw(
     spark: SparkSession,
     settings: Settings,
-    asked: Asked,
+    options: IngestOptions,
     *,
     check: Callable[[], None] = lambda: None,
     reporters: Sequence[Reporter] = (),
 ) -> Ended:
-    """Run the query until a signal stops it, or it comes to the end that was `asked` for.
+    """Run the query until a signal stops it, or it comes to the end that `options` ask for.
 
     `check` is `writing.sole_writer`'s. Raises what `raw.standing.refuse_gone`, `pipelines.checks.settled`,
     `pipelines.beginning.begun` and `running.run_to_end` raise.
@@ -113,15 +114,15 @@ def ingest_raw(
     tables.create(spark, settings.lake.root, tables.RAW)
     stream = settings.source
     client = KinesisClient(stream.stream, stream.region, stream.endpoint_url, patience_seconds=_PATIENCE_SECONDS)
-    is_late = settled(spark, settings.lake.root, checkpoint, asked.acknowledge, asked.user)
-    beginning = begun(spark, settings, checkpoint, client, anew=asked.new_checkpoint or is_late)
+    is_late = settled(spark, settings.lake.root, checkpoint, options.acknowledge, options.user)
+    beginning = begun(spark, settings, checkpoint, client, anew=options.new_checkpoint or is_late)
     begins = replace(settings, source=replace(stream, start_from=beginning.start_from))
     query = _Query(spark, begins, checkpoint, beginning, check)
     # Where Spark 4.1 repeats a batch that a crash left, such a run ends with it: another takes what came behind.
-    runs = 2 if asked.until_caught_up and not ADMISSION_CONTROL else 1
+    runs = 2 if options.until_caught_up and not ADMISSION_CONTROL else 1
     ended = Ended(Totals(), stopped=False)
     while runs and not ended.stopped:
-        start = partial(query.started, until_caught_up=asked.until_caught_up)
+        start = partial(query.started, until_caught_up=options.until_caught_up)
         run = run_to_end(
             start,
             query.write,
@@ -195,7 +196,7 @@ class _Query:
         """What the offset log says of a batch. Raises DataLossError if Spark would drop all of it as late."""
         planned = self._planned(batch_id)
         before = self._planned(batch_id - 1) if batch_id else None
-        number = self._beginning.first_batch + batch_id
+        end, number = Offset.from_json(planned.source), self._beginning.first_batch + batch_id
         if before:
             self.checks.refuse_late(number, planned, before)
         may_repeat = self._newest_planned is not None and batch_id <= self._newest_planned
@@ -203,10 +204,10 @@ class _Query:
         return Batch(
             batch_id=number,
             clock=planned.clock,
-            read_until=planned.offset.cut,
+            read_until=end.cut,
             begins=begins,
-            positions={**planned.positions, **(self._beginning.gone if begins else {})},
+            positions={**end.positions, **(self._beginning.gone if begins else {})},
             holes=self._beginning.holes if begins else {},
-            expected=read_between(before.offset, planned.offset) if before else (),
+            expected=read_between(Offset.from_json(before.source), end) if before else (),
             may_repeat=may_repeat,
         )

@@ -1,11 +1,10 @@
-"""What the tables tell a query that begins without its old checkpoint: where to go on, and what not to repeat."""
+"""What the tables tell a query that begins without its old checkpoint: where to go on, and what was left unfinished."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from functools import reduce
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from event_lake.errors import DataLossError, UserError
@@ -13,46 +12,6 @@ from event_lake.lake import tables
 from event_lake.lake.time import instant_of
 
 _BY_BATCH = (tables.RAW_EVENTS, tables.QUARANTINE)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Beginning:
-    """What a checkpoint of the raw layer's query began with.
-
-    In all tables `batch_id` is `first_batch` + Spark's own number, so that it grows over a lake's whole life.
-    `start_from` is as in `config.Source`; `holes` says by shard what expired unread before it, and `gone` up to where
-    those shards were read that aren't there any more. Older batches ingested up to `older_until`, if there were any.
-    """
-
-    stream: str
-    start_from: str
-    dedup_window: timedelta
-    dedup_on: str
-    shuffle_partitions: str
-    first_batch: int = 0
-    older_until: datetime | None = None
-    holes: Mapping[str, str] = field(default_factory=dict)
-    gone: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One row of the ledger, as far as it tells up to where a shard was read."""
-
-    start: str | None
-    last_sequence_number: str | None
-    hole: str | None
-    ingested_at: datetime
-
-    @property
-    def position(self) -> str | None:
-        """The position behind it, as in the offset log; None if it doesn't tell.
-
-        Behind a hole of which nothing was read, that is whatever the shard holds.
-        """
-        if self.last_sequence_number is None and self.hole is not None:
-            return f"TRIM_HORIZON LOST {self.ingested_at.isoformat()}"
-        return self.last_sequence_number or self.start
 
 
 @dataclass(frozen=True)
@@ -89,18 +48,13 @@ def reached(spark: SparkSession, root: str, stream: str) -> tuple[dict[str, str]
         return None
     positions, until = {}, []
     for row in rows:
-        entry = Entry(
-            start=row.start,
-            last_sequence_number=row.last_sequence_number,
-            hole=row.hole,
-            ingested_at=instant_of(row.ingested_at),
-        )
-        if entry.position is None or row.read_until is None:
+        position = position_behind(row)
+        if position is None or row.read_until is None:
             raise UserError(
                 f"{tables.LEDGER.name} doesn't tell up to where {row.shard_id or 'a shard'} was read; a new lake.root"
                 " starts afresh"
             )
-        positions[row.shard_id] = entry.position
+        positions[row.shard_id] = position
         until.append(row.read_until)
     return positions, instant_of(max(until))
 
@@ -132,27 +86,12 @@ def delete_unfinished(spark: SparkSession, root: str, last: int) -> None:
         spark.sql(f"delete from delta.`{table.path(root)}` where batch_id > {last}")  # noqa: S608 (a number)
 
 
-def known(raw_events: DataFrame, beginning: Beginning, clock: datetime) -> DataFrame | None:
-    """The events of older batches that a batch at `clock` must not repeat: those that came within the window.
+def position_behind(row: Row) -> str | None:
+    """Return the position behind a ledger row, as in the offset log; None if the row doesn't tell.
 
-    The checkpoint's own state doesn't know them. None where there can be none. `clock` is the batch's `ingested_at`;
-    both columns have statistics, so that little is read.
+    Behind a hole of which nothing was read, that is whatever the shard holds.
     """
-    edge = clock - beginning.dedup_window
-    if beginning.older_until is None or beginning.older_until < edge:
-        return None
-    is_older = F.col("batch_id") < beginning.first_batch
-    return raw_events.where(is_older & (F.col("ingested_at") >= F.lit(edge)))
-
-
-def without_known(batch: DataFrame, known: DataFrame, dedup_on: str) -> DataFrame:
-    """`batch` (`dedupe.without_copies` rows) without the events that `known` has; what is no event passes.
-
-    `dedup_on` as in `config.Raw`. What goes counts as duplicate, as its receipt tells that it was read.
-    """
-    key = dedup_on.split("+")
-    seen = known.select(*(F.col(name).alias(f"known_{name}") for name in key))
-    is_seen = F.col("is_event")
-    for name in key:
-        is_seen &= F.col(name) == F.col(f"known_{name}")
-    return batch.join(seen, is_seen, "left_anti")
+    if row.last_sequence_number is None and row.hole is not None:
+        return f"TRIM_HORIZON LOST {instant_of(row.ingested_at).isoformat()}"
+    position: str | None = row.last_sequence_number or row.start
+    return position

@@ -17,10 +17,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
 
 from event_lake.errors import DataLossError
+from event_lake.lake.ledger import Totals, Written
 from event_lake.progress.report import is_of_batch, loss_in, report_of
 from event_lake.progress.reporter import Reporter
 from event_lake.raw.findings import way_out
-from event_lake.raw.ledger import Totals, Written
 
 _log = logging.getLogger(__name__)
 

@@ -14,15 +14,16 @@ from pyspark.util import inheritable_thread_target
 from event_lake.config.settings import Settings
 from event_lake.errors import DataLossError
 from event_lake.lake import tables
+from event_lake.lake.ledger import Totals, Written
 from event_lake.lake.schemas import EVENT_TYPE, LEDGER
 from event_lake.lake.storage_errors import NEW_CHECKPOINT, explained
-from event_lake.raw import resume
+from event_lake.raw.beginning import Beginning
+from event_lake.raw.dedupe import known, without_known
 from event_lake.raw.event_types import EventTypes
 from event_lake.raw.fingerprint import Fingerprint, fingerprint, fingerprint_in, fingerprint_of, would_mix
-from event_lake.raw.ledger import Batch, Totals, Written, as_written, entries, refuse_missing, summed, totals
+from event_lake.raw.ledger_rows import Batch, as_written, entries, refuse_missing, summed, totals
 from event_lake.raw.parse import events, quarantined
 from event_lake.raw.repetition import differences, refuse_other
-from event_lake.raw.resume import Beginning
 from event_lake.raw.varying import varying
 
 _log = logging.getLogger(__name__)
@@ -81,13 +82,13 @@ class RawWriter:
             older = self._older(spark, batch)
             if older is None:
                 return Written(totals=self._write(came, batch))
-            with tables.cached(resume.without_known(came, older, self._settings.dedup_on)) as fresh:
+            with tables.cached(without_known(came, older, self._settings.dedup_on)) as fresh:
                 return Written(totals=self._write(fresh, batch), known=came.count() - fresh.count())
 
     def _older(self, spark: SparkSession, batch: Batch) -> DataFrame | None:
         if self._beginning.older_until is None:
             return None  # Without opening the table for it.
-        return resume.known(tables.read(spark, self._root, tables.RAW_EVENTS), self._beginning, batch.clock)
+        return known(tables.read(spark, self._root, tables.RAW_EVENTS), self._beginning, batch.clock)
 
     def _write(self, rows: DataFrame, batch: Batch) -> Totals:
         types = self._known_types(rows.sparkSession)
@@ -186,11 +187,11 @@ class RawWriter:
         try:
             return _unmixed(batch, append)[1]
         except Exception as error:
-            known = explained(error, table.path(self._root))
-            if known is None:
+            ours = explained(error, table.path(self._root))
+            if ours is None:
                 raise
             # Delta's text may hold values of a row, which Spark would log.
-            raise known from None
+            raise ours from None
 
 
 def _unmixed(batch: Batch, action: Callable[[], _T]) -> tuple[_T, int]:

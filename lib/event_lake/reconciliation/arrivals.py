@@ -8,7 +8,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from event_lake.lake.time import EPOCH, instant_of
-from event_lake.reconciliation.verdict import Comparison, Window
+from event_lake.lake.window import Window
+from event_lake.reconciliation.verdict import Comparison
 
 _MINUTE = timedelta(minutes=1)
 # CloudWatch keeps minutes for 15 days and 5 minutes for 63; a day less, as its clock may be another.

@@ -13,12 +13,13 @@ from event_lake.config.settings import Settings
 from event_lake.errors import DataLossError, UserError
 from event_lake.lake import tables
 from event_lake.lake.time import instant_of
+from event_lake.lake.window import Window
 from event_lake.raw.findings import Finding, findings
 from event_lake.reconciliation.arrivals import IncomingRecords, compared
 from event_lake.reconciliation.ledger_history import Commit, changed
 from event_lake.reconciliation.rules import Check, Fault, faults_in, faults_of
 from event_lake.reconciliation.screening import differing, doubtful, overview
-from event_lake.reconciliation.verdict import FaultsFound, Verdict, Window
+from event_lake.reconciliation.verdict import FaultsFound, Verdict
 
 _ORIGIN = ("stream", "shard_id", "batch_id", "sub_sequence_number", "arrived_at", "ingested_at")
 _TOO_SHORT = "not compared with CloudWatch: the ledger doesn't know that all was read of three whole minutes, or more"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from event_lake.kinesis.offsets import At, Closed, Position, TrimHorizon, from_text, last_read, lost_at
+from event_lake.lake.ledger import LedgerRow
 
 # Kinesis API reference, SequenceNumber.
 _NUMBER = re.compile(r"[0-9]{1,129}")
@@ -50,44 +51,6 @@ class Fault:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
-    """A row of the ledger, as `schemas.LEDGER` describes it."""
-
-    stream: str | None
-    shard_id: str | None
-    batch_id: int
-    start: str | None
-    first_sequence_number: str | None
-    last_sequence_number: str | None
-    read: int | None
-    raw: int | None
-    quarantined: int | None
-    duplicates: int | None
-    hole: str | None
-
-    @property
-    def reads(self) -> bool:
-        """Whether it has a range; else it only tells where its shard stands, or what is lost."""
-        return self.last_sequence_number is not None
-
-    @property
-    def end(self) -> str | None:
-        """The position behind which the shard's next row starts."""
-        return self.last_sequence_number if self.reads else self.start
-
-    def fault(self, check: Check, what: str, place: str | None = None) -> Fault:
-        """One of this row's; its place is the row's range, unless another is named."""
-        return Fault(
-            check=check,
-            what=what,
-            stream=self.stream,
-            shard_id=self.shard_id,
-            batch_id=self.batch_id,
-            place=place or f"behind {self.start} up to {self.end}",
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
 class Found:
     """Of one shard and batch: what the ledger says in `entered` rows, and what the tables hold.
 
@@ -122,23 +85,23 @@ class Found:
         )
 
 
-def faults_of(entry: Entry, before: Entry | None, reached: int | None) -> list[Fault]:
+def faults_of(row: LedgerRow, before: LedgerRow | None, reached: int | None) -> list[Fault]:
     """What is at fault in a ledger row, and between it and the rows of its shard before it.
 
     `before` is the last of these, and `reached` the highest sequence number in them. In a batch, a row that only tells
     where the query began comes before the one that tells what was read.
     """
-    found = list(_counts(entry))
-    if before is not None and before.batch_id == entry.batch_id and (before.reads or not entry.reads):
-        return [*found, entry.fault(Check.ONCE, "the ledger has this row twice, or another of this shard and batch")]
-    if entry.hole:
-        found.append(entry.fault(Check.HOLE, f"lost: {entry.hole}"))
-    if wrong := _wrong_range(entry):
-        found.append(entry.fault(Check.RANGE, wrong))
+    found = list(_counts(row))
+    if before is not None and before.batch_id == row.batch_id and (before.has_range or not row.has_range):
+        return [*found, _fault(row, Check.ONCE, "the ledger has this row twice, or another of this shard and batch")]
+    if row.hole:
+        found.append(_fault(row, Check.HOLE, f"lost: {row.hole}"))
+    if wrong := _wrong_range(row):
+        found.append(_fault(row, Check.RANGE, wrong))
     elif before is None:
-        found += _opening(entry)
+        found += _opening(row)
     else:
-        found += _link(entry, before, reached)
+        found += _link(row, before, reached)
     return found
 
 
@@ -172,6 +135,18 @@ def number_of(position: str | None) -> int | None:
     return int(number) if number and _NUMBER.fullmatch(number) else None
 
 
+def _fault(row: LedgerRow, check: Check, what: str, place: str | None = None) -> Fault:
+    """Return a fault of a ledger row; its place is the row's range, unless another is named."""
+    return Fault(
+        check=check,
+        what=what,
+        stream=row.stream,
+        shard_id=row.shard_id,
+        batch_id=row.batch_id,
+        place=place or f"behind {row.start} up to {row.end}",
+    )
+
+
 def _parsed(position: str | None) -> Position | None:
     try:
         return from_text(position or "")
@@ -179,56 +154,56 @@ def _parsed(position: str | None) -> Position | None:
         return None
 
 
-def _counts(entry: Entry) -> Iterator[Fault]:
-    counts = {name: getattr(entry, name) for name in ("read", "raw", "quarantined", "duplicates")}
+def _counts(row: LedgerRow) -> Iterator[Fault]:
+    counts = {name: getattr(row, name) for name in ("read", "raw", "quarantined", "duplicates")}
     wrong = [f"{name} is {count}" for name, count in counts.items() if count is None or count < 0]
     if wrong:
-        yield entry.fault(Check.BALANCE, ", ".join(wrong))
+        yield _fault(row, Check.BALANCE, ", ".join(wrong))
     elif counts["read"] != counts["raw"] + counts["quarantined"] + counts["duplicates"]:
         parts = f"{counts['raw']:,} raw, {counts['quarantined']:,} quarantined, {counts['duplicates']:,} duplicates"
-        yield entry.fault(Check.BALANCE, f"{counts['read']:,} were read, but there are {parts}")
+        yield _fault(row, Check.BALANCE, f"{counts['read']:,} were read, but there are {parts}")
 
 
-def _wrong_range(entry: Entry) -> str | None:
+def _wrong_range(row: LedgerRow) -> str | None:
     """What is wrong with a row's range by itself, if anything."""
-    first, last = entry.first_sequence_number, entry.last_sequence_number
-    if _parsed(entry.start) is None:
-        return f"its start is no position: {entry.start}"
+    first, last = row.first_sequence_number, row.last_sequence_number
+    if _parsed(row.start) is None:
+        return f"its start is no position: {row.start}"
     if any(text is not None and not _NUMBER.fullmatch(text) for text in (first, last)):
         return f"no sequence numbers: {first} to {last}"
     if last is None:
-        return "the number of its last record is missing" if first is not None or entry.read else None
-    if first is None and (entry.read or not entry.hole):
+        return "the number of its last record is missing" if first is not None or row.read else None
+    if first is None and (row.read or not row.hole):
         return "the number of its first record is missing"
-    lowest, start = int(first or last), number_of(entry.start)
+    lowest, start = int(first or last), number_of(row.start)
     if lowest > int(last) or (start is not None and lowest <= start):
         return f"its first record is {lowest}"
     return None
 
 
-def _opening(entry: Entry) -> Iterator[Fault]:
+def _opening(row: LedgerRow) -> Iterator[Fault]:
     """A shard's first row, which begins with the shard, at a time, or where the query was told to: then only that."""
-    start = _parsed(entry.start)
-    if entry.reads and not (start == TrimHorizon() or isinstance(start, At)):
-        yield entry.fault(Check.CHAIN, "the shard's rows before this one are missing", f"up to {entry.start}")
+    start = _parsed(row.start)
+    if row.has_range and not (start == TrimHorizon() or isinstance(start, At)):
+        yield _fault(row, Check.CHAIN, "the shard's rows before this one are missing", f"up to {row.start}")
 
 
-def _link(entry: Entry, before: Entry, reached: int | None) -> Iterator[Fault]:
-    start, end = number_of(entry.start), number_of(before.end)
-    meets = entry.start == before.end or (start is not None and start == end)
+def _link(row: LedgerRow, before: LedgerRow, reached: int | None) -> Iterator[Fault]:
+    start, end = number_of(row.start), number_of(before.end)
+    meets = row.start == before.end or (start is not None and start == end)
     # What expired leaves the next row to begin with the oldest that there is; a new checkpoint does so as well where
     # the last record that was read has expired since.
-    at = _parsed(entry.start)
+    at = _parsed(row.start)
     is_oldest = isinstance(at, TrimHorizon) or (isinstance(at, Closed) and lost_at(at) is not None)
-    begins_anew = is_oldest and (not entry.reads or (before.hole and not before.reads))
+    begins_anew = is_oldest and (not row.has_range or (before.hole and not before.has_range))
     ended = f"batch {before.batch_id} ended on {before.end}"
     if meets or begins_anew:
-        lowest = number_of(entry.first_sequence_number or entry.last_sequence_number)
+        lowest = number_of(row.first_sequence_number or row.last_sequence_number)
         if start is None and lowest is not None and reached is not None and lowest <= reached:
-            yield entry.fault(Check.CHAIN, f"overlap: it was read up to {reached} before", f"from {lowest} on")
+            yield _fault(row, Check.CHAIN, f"overlap: it was read up to {reached} before", f"from {lowest} on")
     elif start is None:
-        yield entry.fault(Check.CHAIN, f"begins anew at {entry.start}, though {ended}", f"behind {before.end}")
+        yield _fault(row, Check.CHAIN, f"begins anew at {row.start}, though {ended}", f"behind {before.end}")
     elif end is None or start > end:
-        yield entry.fault(Check.CHAIN, f"gap: {ended}", f"behind {before.end} up to {entry.start}")
+        yield _fault(row, Check.CHAIN, f"gap: {ended}", f"behind {before.end} up to {row.start}")
     else:
-        yield entry.fault(Check.CHAIN, f"overlap: {ended}", f"behind {entry.start} up to {before.end}")
+        yield _fault(row, Check.CHAIN, f"overlap: {ended}", f"behind {row.start} up to {before.end}")

@@ -7,11 +7,14 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import Window as Over
 from pyspark.sql import functions as F
 
-from event_lake.reconciliation.rules import Entry, Found, number_of
-from event_lake.reconciliation.verdict import ShardSums, Window
+from event_lake.lake.ledger import LedgerRow
+from event_lake.lake.time_columns import is_ingested_in
+from event_lake.lake.window import Window
+from event_lake.reconciliation.rules import Found, number_of
+from event_lake.reconciliation.verdict import ShardSums
 
 _KEY = ("stream", "shard_id", "batch_id")
-_ENTRY = [field.name for field in fields(Entry)]
+_ROW = [field.name for field in fields(LedgerRow)]
 # The largest number whose least and most Spark can keep without sorting all rows has so many digits.
 _TAIL_DIGITS = 38
 # The driver holds one of so many parts of what is doubtful at a time.
@@ -53,7 +56,7 @@ class Overview:
 
 def overview(ledger: DataFrame, window: Window) -> Overview:
     """The ledger at a glance, in one pass."""
-    is_inside = F.coalesce(inside(window), F.lit(False))  # noqa: FBT003 (a literal of Spark's)
+    is_inside = F.coalesce(is_ingested_in(window), F.lit(False))  # noqa: FBT003 (a literal of Spark's)
     rows = (
         ledger.groupBy("stream", "shard_id")
         .agg(
@@ -75,33 +78,33 @@ def overview(ledger: DataFrame, window: Window) -> Overview:
     return Overview(sums, newest, sum(row.all_rows for row in rows))
 
 
-def doubtful(ledger: DataFrame, window: Window) -> Iterator[tuple[Entry, Entry | None, int | None]]:
+def doubtful(ledger: DataFrame, window: Window) -> Iterator[tuple[LedgerRow, LedgerRow | None, int | None]]:
     """The arguments of `faults_of` for each row in the window that isn't plainly as it must be."""
     last = F.col("last_sequence_number")
     last_number = F.when(last.rlike("^[1-9][0-9]*$"), F.expr(_sized("last_sequence_number")))
     earlier = Over.partitionBy("stream", "shard_id").orderBy("batch_id", last.isNotNull(), last)
     linked = ledger.select(
         "ingested_at",
-        F.struct(*_ENTRY).alias("row"),
-        F.lag(F.struct(*_ENTRY)).over(earlier).alias("before"),
+        F.struct(*_ROW).alias("row"),
+        F.lag(F.struct(*_ROW)).over(earlier).alias("before"),
         F.max(last_number)
         .over(earlier.rowsBetween(Over.unboundedPreceding, -1))["last_sequence_number"]
         .alias("reached"),
     )
-    doubtful = linked.where(inside(window)).where(f"not coalesce({_PLAIN}, false)")
+    doubtful = linked.where(is_ingested_in(window)).where(f"not coalesce({_PLAIN}, false)")
     for found in doubtful.select("row", "before", "reached").coalesce(_PARTS).toLocalIterator():
-        before = Entry(**found.before.asDict()) if found.before else None
-        yield Entry(**found.row.asDict()), before, number_of(found.reached)
+        before = LedgerRow(**found.before.asDict()) if found.before else None
+        yield LedgerRow(**found.row.asDict()), before, number_of(found.reached)
 
 
 def differing(ledger: DataFrame, events: DataFrame, quarantine: DataFrame, window: Window) -> Iterator[Found]:
     """The shards and batches of the window whose rows aren't as many, or aren't where, the ledger says."""
     range_ends = ("first_sequence_number", "last_sequence_number")
-    entered = ledger.where(inside(window)).select(
+    entered = ledger.where(is_ingested_in(window)).select(
         *_KEY, "start", *range_ends, "raw", "quarantined", F.lit(1).alias("entered")
     )
     found = [
-        _counted(rows.where(inside(window)), name)
+        _counted(rows.where(is_ingested_in(window)), name)
         for rows, name in ((events, "found_raw"), (quarantine, "found_quarantined"))
     ]
     together = entered.unionByName(found[0], allowMissingColumns=True).unionByName(found[1], allowMissingColumns=True)
@@ -143,13 +146,3 @@ def _whole(tail: str) -> Column:
     digits = F.col(tail).cast("string")
     number = F.when(F.col("head") == "", digits).otherwise(F.concat("head", F.lpad(digits, _TAIL_DIGITS, "0")))
     return F.when(F.col("is_number"), F.struct(F.length(number).alias("digits"), number.alias("number")))
-
-
-def inside(window: Window) -> Column:
-    """Whether a row was ingested in the window."""
-    is_inside = F.lit(True)  # noqa: FBT003 (a literal of Spark's)
-    if window.begin:
-        is_inside &= F.col("ingested_at") >= window.begin
-    if window.end:
-        is_inside &= F.col("ingested_at") < window.end
-    return is_inside

@@ -4,37 +4,16 @@ from bisect import insort
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, date, datetime, time
+from datetime import datetime
 from typing import Any
 
-from event_lake.config.settings import parse_instant, refuse
 from event_lake.errors import DataLossError
+from event_lake.lake.window import Window
 from event_lake.reconciliation.rules import Check, Fault
 
 # Of one check: the first ones say where to look.
 _MOST_SHOWN = 12
 _HEADINGS = ("stream", "shard", "batches", "rows", "read", "raw", "duplicates", "quarantined")
-
-
-@dataclass(frozen=True)
-class Window:
-    """The batches whose `ingested_at` is `begin` or later and before `end`; None is without bound. In UTC."""
-
-    begin: datetime | None = None
-    end: datetime | None = None
-
-    @staticmethod
-    def parsed(begin: str | None, end: str | None) -> "Window":
-        """From ISO 8601 date-times with a zone, or dates, which begin at midnight UTC. Raises ConfigError."""
-        window = Window(_instant("--from", begin), _instant("--to", end))
-        if window.begin and window.end and window.begin >= window.end:
-            raise refuse("--to", end, f"not later than --from = {begin!r}")
-        return window
-
-    def __str__(self) -> str:
-        begin = f" from {self.begin.isoformat()}" if self.begin else ""
-        end = f" until {self.end.isoformat()}" if self.end else ""
-        return f"ingested{begin}{end}" if begin or end else "all that was ingested"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,15 +140,6 @@ class Verdict:
             notes,
         ]
         return "\n\n".join("\n".join(lines) for lines in paragraphs if lines)
-
-
-def _instant(flag: str, text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        return parse_instant(text) if len(text) > 10 else datetime.combine(date.fromisoformat(text), time(), UTC)
-    except ValueError:
-        raise refuse(flag, text, 'no time; write it like "2026-11-21T09:00:00Z" or "2026-11-21"') from None
 
 
 def _order(fault: Fault) -> tuple[bool, int, str, str]:

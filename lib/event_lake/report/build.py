@@ -12,8 +12,8 @@ from pyspark.sql import functions as F
 from event_lake.config.settings import Settings
 from event_lake.lake import tables
 from event_lake.lake.time import MICROSECOND
-from event_lake.reconciliation.screening import inside
-from event_lake.reconciliation.verdict import Window
+from event_lake.lake.time_columns import is_ingested_in
+from event_lake.lake.window import Window
 from event_lake.report import counting
 from event_lake.report.values import FILE_SIZES, Files, Report, Span
 
@@ -71,7 +71,7 @@ class _Lake:
     def rows(self, table: tables.Table) -> DataFrame:
         """Those of the span's batches."""
         through_the_last = Window(self.span.begin, self.span.end + MICROSECOND)
-        return tables.read(self.spark, self.root, table).where(inside(through_the_last))
+        return tables.read(self.spark, self.root, table).where(is_ingested_in(through_the_last))
 
     def told(self, table: tables.Table, of: Callable[[DataFrame], _T]) -> _T | None:
         """What `of` makes of the table's rows; None where there's no table."""
@@ -98,7 +98,7 @@ def _span(ledger: DataFrame, window: Window) -> Span | None:
     end = window.end or newest + MICROSECOND
     asked = Window(window.begin or end - _WITHOUT_FLAGS, end)
     ends = (
-        ledger.where(inside(asked))
+        ledger.where(is_ingested_in(asked))
         .agg(counting.micros(F.min("ingested_at")), counting.micros(F.max("ingested_at")))
         .collect()[0]
     )

@@ -12,7 +12,6 @@ from pyspark.sql import SparkSession
 
 from event_lake.config.settings import Settings
 from event_lake.contracts.files import load_contracts
-from event_lake.errors import UserError
 from event_lake.lake import tables
 from event_lake.lake.checkpoints import Checkpoint
 from event_lake.progress.steps import Bar
@@ -47,7 +46,7 @@ def build_staging(spark: SparkSession, settings: Settings, run: Run | None = Non
     no raw layer.
     """
     run = run or Run()
-    refuse_without_raw(spark, settings.lake.root)
+    tables.refuse_missing_raw(spark, settings.lake.root)
     return catch_up(spark, settings, run, writer_of(spark, settings, run))
 
 
@@ -90,12 +89,6 @@ def writer_of(spark: SparkSession, settings: Settings, run: Run) -> StagingWrite
 def contracts_of(settings: Settings) -> Contracts:
     """The contracts in the folder that the settings name, if they name one. Raises ConfigError."""
     return load_contracts(settings.staging.contracts) if settings.staging.contracts else {}
-
-
-def refuse_without_raw(spark: SparkSession, root: str) -> None:
-    """Raise UserError if there's nothing to read events from."""
-    if not tables.exists(spark, root, tables.RAW_EVENTS):
-        raise UserError(f"lake.root = {root!r} has no {tables.RAW_EVENTS.name}: run ingest_raw first")
 
 
 def _taken(spark: SparkSession, settings: Settings, writer: StagingWriter, planned: Planned) -> Staged:

@@ -8,8 +8,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from event_lake.lake import tables
-from event_lake.lake.hours import at, hour_of
 from event_lake.lake.schemas import OTHER
+from event_lake.lake.time_columns import hour_at, hour_of
 
 # Where an event lies: `date` and `event_type` of its partition.
 Place = tuple[date, str]
@@ -86,9 +86,9 @@ def chunk_of(events: DataFrame, quarantine: DataFrame) -> Chunk:
         if row.date is not None:
             place = (row.date, row.event_type)
             rows_in[place] = rows_in.get(place, 0) + row["count"]
-    return Chunk(events=events, rows_in=rows_in, hours=sorted({at(row.hour) for row in found}))
+    return Chunk(events=events, rows_in=rows_in, hours=sorted({hour_at(row.hour) for row in found}))
 
 
 def hours_of(events: DataFrame) -> Sequence[datetime]:
     """The hours in which events arrived; UTC."""
-    return sorted({at(row.hour) for row in events.select(hour_of().alias("hour")).distinct().collect()})
+    return sorted({hour_at(row.hour) for row in events.select(hour_of().alias("hour")).distinct().collect()})

@@ -7,9 +7,10 @@ from pyspark.sql import functions as F
 
 from event_lake.config.settings import Settings
 from event_lake.lake import tables
+from event_lake.lake.time_columns import is_dated_in
+from event_lake.lake.window import Dates
 from event_lake.staging import typed_tables
-from event_lake.staging.build import checkpoint_of, contracts_of, refuse_without_raw
-from event_lake.staging.rebuild import Dates
+from event_lake.staging.build import checkpoint_of, contracts_of
 from event_lake.staging.steps import ahead, steps
 from event_lake.staging.versions import KEY
 
@@ -21,7 +22,7 @@ def plan_staging(spark: SparkSession, settings: Settings, dates: Dates | None) -
     Raises as a run does.
     """
     root = settings.lake.root
-    refuse_without_raw(spark, root)
+    tables.refuse_missing_raw(spark, root)
     yield from typed_tables.changes(spark, root, contracts_of(settings))
     found = ahead(spark, root, checkpoint_of(spark, root))
     planned = [(one.step, one.chunk) for one in steps(spark, settings, found)]
@@ -38,7 +39,7 @@ def plan_staging(spark: SparkSession, settings: Settings, dates: Dates | None) -
 
 
 def _rebuilt(spark: SparkSession, root: str, dates: Dates) -> Iterator[str]:
-    within = F.col("date").between(dates.first, dates.last)
+    within = is_dated_in(dates)
     twice = F.count("*") - F.count_distinct(F.struct(*KEY))
     counts = [
         {

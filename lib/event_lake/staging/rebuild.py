@@ -2,42 +2,22 @@
 
 import logging
 import time
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from event_lake.config.settings import Settings
-from event_lake.errors import ConfigError
 from event_lake.lake import tables
+from event_lake.lake.time_columns import is_dated_in
+from event_lake.lake.window import Dates
 from event_lake.quality.measure import measure
-from event_lake.staging.build import Run, catch_up, checkpoint_of, refuse_without_raw, writer_of
+from event_lake.staging.build import Run, catch_up, checkpoint_of, writer_of
 from event_lake.staging.chunk import hours_of
 from event_lake.staging.step_log import StepLog
 from event_lake.staging.write import Staged
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Dates:
-    """The dates of events from `first` to `last`, both included."""
-
-    first: date
-    last: date
-
-    @classmethod
-    def parsed(cls, first: str | None, last: str | None) -> "Dates | None":
-        """From `--from` and `--to`, like "2026-11-01"; None without them. Raises ConfigError."""
-        if first is None and last is None:
-            return None
-        if first is None or last is None:
-            raise ConfigError("--from and --to go together; for a single date give it to both")
-        dates = cls(_parsed("--from", first), _parsed("--to", last))
-        if dates.first > dates.last:
-            raise ConfigError(f"--from {first} is behind --to {last}; change them over")
-        return dates
 
 
 def rebuild_staging(spark: SparkSession, settings: Settings, dates: Dates, run: Run | None = None) -> Staged:
@@ -48,14 +28,14 @@ def rebuild_staging(spark: SparkSession, settings: Settings, dates: Dates, run: 
     """
     run = run or Run()
     root = settings.lake.root
-    refuse_without_raw(spark, root)
+    tables.refuse_missing_raw(spark, root)
     writer = writer_of(spark, settings, run)
     catch_up(spark, settings, run, writer)
     # What staging has taken, no less and no more: less would take from it what no later run brings back, and a crash
     # amid more would leave typed rows that a later run takes for new.
     last = StepLog(checkpoint_of(spark, root)).newest()
     version = tables.newest_version(spark, root, tables.RAW_EVENTS)
-    within = F.col("date").between(dates.first, dates.last)
+    within = is_dated_in(dates)
     is_taken = F.col("batch_id") <= (last.last if last else -1)
     raw = tables.at_version(spark, root, tables.RAW_EVENTS, version).where(within & is_taken)
     held = tables.read(spark, root, tables.STAGING_EVENTS).where(within)
@@ -74,10 +54,3 @@ def rebuild_staging(spark: SparkSession, settings: Settings, dates: Dates, run: 
         done += rebuilt
     measure(spark, settings, hours, writer.contracts, writer.note(done))
     return done
-
-
-def _parsed(flag: str, text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise ConfigError(f"{flag} {text}: no date; write it like 2026-11-01") from None

@@ -1,4 +1,4 @@
-"""The ledger: what became of every record that a batch read from a shard."""
+"""A batch's rows of the ledger: what became of every record that it read from a shard."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from event_lake.errors import DataLossError
+from event_lake.lake.ledger import Totals
 from event_lake.lake.storage_errors import NEW_CHECKPOINT
 from event_lake.raw.event_types import EventTypes
 from event_lake.raw.fingerprint import fingerprint
@@ -23,38 +24,6 @@ _OF_RECEIPT = {
     "lag_ms": "millis_behind",
     "hole": "hole",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Totals:
-    """Records of one batch or many; `read` = `raw` + `quarantined` + `duplicates`."""
-
-    read: int = 0
-    raw: int = 0
-    quarantined: int = 0
-    duplicates: int = 0
-
-    def __add__(self, other: "Totals") -> "Totals":
-        return Totals(
-            read=self.read + other.read,
-            raw=self.raw + other.raw,
-            quarantined=self.quarantined + other.quarantined,
-            duplicates=self.duplicates + other.duplicates,
-        )
-
-    def __str__(self) -> str:
-        return (
-            f"{self.read:,} records read = {self.raw:,} raw + {self.duplicates:,} duplicates"
-            f" + {self.quarantined:,} quarantined"
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class Written:
-    """What the writer of a batch counted. `known` of the duplicates it dropped itself, not the state store."""
-
-    totals: Totals
-    known: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,64 @@
+"""The flags --from and --to, which are read in one place for all jobs."""
+
+from argparse import ArgumentParser, Namespace
+from datetime import UTC, date, datetime, time
+
+from event_lake.config.settings import parse_instant, refuse
+from event_lake.errors import ConfigError
+from event_lake.lake.window import Dates, Window
+
+
+def add_window(parser: ArgumentParser) -> None:
+    """Add --from and --to for the batches that were ingested in a window; `window_of` reads them."""
+    parser.add_argument("--from", dest="begin", metavar="TIME", help="look at the batches ingested from then on")
+    parser.add_argument("--to", dest="end", metavar="TIME", help="and before then; a date is its midnight in UTC")
+
+
+def add_dates(parser: ArgumentParser, what: str) -> None:
+    """Add --from and --to for the dates of the events that `what` is done with; `dates_of` reads them."""
+    parser.add_argument("--from", dest="begin", metavar="DATE", help=f"{what} from this date on, like 2026-11-01")
+    parser.add_argument("--to", dest="end", metavar="DATE", help="up to and with this date, in UTC")
+
+
+def window_of(args: Namespace) -> Window:
+    """Return the window from ISO 8601 date-times with a zone, or dates, which begin at midnight UTC.
+
+    Raises ConfigError for a text that is neither, and for an end that isn't behind the beginning.
+    """
+    window = Window(_instant("--from", args.begin), _instant("--to", args.end))
+    if window.begin and window.end and window.begin >= window.end:
+        raise refuse("--to", args.end, f"not later than --from = {args.begin!r}")
+    return window
+
+
+def dates_of(args: Namespace) -> Dates:
+    """Return the dates, without bound where a flag is missing. Raises ConfigError, also where they're reversed."""
+    dates = Dates(_date("--from", args.begin), _date("--to", args.end))
+    if dates.first and dates.last and dates.first > dates.last:
+        raise refuse("--to", args.end, f"before --from = {args.begin!r}")
+    return dates
+
+
+def both_dates_of(args: Namespace) -> Dates | None:
+    """Return the dates where both flags are given, and None where neither is. Raises ConfigError otherwise."""
+    if args.begin is None and args.end is None:
+        return None
+    if args.begin is None or args.end is None:
+        raise ConfigError("--from and --to go together; for a single date give it to both")
+    return dates_of(args)
+
+
+def _instant(flag: str, text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return parse_instant(text) if len(text) > 10 else datetime.combine(date.fromisoformat(text), time(), UTC)
+    except ValueError:
+        raise refuse(flag, text, 'no time; write it like "2026-11-21T09:00:00Z" or "2026-11-21"') from None
+
+
+def _date(flag: str, text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text) if text is not None else None
+    except ValueError:
+        raise refuse(flag, text, 'no date; write it like "2026-11-21"') from None
