@@ -40,6 +40,7 @@ setup(
     python_requires=">=3.11",
     package_dir={"": "lib"},
     packages=find_packages("lib"),
+    entry_points={"console_scripts": ["event-lake = event_lake.__main__:main"]},
     package_data={"event_lake": ["py.typed"], "event_lake.report": ["*.css", "*.html", "*.js"]},
     install_requires=["boto3>=1.44,<2", "orjson>=3.10,<4", "pyarrow>=18"],
     extras_require={"local": [*LOCAL, *REPORT], "report": REPORT, "dev": DEV},

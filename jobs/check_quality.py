@@ -1,47 +1,8 @@
-"""Hold the newest quality measures to the thresholds of quality.thresholds (conf/quality.toml).
+"""For spark-submit: the same as `event-lake check-quality`."""
 
-Prints a line for each measure that breaks one: measure, type, subject, hour, value, bound, detail; exits 5 if any does.
-Only reads; build_staging makes the measures.
-"""
-
-import json
 import sys
-from argparse import ArgumentTypeError, Namespace
-from collections.abc import Sequence
 
-from event_lake.cli.jobs import JobParser, run_job
-from event_lake.config.settings import Settings
-from event_lake.lake.session import spark_session
-from event_lake.quality import thresholds
-from event_lake.quality.check import check_quality
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = JobParser(__doc__)
-    parser.add_argument(
-        "--hours",
-        type=_hours,
-        metavar="N",
-        help=f"look at the newest N hours (default {thresholds.USUAL_HOURS}); a rule's own hours take precedence",
-    )
-    parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
-    return run_job(parser, argv, _check)
-
-
-def _hours(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= thresholds.MOST_HOURS:
-        raise ArgumentTypeError(f"{text!r} isn't 1 to {thresholds.MOST_HOURS} hours")
-    return int(text)
-
-
-def _check(args: Namespace, settings: Settings) -> int:
-    rules = thresholds.load(settings.quality.thresholds)
-    with spark_session("check_quality", settings.spark) as spark:
-        checked = check_quality(spark, settings, rules, hours=args.hours)
-    print(json.dumps(checked.as_json(), indent=2) if args.json else checked.as_text())
-    checked.refuse_breaches()
-    return 0
-
+from event_lake.commands.check_quality import main
 
 if __name__ == "__main__":
     sys.exit(main())

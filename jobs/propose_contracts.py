@@ -1,41 +1,8 @@
-"""Propose contracts: look at raw events, and write down what those of each type hold.
-
-For each event type a file <event_type>.toml: its fields with their types, how often they are null, and the form of
-their values (letters and digits masked). Fields of objects become columns of their own, one level deep. What isn't the
-same type everywhere, or was seen too rarely to know, is a string, which takes anything. Read the files over, complete
-them, and put them into the folder that staging.contracts names. A file that is there already stays as it is.
-"""
+"""For spark-submit: the same as `event-lake propose-contracts`."""
 
 import sys
-from argparse import Namespace
-from collections.abc import Sequence
 
-from event_lake.cli.jobs import JobParser, run_job
-from event_lake.cli.period import add_dates, dates_of
-from event_lake.config.settings import Settings
-from event_lake.contracts.propose import Sampling, propose_contracts
-from event_lake.lake.session import spark_session
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = JobParser(__doc__)
-    parser.add_argument("--out", required=True, metavar="FOLDER", help="where to write the files")
-    add_dates(parser, "look at events")
-    parser.add_argument("--type", dest="types", action="append", default=[], metavar="NAME", help="only of this type")
-    parser.add_argument("--sample", type=int, default=10_000, metavar="N", help="events of each type (default 10000)")
-    parser.add_argument("--force", action="store_true", help="write files anew that are there")
-    return run_job(parser, argv, _propose)
-
-
-def _propose(args: Namespace, settings: Settings) -> int:
-    sampling = Sampling(dates=dates_of(args), types=tuple(args.types), most=args.sample)
-    with spark_session("propose_contracts", settings.spark) as spark:
-        proposed = propose_contracts(spark, settings, sampling, args.out, force=args.force)
-    for name, reason in proposed.left_out.items():
-        print(f"left out {name}: {reason}", file=sys.stderr)
-    print(f"{len(proposed.written):,} contracts proposed in {args.out}")
-    return 0
-
+from event_lake.commands.propose_contracts import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,52 +1,8 @@
-"""Write one page that tells how the lake is: what arrived, what was refused and why, what doesn't add up.
-
-The page is a single HTML file that loads nothing from anywhere. Only masked examples of refused data are in it. Writes
-nothing else, and may run while ingest_raw does. Needs the packages altair and vl-convert-python.
-"""
+"""For spark-submit: the same as `event-lake quality-report`."""
 
 import sys
-from argparse import Namespace
-from collections.abc import Sequence
-from pathlib import Path
 
-from event_lake.cli.jobs import JobParser, run_job
-from event_lake.cli.period import add_window, window_of
-from event_lake.config.settings import Settings
-from event_lake.errors import ConfigError, UserError
-from event_lake.lake.session import spark_session
-from event_lake.report.build import quality_report
-
-try:
-    from event_lake.report.page import page
-except ModuleNotFoundError as error:
-    _missing: ModuleNotFoundError | None = error
-else:
-    _missing = None
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = JobParser(__doc__)
-    parser.add_argument("--out", required=True, metavar="FILE", help="where to write the page, like report.html")
-    add_window(parser)
-    return run_job(parser, argv, _report)
-
-
-def _report(args: Namespace, settings: Settings) -> int:
-    if _missing:
-        raise UserError(f"the package {_missing.name} isn't installed: pip install altair vl-convert-python")
-    window = window_of(args)
-    out = Path(args.out)
-    if not out.parent.is_dir() or out.is_dir():  # first: the counting takes minutes
-        raise ConfigError(f"--out {out}: not a file in a folder that there is")
-    with spark_session("quality_report", settings.spark) as spark:
-        report = quality_report(spark, settings, window)
-    try:
-        out.write_text(page(report), "utf-8")
-    except OSError as error:
-        raise ConfigError(f"--out {out}: can't be written: {error.strerror}") from None
-    print(out)
-    return 0
-
+from event_lake.commands.quality_report import main
 
 if __name__ == "__main__":
     sys.exit(main())

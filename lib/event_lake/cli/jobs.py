@@ -14,11 +14,19 @@ from event_lake.lake.storage_errors import explained
 from event_lake.progress.log import formatter
 
 
-class JobParser(argparse.ArgumentParser):
-    """An argument parser with `--config`, `--set` and `--version`, whose complaints are one line."""
+class OneLineParser(argparse.ArgumentParser):
+    """An argument parser whose complaints are one line, with the exit code of any mistake of the user's."""
 
-    def __init__(self, description: str | None) -> None:
-        super().__init__(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    def error(self, message: str) -> NoReturn:
+        """Exit as for any mistake of the user's."""
+        self.exit(UserError.exit_code, f"{self.prog}: {message} (--help shows the flags)\n")
+
+
+class JobParser(OneLineParser):
+    """The parser of a job, with `--config`, `--set` and `--version`; `description` is the job's help."""
+
+    def __init__(self, description: str | None, prog: str | None = None) -> None:
+        super().__init__(prog=prog, description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
         self.add_argument("--config", required=True, metavar="FILE", help="settings, like conf/local.toml")
         self.add_argument(
             "--set",
@@ -28,10 +36,6 @@ class JobParser(argparse.ArgumentParser):
             help="a setting that takes precedence over the file's; may be repeated",
         )
         self.add_argument("--version", action="version", version=f"event-lake {__version__}")
-
-    def error(self, message: str) -> NoReturn:
-        """Exit as for any mistake of the user's."""
-        self.exit(UserError.exit_code, f"{self.prog}: {message} (--help shows the flags)\n")
 
 
 def run_job(

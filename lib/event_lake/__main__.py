@@ -1,0 +1,42 @@
+"""`event-lake <command>`, and `python -m event_lake <command>`: one command for all jobs."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from event_lake import __version__
+from event_lake.cli.jobs import OneLineParser
+
+# A module of event_lake.commands has the name with _ for -, and its docstring begins with this line.
+COMMANDS = {
+    "ingest-raw": "Read a Kinesis data stream into the raw layer: events, quarantine, ledger.",
+    "build-staging": "Bring what is new in the raw layer to the staging layer, one version of each event, and stop.",
+    "reconcile": "Prove from the tables alone that every record is accounted for.",
+    "check-quality": "Hold the newest quality measures to the thresholds of quality.thresholds (conf/quality.toml).",
+    "quality-report": "Write one page about the lake: what arrived, what was refused and why, what doesn't add up.",
+    "propose-contracts": "Propose contracts: look at raw events, and write down what those of each type hold.",
+    "generate-events": "Put a repeatable load on the stream: events of 100 types, copies, late events, bad records.",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command that the first argument names with the others; return its exit code."""
+    parser = OneLineParser(
+        prog="event-lake",
+        description="Kinesis events into Delta Lake, exactly once, with nothing lost silently.",
+        epilog="commands:\n" + "\n".join(f"  {name:<19}{summary}" for name, summary in COMMANDS.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("command", choices=COMMANDS, metavar="command", help="one of those below")
+    parser.add_argument("flags", nargs=argparse.REMAINDER, help="the command's own flags; --help shows them")
+    parser.add_argument("--version", action="version", version=f"event-lake {__version__}")
+    args = parser.parse_args(argv)
+    # Only now: the jobs import Spark.
+    job = import_module(f"event_lake.commands.{args.command.replace('-', '_')}")
+    code: int = job.main(args.flags, f"event-lake {args.command}")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,94 @@
+"""Put a repeatable load on the stream: events of 100 types, copies, late events, bad records."""
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from event_lake.cli.jobs import JobParser, run_job
+from event_lake.config.settings import Settings
+from event_lake.errors import ConfigError
+from event_lake.generator.plan import Flags, Plan, planned
+from event_lake.generator.put import RecordPutter, batches, paced
+from event_lake.generator.sequence import records
+from event_lake.generator.truth import Truth
+from event_lake.kinesis.api.client import KinesisClient
+
+# A paced event is put within this time of its creation.
+_TICK_SECONDS = 0.25
+
+
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
+    """Run the job with these flags, or the process' own; return its exit code. `prog` is its name in messages."""
+    parser = JobParser(__doc__, prog)
+    parser.add_argument("--count", type=int, help="events, copies not counted (default 50000)")
+    parser.add_argument("--rate", type=float, help="put so many a second; else all at once")
+    parser.add_argument("--duration", help='with --rate: for how long, like "10 minutes"')
+    parser.add_argument("--seed", type=int, default=1, help="another seed, other events (default 1)")
+    parser.add_argument("--started-at", metavar="TIME", help="of event 0: the same makes the same bytes")
+    parser.add_argument("--first", type=int, default=0, metavar="N", help="number of the first event")
+    parser.add_argument("--truth", metavar="FILE", help="write what to expect of the tables, as JSON")
+    return run_job(parser, argv, _generate)
+
+
+def _generate(args: argparse.Namespace, settings: Settings) -> int:
+    flags = Flags(
+        count=args.count,
+        rate=args.rate,
+        duration=args.duration,
+        seed=args.seed,
+        first=args.first,
+        started_at=args.started_at,
+    )
+    plan = planned(flags, now=datetime.now(UTC), max_age=settings.raw.max_age)
+    if args.truth:
+        _make_file(args.truth)  # first: where it can't be made, nothing is to be put
+    source = settings.source
+    putter = RecordPutter(KinesisClient(source.stream, source.region, source.endpoint_url))
+    begun = time.monotonic()
+    truth = _put(plan, putter)
+    took = time.monotonic() - begun
+    if args.truth:
+        outcome = {**truth.outcome(), "sequence": plan.described()}
+        Path(args.truth).write_text(json.dumps(outcome, indent=2) + "\n", "utf-8")
+    print(
+        f"put {truth.records:,} records ({truth.bytes / 1e6:.1f} MB) in {took:.1f} s, "
+        f"{truth.records / took:,.0f}/s, {putter.put_again:,} put again"
+    )
+    return 0
+
+
+def _put(plan: Plan, putter: RecordPutter) -> Truth:
+    truth = Truth()
+    sequence = records(plan.timeline, first=plan.first, count=plan.count)
+    if plan.is_paced:
+        to_put = paced(batches(sequence, most_seconds=_TICK_SECONDS))
+    else:
+        to_put = batches(sequence, most_seconds=float("inf"))
+    with _progress() as progress:
+        task = progress.add_task("", total=plan.count, did="")
+        for batch in to_put:
+            putter.put(batch)
+            truth.add(batch)
+            rate = truth.records / max(progress.tasks[task].elapsed or 0, 0.001)
+            did = f"{truth.records:,} records, {rate:,.0f}/s, {putter.put_again:,} put again"
+            progress.update(task, completed=truth.events, did=did)
+    return truth
+
+
+def _progress() -> Progress:
+    console = Console(stderr=True)
+    columns = (BarColumn(), TextColumn("{task.fields[did]}"), TimeRemainingColumn())
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+
+def _make_file(path: str) -> None:
+    try:
+        Path(path).write_text("")  # an old truth is none about this run, should it fail
+    except OSError as error:
+        raise ConfigError(f"--truth {path}: can't be written: {error.strerror}") from None

@@ -1,0 +1,55 @@
+"""Read a Kinesis data stream into the raw layer: events, quarantine, ledger.
+
+Runs until it is stopped, or with --until-caught-up until it has read what the stream held at the start.
+"""
+
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from getpass import getuser
+from socket import gethostname
+
+from event_lake.cli.jobs import JobParser, run_job
+from event_lake.config.settings import Settings
+from event_lake.lake.session import spark_session
+from event_lake.lake.sole_writer import sole_writer
+from event_lake.progress.reporting import reporting
+from event_lake.raw.ingest import IngestOptions, check_pace, check_stream, ingest_raw
+
+
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
+    """Run the job with these flags, or the process' own; return its exit code. `prog` is its name in messages."""
+    parser = JobParser(__doc__, prog)
+    parser.add_argument("--until-caught-up", action="store_true", help="stop at what the stream holds now")
+    parser.add_argument(
+        "--new-checkpoint", action="store_true", help="put the checkpoint aside and resume from the ledger"
+    )
+    parser.add_argument(
+        "--acknowledge",
+        action="append",
+        type=int,
+        default=[],
+        metavar="BATCH",
+        help="note that you know what was found in this batch, and go on; may be repeated",
+    )
+    return run_job(parser, argv, _ingest)
+
+
+def _ingest(args: Namespace, settings: Settings) -> int:
+    if not args.until_caught_up:
+        check_pace(settings)
+    check_stream(settings)
+    with (
+        sole_writer(settings.lake.root, "raw", job="ingest_raw") as check,
+        spark_session("ingest_raw", settings.spark) as spark,
+        reporting(settings, sys.stderr) as reporters,
+    ):
+        asked = IngestOptions(
+            until_caught_up=args.until_caught_up,
+            new_checkpoint=args.new_checkpoint,
+            acknowledge=args.acknowledge,
+            user=f"{getuser()} on {gethostname()}",
+        )
+        ended = ingest_raw(spark, settings, asked, check=check, reporters=reporters)
+    print(ended.totals)
+    return 0
