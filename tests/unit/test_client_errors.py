@@ -24,10 +24,12 @@ THROTTLED = [
     refused("ThrottlingException"),
     refused("Throttling"),
     refused("KMSThrottlingException"),
+    refused("SlowDown", status=503),
 ]
 FAILED = [
     refused("InternalFailure", status=500),
     refused("ServiceUnavailable", status=503),
+    refused("RequestTimeout"),
     Answer(b"<html>Bad Gateway</html>", 502),
     broken(EMPTY, after=0),
     broken(EMPTY, after=20),
@@ -113,6 +115,7 @@ def test_where_nobody_listens_the_service_is_unavailable() -> None:
         ("ExpiredTokenException", "check the credentials and keys in use"),
         ("UnrecognizedClientException", "check the credentials and keys in use"),
         ("InvalidSignatureException", "check the credentials and keys in use"),
+        ("RequestTimeTooSkewed", "check the credentials and keys in use"),
         ("KMSAccessDeniedException", "check the credentials and keys in use"),
         ("KMSDisabledException", "check the credentials and keys in use"),
     ],
@@ -131,6 +134,23 @@ def test_missing_credentials_are_the_users_to_configure() -> None:
     with pytest.raises(UserError) as missing, _translated("events", "GetRecords"):
         raise aws.NoCredentialsError
     assert str(missing.value) == "stream 'events': Unable to locate credentials; configure the AWS SDK's usual chain"
+
+
+def test_what_is_no_endpoint_is_the_users_to_fix() -> None:
+    with pytest.raises(UserError) as refused:
+        KinesisClient("events", REGION, "nowhere")
+    assert str(refused.value) == "stream 'events': Invalid endpoint: nowhere; configure the AWS SDK's usual chain"
+
+
+def test_a_request_that_cannot_be_sent_is_told_at_once_in_one_line() -> None:
+    slept: list[float] = []
+    with any_credentials(), pytest.raises(UserError) as wrong:
+        KinesisClient("", REGION, "http://127.0.0.1:9", sleep=slept.append).list_shards()
+    assert str(wrong.value) == (
+        "stream '': Parameter validation failed: Invalid length for parameter StreamName, value: 0,"
+        " valid min length: 1; configure the AWS SDK's usual chain"
+    )
+    assert slept == []
 
 
 def test_a_denied_call_is_named_with_the_permission_it_needs() -> None:

@@ -143,6 +143,7 @@ def test_half_of_the_values_is_no_sum(status: str, error: type[EventLakeError], 
     [
         ("AccessDeniedException", UserError, "; allow cloudwatch:PutMetricData"),
         ("ExpiredTokenException", UserError, "; check the credentials in use and this machine's clock"),
+        ("RequestTimeTooSkewed", UserError, "; check the credentials in use and this machine's clock"),
         ("ThrottlingException", ServiceUnavailableError, ""),
         ("InvalidParameterValue", EventLakeError, ""),
     ],

@@ -85,7 +85,7 @@ CLIENTS = {"event_lake.kinesis.api.client", "event_lake.aws.cloudwatch", "event_
     ("package", "importers"),
     [
         ("boto3", CLIENTS),
-        ("botocore", CLIENTS),
+        ("botocore", CLIENTS | {"event_lake.aws.errors"}),
         ("delta", {"event_lake.lake.tables"}),
         ("orjson", {"event_lake.events.judge"}),
         ("altair", {"event_lake.report.figures", "event_lake.report.page"}),

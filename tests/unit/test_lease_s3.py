@@ -87,6 +87,7 @@ def s3_that_answers(*answers: tuple[int, str]) -> Iterator[S3Object]:
         ),
         ((400, "ExpiredToken"), UserError, "; check the credentials in use and this machine's clock"),
         ((403, "RequestTimeTooSkewed"), UserError, "; check the credentials in use and this machine's clock"),
+        ((403, "UnrecognizedClientException"), UserError, "; check the credentials in use and this machine's clock"),
         ((400, "KMS.DisabledException"), EventLakeError, ""),
     ],
 )

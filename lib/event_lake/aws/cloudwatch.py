@@ -1,15 +1,16 @@
 """CloudWatch: metrics of our own, and what it counted of a stream."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import boto3
-from botocore import exceptions as aws
 from botocore.config import Config
 
+from event_lake.aws.errors import Explainer, text_of, translated
 from event_lake.errors import EventLakeError, ServiceUnavailableError, UserError
 
 # Three attempts end within half a minute.
@@ -20,16 +21,7 @@ _BOTO_CONFIG = Config(
 _MOST_METRICS = 1_000
 # For so many days CloudWatch keeps values of so many seconds.
 _KEPT = ((15, 60, "minutes"), (63, 300, "5 minutes"), (455, 3600, "hours"))
-_DENIED = {"AccessDenied", "AccessDeniedException"}
-_THROTTLED = {"LimitExceededException", "RequestTimeout", "Throttling", "ThrottlingException"}
-_CREDENTIALS = {
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "InvalidClientTokenId",
-    "InvalidSignatureException",
-    "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
-}
+_EXPLAINER = Explainer("CloudWatch")
 
 
 @dataclass(frozen=True)
@@ -58,12 +50,10 @@ class CloudWatch:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._now = now
-        try:
+        with translated(_EXPLAINER.unusable, ValueError):  # ValueError: AWS_ENDPOINT_URL_CLOUDWATCH holds no URL
             self._boto: Any = boto3.client(
                 "cloudwatch", region_name=region, endpoint_url=endpoint_url, config=_BOTO_CONFIG
             )
-        except (aws.BotoCoreError, ValueError) as error:  # ValueError: AWS_ENDPOINT_URL_CLOUDWATCH holds no URL
-            raise _unusable(error) from error
 
     def put(self, namespace: str, metrics: Sequence[Metric]) -> None:
         """Put any number of metrics; if one call of several fails, those before it are there.
@@ -138,39 +128,10 @@ def _seconds_kept(begin: datetime, end: datetime, now: datetime) -> int:
     raise UserError(f"CloudWatch: {begin.isoformat()}: it keeps {_KEPT[-1][0]} days; choose a later time")
 
 
-@contextmanager
-def _translated(action: str) -> Iterator[None]:
-    try:
-        yield
-    except aws.ClientError as error:
-        raise _explained(action, error) from error
-    except (
-        aws.NoCredentialsError,
-        aws.PartialCredentialsError,
-        aws.NoRegionError,
-        aws.ProfileNotFound,
-    ) as error:
-        raise _unusable(error) from error
-    except (aws.BotoCoreError, KeyError, ValueError) as error:  # KeyError, ValueError: half an answer
-        raise ServiceUnavailableError(f"CloudWatch: {action}: {_one_line(error)}") from error
+def _translated(action: str) -> AbstractContextManager[None]:
+    return translated(partial(_explained, action), KeyError, ValueError)  # half an answer raises these
 
 
-def _unusable(error: Exception) -> UserError:
-    return UserError(f"CloudWatch: {_one_line(error)}; configure the AWS SDK's usual chain")
-
-
-def _explained(action: str, error: aws.ClientError) -> EventLakeError:
-    told = error.response["Error"]
-    code, status = told["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
-    where = f"CloudWatch: {action}: {code}: {told.get('Message', '')}".rstrip(". ")
-    if code in _DENIED:
-        return UserError(f"{where}; allow cloudwatch:{action}")
-    if code in _CREDENTIALS:
-        return UserError(f"{where}; check the credentials in use and this machine's clock")
-    if code in _THROTTLED or status >= 500:
-        return ServiceUnavailableError(where)
-    return EventLakeError(where)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".")
+def _explained(action: str, error: Exception) -> EventLakeError:
+    what = f"{action}: {text_of(error)}".rstrip(". ")
+    return _EXPLAINER.explained(error, what, allow=f"allow cloudwatch:{action}")

@@ -1,13 +1,14 @@
 """One object in S3 that is only written on conditions: the record of a lease."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from functools import partial
 
 import boto3
-from botocore import exceptions as aws
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
-from event_lake.errors import EventLakeError, ServiceUnavailableError, UserError
+from event_lake.aws.errors import Explainer, code_of, text_of, translated
+from event_lake.errors import EventLakeError, UserError
 
 # The object is some 400 bytes. Three attempts end within 25 s, so a lease of a minute has two such calls in reserve.
 _BOTO_CONFIG = Config(
@@ -16,15 +17,6 @@ _BOTO_CONFIG = Config(
 
 # 412: the condition isn't met; 409: another write was under way; 404: there's nothing left to replace.
 _SOMEBODY_WAS_FASTER = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"}
-_THROTTLED = {"RequestTimeout", "SlowDown", "Throttling", "ThrottlingException"}
-_CREDENTIALS = {
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "InvalidAccessKeyId",
-    "InvalidToken",
-    "RequestTimeTooSkewed",
-    "SignatureDoesNotMatch",
-}
 
 
 class S3Object:
@@ -40,10 +32,9 @@ class S3Object:
         self.lake = root
         self._bucket, _, prefix = root.partition("://")[2].partition("/")
         self._key = "/".join(part for part in (prefix, "_leases", f"{name}.json") if part)
-        try:
+        self._explainer = Explainer(f"lake {root}", configure="check lake.root and the AWS SDK's usual chain")
+        with translated(self._explainer.unusable, ValueError):  # ValueError: AWS_ENDPOINT_URL_S3 holds no URL
             self._boto = boto3.client("s3", endpoint_url=endpoint_url, config=_BOTO_CONFIG)
-        except (aws.BotoCoreError, ValueError) as error:  # ValueError: AWS_ENDPOINT_URL_S3 holds no URL
-            raise self._unusable(error) from error
 
     def read(self) -> tuple[bytes, str] | None:
         """Content and version, or None where there's no such object."""
@@ -51,8 +42,8 @@ class S3Object:
             try:
                 answer = self._boto.get_object(Bucket=self._bucket, Key=self._key)
                 return answer["Body"].read(), answer["ETag"]
-            except aws.ClientError as error:
-                if error.response["Error"]["Code"] == "NoSuchKey":
+            except ClientError as error:
+                if code_of(error) == "NoSuchKey":
                     return None
                 raise
 
@@ -75,46 +66,20 @@ class S3Object:
                     **{condition: value},
                 )
                 version: str = answer["ETag"]
-            except aws.ClientError as error:
-                if error.response["Error"]["Code"] in _SOMEBODY_WAS_FASTER:
+            except ClientError as error:
+                if code_of(error) in _SOMEBODY_WAS_FASTER:
                     return None
                 raise
             return version
 
-    @contextmanager
-    def _translated(self, action: str) -> Iterator[None]:
-        try:
-            yield
-        except aws.ClientError as error:
-            raise self._explained(action, error) from error
-        except (
-            aws.NoCredentialsError,
-            aws.PartialCredentialsError,
-            aws.NoRegionError,
-            aws.ParamValidationError,
-            aws.ProfileNotFound,
-        ) as error:
-            raise self._unusable(error) from error
-        except (aws.BotoCoreError, KeyError) as error:  # KeyError: half an answer
-            raise ServiceUnavailableError(f"lake {self.lake}: {action} {self._key}: {error!r}") from error
+    def _translated(self, action: str) -> AbstractContextManager[None]:
+        return translated(partial(self._explained, action), KeyError)  # half an answer raises it
 
-    def _unusable(self, error: Exception) -> UserError:
-        reason = " ".join(str(error).split()).rstrip(".")
-        return UserError(f"lake {self.lake}: {reason}; check lake.root and the AWS SDK's usual chain")
-
-    def _explained(self, action: str, error: aws.ClientError) -> EventLakeError:
-        told = error.response["Error"]
-        code, status = told["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
-        where = f"lake {self.lake}: {action} {self._key}: {code}: {told.get('Message', '')}".rstrip(".")
+    def _explained(self, action: str, error: Exception) -> EventLakeError:
+        code = code_of(error)
+        what = f"{action} {self._key}: {repr(error) if code is None else text_of(error).rstrip('.')}"
         if code == "NoSuchBucket":
-            return UserError(f"{where}; check lake.root")
-        if code == "AccessDenied":
-            arn = f"arn:aws:s3:::{self._bucket}"
-            return UserError(
-                f"{where}; allow s3:GetObject and s3:PutObject on {arn}/{self._key}, s3:ListBucket on {arn}"
-            )
-        if code in _CREDENTIALS:
-            return UserError(f"{where}; check the credentials in use and this machine's clock")
-        if code in _THROTTLED or status >= 500:
-            return ServiceUnavailableError(where)
-        return EventLakeError(where)
+            return UserError(f"{self._explainer.subject}: {what}; check lake.root")
+        arn = f"arn:aws:s3:::{self._bucket}"
+        allow = f"allow s3:GetObject and s3:PutObject on {arn}/{self._key}, s3:ListBucket on {arn}"
+        return self._explainer.explained(error, what, allow=allow)

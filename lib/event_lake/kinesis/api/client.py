@@ -2,17 +2,18 @@
 
 import time
 from binascii import a2b_base64
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from json import loads
 from typing import TYPE_CHECKING, Any
 
 import boto3
-from botocore import exceptions as aws
 from botocore.config import Config
 
-from event_lake.errors import EventLakeError, StreamNotFoundError, UserError
+from event_lake.aws.errors import Cause, Explainer, cause_of, code_of, text_of, translated
+from event_lake.errors import StreamNotFoundError, UserError
 from event_lake.kinesis.api.clock import Clock
 from event_lake.kinesis.api.reads import IteratorExpiredError, Page, ShardGoneError
 from event_lake.kinesis.api.retries import Calls, Retrying, ThrottledError, TransientError
@@ -26,24 +27,12 @@ if TYPE_CHECKING:
 # `Retrying` repeats calls and counts them; botocore would do it unseen. A planner asks for 16 shards at once.
 _BOTO_CONFIG = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=30, max_pool_connections=16)
 
-_THROTTLED = {
-    "KMSThrottlingException",
-    "LimitExceededException",
-    "ProvisionedThroughputExceededException",
-    "Throttling",
-    "ThrottlingException",
-}
-_USER_ERRORS = {
-    "AccessDeniedException",
-    "ExpiredTokenException",
-    "InvalidClientTokenId",
-    "InvalidSignatureException",
+_KEY_REFUSED = {
     "KMSAccessDeniedException",
     "KMSDisabledException",
     "KMSInvalidStateException",
     "KMSNotFoundException",
     "KMSOptInRequired",
-    "UnrecognizedClientException",
 }
 
 
@@ -69,12 +58,10 @@ class KinesisClient:
         self._retrying = Retrying(self.calls, patience_seconds=patience_seconds, sleep=sleep)
         self._sleep = sleep
         self._clock = Clock()
-        try:
+        with translated(_explainer(stream).unusable, ValueError):  # ValueError: AWS_ENDPOINT_URL_KINESIS holds no URL
             self._boto: BotoClient = boto3.client(
                 "kinesis", region_name=region, endpoint_url=endpoint_url, config=_BOTO_CONFIG
             )
-        except aws.BotoCoreError as error:
-            raise _unusable(stream, error) from error
         self._boto.meta.events.register("before-parse.kinesis.GetRecords", _take_body)
 
     def list_shards(self) -> list[Shard]:
@@ -198,45 +185,31 @@ def _take_body(response_dict: dict[str, Any], customized_response_dict: dict[str
         response_dict["body"] = b"{}"
 
 
-@contextmanager
-def _translated(stream: str, action: str) -> Iterator[None]:
-    try:
-        yield
-    except aws.ClientError as error:
-        raise _explained(stream, action, error) from error
-    except (
-        aws.NoCredentialsError,
-        aws.PartialCredentialsError,
-        aws.NoRegionError,
-        aws.ProfileNotFound,
-    ) as error:
-        raise _unusable(stream, error) from error
-    except (aws.HTTPClientError, aws.BotoCoreError) as error:
-        raise TransientError(f"stream {stream!r}: {action}: {error}") from error
+def _explainer(stream: str) -> Explainer:
+    return Explainer(f"stream {stream!r}", check="check the credentials and keys in use")
 
 
-def _unusable(stream: str, error: aws.BotoCoreError) -> UserError:
-    return UserError(f"stream {stream!r}: {str(error).rstrip('.')}; configure the AWS SDK's usual chain")
+def _translated(stream: str, action: str) -> AbstractContextManager[None]:
+    return translated(partial(_explained, stream, action))
 
 
-def _explained(stream: str, action: str, error: aws.ClientError) -> Exception:
-    told, metadata = error.response["Error"], error.response["ResponseMetadata"]
-    code, message = told["Code"], told.get("Message", "")
-    where = f"stream {stream!r}: {action}: {code}: {message}"
+def _explained(stream: str, action: str, error: Exception) -> Exception:
+    explainer, text, code, cause = _explainer(stream), text_of(error), code_of(error), cause_of(error)
+    what = f"{action}: {text}"
+    where = f"{explainer.subject}: {what}"
     if code == "ExpiredIteratorException":
         explained: Exception = IteratorExpiredError(where)
-    elif code == "ResourceNotFoundException" and action == "GetShardIterator" and "shardId-" in message:
+    elif code == "ResourceNotFoundException" and action == "GetShardIterator" and "shardId-" in text:
         explained = ShardGoneError(where)
     elif code == "ResourceNotFoundException":
         explained = StreamNotFoundError(f"{where}; check source.stream and source.region")
-    elif code == "AccessDeniedException":
-        explained = UserError(f"{where}; allow kinesis:{action} on arn:aws:kinesis:*:*:stream/{stream}")
-    elif code in _USER_ERRORS:
-        explained = UserError(f"{where}; check the credentials and keys in use")
-    elif code in _THROTTLED:
+    elif code in _KEY_REFUSED:
+        explained = UserError(f"{where}; {explainer.check}")
+    elif cause is Cause.THROTTLED:
         explained = ThrottledError(where)
-    elif metadata["HTTPStatusCode"] >= 500:
+    elif cause is Cause.OUT_OF_REACH:
         explained = TransientError(where)
     else:
-        explained = EventLakeError(where)
+        allow = f"allow kinesis:{action} on arn:aws:kinesis:*:*:stream/{stream}"
+        explained = explainer.explained(error, what, allow=allow)
     return explained
