@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from event_lake.config.settings import Raw, Settings
 from event_lake.kinesis import options, source
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.raw.dedupe import clocked, without_copies
 from event_lake.raw.parse import events
 
@@ -21,7 +21,7 @@ def ingest(spark: SparkSession, settings: Settings) -> None:
     """Append every event of the stream to the lake's raw table, once."""
     source.register(spark)
     root = settings.lake.root
-    tables.create(spark, root, [tables.RAW_EVENTS])
+    tables.create(spark, root, [layout.RAW_EVENTS])
     records = (
         spark.readStream.format(options.FORMAT).options(**options.options_of(settings.source, settings.raw)).load()
     )
@@ -29,12 +29,12 @@ def ingest(spark: SparkSession, settings: Settings) -> None:
     def write(rows: DataFrame, batch_id: int) -> None:
         with tables.adaptive(rows.sparkSession):
             found = events(rows.withColumn("batch_id", F.lit(batch_id).cast("long")))
-            by_partition = found.hint("rebalance", *tables.RAW_EVENTS.partitioned_by)
-            tables.append_once(by_partition, root, tables.RAW_EVENTS, writer=_QUERY, batch_id=batch_id)
+            by_partition = found.hint("rebalance", *layout.RAW_EVENTS.partitioned_by)
+            tables.append_once(by_partition, root, layout.RAW_EVENTS, writer=_QUERY, batch_id=batch_id)
 
     (
         without_copies(clocked(_parsed(records), settings.raw.dedup_window))
-        .writeStream.option("checkpointLocation", tables.checkpoint_path(root, _QUERY))
+        .writeStream.option("checkpointLocation", layout.checkpoint_path(root, _QUERY))
         .foreachBatch(write)
         .trigger(availableNow=True)
         .start()

@@ -16,7 +16,7 @@ from event_lake.config.settings import Lake, Quality, Raw, Settings, Source
 from event_lake.contracts.propose import Sampling, propose_contracts
 from event_lake.generator.events import Timeline
 from event_lake.generator.sequence import EVENT, LATE, records
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.lake.schemas import LEDGER, RECORD
 from event_lake.raw.judging import judged
 from event_lake.raw.parse import events
@@ -90,7 +90,7 @@ class _Measuring:
     def _begun(self, name: str) -> Settings:
         """The settings of a new lake, to which days are added from now on."""
         self._lake, self._days = str(self._folder / name), 0
-        tables.create(self._spark, self._lake, tables.RAW)
+        tables.create(self._spark, self._lake, layout.RAW)
         return Settings(source=Source(stream="bench"), lake=Lake(root=self._lake), quality=Quality(measure=False))
 
     def _note(self, name: str, value: float) -> None:
@@ -117,9 +117,9 @@ class _Measuring:
                 moved = _moved(self._drawn, self._days, part, commits, copies)
                 rows = moved.withColumn("batch_id", F.lit(number).cast("long")).hint("rebalance", "date", "event_type")
                 with tables.adaptive(self._spark):
-                    tables.append_once(rows, self._lake, tables.RAW_EVENTS, writer="bench", batch_id=number)
+                    tables.append_once(rows, self._lake, layout.RAW_EVENTS, writer="bench", batch_id=number)
                 booked = _booked(self._spark, number, copies * self._events // commits)
-                tables.append(booked, self._lake, tables.LEDGER)
+                tables.append(booked, self._lake, layout.LEDGER)
             self._days += 1
 
 

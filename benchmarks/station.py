@@ -12,7 +12,7 @@ import plain
 from event_lake.config.files import load_settings
 from event_lake.config.settings import Quality, Settings
 from event_lake.kinesis import options, source
-from event_lake.lake import tables
+from event_lake.lake import layout
 from event_lake.lake.ledger import Totals
 from event_lake.lake.session import spark_session
 from event_lake.raw.ingest import IngestOptions, ingest_raw, raw_rows
@@ -26,7 +26,7 @@ from meter import Mark, Usage, batches, metered
 # conf/local.toml is for jobs of a minute. A benchmark asks what a job of hours does, as conf/prod.toml has it.
 JVM = {"spark.driver.extraJavaOptions": "-XX:+UseParallelGC"}
 
-_RAW_TABLES = (tables.RAW_EVENTS, tables.QUARANTINE, tables.LEDGER)
+_RAW_TABLES = (layout.RAW_EVENTS, layout.QUARANTINE, layout.LEDGER)
 
 
 class WrongResultError(Exception):
@@ -63,7 +63,7 @@ def measured(task: Task) -> Figures:
             warm_up=task.warm_up,
             receipts=SHARDS,
             written=[Path(table.path(task.root)) for table in station.writes],
-            state=Path(tables.checkpoint_path(task.root, station.query), "state"),
+            state=Path(layout.checkpoint_path(task.root, station.query), "state"),
         )
 
 
@@ -103,7 +103,7 @@ class Station:
     run: Callable[[SparkSession, Settings], object]
     check: Callable[[SparkSession, Task, list[Mark]], None]
     query: str | None
-    writes: tuple[tables.Table, ...] = ()
+    writes: tuple[layout.Table, ...] = ()
 
 
 def _up_to(stage: Callable[[SparkSession, Settings], DataFrame]) -> Station:
@@ -113,7 +113,7 @@ def _up_to(stage: Callable[[SparkSession, Settings], DataFrame]) -> Station:
         (
             stage(spark, settings)
             .writeStream.format("noop")
-            .option("checkpointLocation", tables.checkpoint_path(settings.lake.root, "noop"))
+            .option("checkpointLocation", layout.checkpoint_path(settings.lake.root, "noop"))
             .trigger(availableNow=True)
             .start()
             .awaitTermination()
@@ -154,13 +154,13 @@ def _check_ledger(spark: SparkSession, task: Task, marks: list[Mark]) -> None:
 def _check_plain(spark: SparkSession, task: Task, marks: list[Mark]) -> None:
     """It wrote every event, and what it takes for one."""
     _check_read(spark, task, marks)
-    rows = spark.read.format("delta").load(tables.RAW_EVENTS.path(task.root)).count()
+    rows = spark.read.format("delta").load(layout.RAW_EVENTS.path(task.root)).count()
     most = task.expected.raw + task.expected.quarantined
     _check(task, "rows in raw", min(max(rows, task.expected.raw), most), rows)
 
 
 def _check_staging(spark: SparkSession, task: Task, _: list[Mark]) -> None:
-    staged = spark.read.format("delta").load(tables.STAGING_EVENTS.path(task.root))
+    staged = spark.read.format("delta").load(layout.STAGING_EVENTS.path(task.root))
     _check(task, "rows in staging", staged.count(), task.expected.raw)
 
 
@@ -184,7 +184,7 @@ STATIONS = {
     "source": _up_to(_read),
     "source+parse": _up_to(_judged),
     "source+parse+dedup": _up_to(lambda spark, settings: raw_rows(_judged(spark, settings), settings.raw)),
-    "plain": Station(run=plain.ingest, check=_check_plain, query="plain", writes=(tables.RAW_EVENTS,)),
+    "plain": Station(run=plain.ingest, check=_check_plain, query="plain", writes=(layout.RAW_EVENTS,)),
     "raw": _INGEST,
     "small": _INGEST,
     "staging": Station(

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from threading import Thread
 
 from event_lake.config.files import load_settings
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.lake.session import spark_session
 from event_lake.raw.ingest import IngestOptions, ingest_raw
 from figures import Figures
@@ -57,8 +57,8 @@ def _measured(endpoint_url: str, root: str, warm_up: float, seconds: float) -> F
     with spark_session("trickle", {**settings.spark, **JVM}) as spark:
         Thread(target=look_and_stop, daemon=True).start()
         totals = ingest_raw(spark, settings, IngestOptions()).totals
-        batches = tables.read(spark, root, tables.LEDGER).select("batch_id").distinct().count()
-        files = len(tables.read(spark, root, tables.RAW_EVENTS).inputFiles())
+        batches = tables.read(spark, root, layout.LEDGER).select("batch_id").distinct().count()
+        files = len(tables.read(spark, root, layout.RAW_EVENTS).inputFiles())
     least = EVENTS_PER_SECOND * (warm_up + seconds - _TRIGGER_SECONDS)
     if totals.read < least:
         raise WrongRecordsError(f"{totals.read:,} records read, but at least {least:,.0f} came")

@@ -5,7 +5,7 @@ import sys
 from contextlib import ExitStack
 
 from event_lake.config.files import load_settings
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.lake.session import spark_session
 
 ROOT = sys.argv[1] if len(sys.argv) > 1 else ".demo/lake"
@@ -13,7 +13,7 @@ ROOT = sys.argv[1] if len(sys.argv) > 1 else ".demo/lake"
 session = ExitStack()
 spark = session.enter_context(spark_session("shell", load_settings("conf/local.toml").spark))
 atexit.register(session.close)
-for table in (*tables.RAW, *tables.STAGING):
+for table in (*layout.RAW, *layout.STAGING):
     if tables.exists(spark, ROOT, table):
         view = table.name.replace("/", "_")
         spark.read.format("delta").load(table.path(ROOT)).createOrReplaceTempView(view)

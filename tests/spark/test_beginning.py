@@ -15,7 +15,7 @@ from event_lake.errors import ConfigError, DataLossError, EventLakeError, UserEr
 from event_lake.kinesis import source
 from event_lake.kinesis.offsets import Offset
 from event_lake.kinesis.options import FORMAT, options_of
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.lake.checkpoints import Checkpoint
 from event_lake.lake.schemas import EVENT, LEDGER, QUARANTINE
 from event_lake.raw.beginning import Beginning, beginning_of, begun, keep_beginning
@@ -74,7 +74,7 @@ def an_entry(shard_id: str, batch_id: int, **fields: Any) -> dict[str, Any]:
 
 
 def _append(
-    spark: SparkSession, root: str, table: tables.Table, rows: Sequence[Mapping[str, Any]], schema: Any
+    spark: SparkSession, root: str, table: layout.Table, rows: Sequence[Mapping[str, Any]], schema: Any
 ) -> None:
     spark.createDataFrame(rows, schema).coalesce(1).write.format("delta").mode("append").save(table.path(root))
 
@@ -82,7 +82,7 @@ def _append(
 @pytest.fixture(scope="module")
 def empty_lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> str:
     root = str(tmp_path_factory.mktemp("lakes") / "empty")
-    tables.create(spark, root, tables.RAW)
+    tables.create(spark, root, layout.RAW)
     return root
 
 
@@ -92,11 +92,11 @@ def written_lake(spark: SparkSession, empty_lake: str) -> str:
     root = f"{empty_lake} no more"
     shutil.copytree(empty_lake, root)
     opened = [an_entry("a", 0, start="TRIM_HORIZON"), an_entry("b", 0, start="TRIM_HORIZON")]
-    _append(spark, root, tables.LEDGER, [*opened, an_entry("a", 1, last_sequence_number="1")], LEDGER)
+    _append(spark, root, layout.LEDGER, [*opened, an_entry("a", 1, last_sequence_number="1")], LEDGER)
     for batch_id in (1, 2):
         row = {"event_uuid": "1", "event_type": "lesson", "date": date(2026, 11, 21), "batch_id": batch_id}
-        _append(spark, root, tables.RAW_EVENTS, [row], EVENT)
-        _append(spark, root, tables.QUARANTINE, [{"date": row["date"], "batch_id": batch_id}], QUARANTINE)
+        _append(spark, root, layout.RAW_EVENTS, [row], EVENT)
+        _append(spark, root, layout.QUARANTINE, [{"date": row["date"], "batch_id": batch_id}], QUARANTINE)
     return root
 
 
@@ -115,7 +115,7 @@ def written(written_lake: str, root: str) -> Settings:
 
 
 def checkpoint_of(spark: SparkSession, settings: Settings) -> Checkpoint:
-    return Checkpoint(spark, tables.checkpoint_path(settings.lake.root, "ingest_raw"))
+    return Checkpoint(spark, layout.checkpoint_path(settings.lake.root, "ingest_raw"))
 
 
 def start(
@@ -130,7 +130,7 @@ def start(
 
 def plan(settings: Settings, newest: int) -> None:
     """Leave in the checkpoint what Spark keeps of its batches, as far as it's looked at."""
-    folder = Path(tables.checkpoint_path(settings.lake.root, "ingest_raw"))
+    folder = Path(layout.checkpoint_path(settings.lake.root, "ingest_raw"))
     (folder / "offsets").mkdir(parents=True, exist_ok=True)
     (folder / "offsets" / str(newest)).write_text('v1\n{"batchTimestampMs": 1}\n{"shards": {}}')
     (folder / "metadata").write_text('{"id": "1"}')
@@ -146,7 +146,7 @@ def batches(spark: SparkSession, settings: Settings) -> list[list[int]]:
     """Those in raw and in quarantine."""
     return [
         sorted(row.batch_id for row in spark.read.format("delta").load(table.path(settings.lake.root)).collect())
-        for table in (tables.RAW_EVENTS, tables.QUARANTINE)
+        for table in (layout.RAW_EVENTS, layout.QUARANTINE)
     ]
 
 
@@ -158,7 +158,7 @@ def refusal(spark: SparkSession, settings: Settings, kind: type[EventLakeError],
         begun(spark, settings, checkpoint_of(spark, settings), the_stream(), anew=anew)
     assert {p: p.stat().st_mtime_ns for p in folder.rglob("*")} == before
     assert refused.type is kind
-    return str(refused.value).replace(tables.checkpoint_path(settings.lake.root, "ingest_raw"), "IT")
+    return str(refused.value).replace(layout.checkpoint_path(settings.lake.root, "ingest_raw"), "IT")
 
 
 FIRST = Beginning(
@@ -223,7 +223,7 @@ def test_a_checkpoint_that_does_not_say_what_it_began_with_is_told(spark: SparkS
 def test_a_damaged_checkpoint_is_told(spark: SparkSession, written: Settings) -> None:
     keep_beginning(checkpoint_of(spark, written), FIRST)
     plan(written, 1)
-    Path(tables.checkpoint_path(written.lake.root, "ingest_raw"), "metadata").unlink()
+    Path(layout.checkpoint_path(written.lake.root, "ingest_raw"), "metadata").unlink()
     assert refusal(spark, written, UserError) == (
         f"checkpoint IT: metadata can't be read (FileNotFoundException); {WAY_OUT}"
     )
@@ -243,7 +243,7 @@ def test_a_new_checkpoint_resumes_from_the_ledger_whatever_became_of_the_old_one
 ) -> None:
     if there_is == "a damaged one":
         plan(written, 2)
-        Path(tables.checkpoint_path(written.lake.root, "ingest_raw"), "offsets/2").write_text("")
+        Path(layout.checkpoint_path(written.lake.root, "ingest_raw"), "offsets/2").write_text("")
     assert start(spark, written, anew=True) == RESUMED
     # What a crash left of batch 2 will be read again.
     assert batches(spark, written) == [[1], [1]]
@@ -302,7 +302,7 @@ def test_records_that_expired_are_told_before_anything_is_changed(spark: SparkSe
 
 def test_a_ledger_that_lost_rows_is_told_before_anything_is_deleted(spark: SparkSession, written: Settings) -> None:
     row = {"event_type": "lesson", "date": date(2026, 11, 21), "batch_id": 3}
-    _append(spark, written.lake.root, tables.RAW_EVENTS, [row], EVENT)
+    _append(spark, written.lake.root, layout.RAW_EVENTS, [row], EVENT)
     assert "raw/ledger ends with batch 1, but raw/events and raw/quarantine hold 2, 3" in refusal(
         spark, written, DataLossError, anew=True
     )
@@ -347,7 +347,7 @@ def _ingest(spark: SparkSession, stream: Stream, settings: Settings, read: list[
             if row.receipt
         ]
         opened = [{**common, "shard_id": s, "start": position} for s, position in end.positions.items()]
-        _append(spark, settings.lake.root, tables.LEDGER, entries or opened, LEDGER)
+        _append(spark, settings.lake.root, layout.LEDGER, entries or opened, LEDGER)
         read.extend(bytes(row.data) for row in held if not row.receipt)
 
     source.register(spark)

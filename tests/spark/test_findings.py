@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from event_lake.errors import DataLossError, UserError
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.lake.checkpoints import Checkpoint, Planned, Unchecked
 from event_lake.lake.ledger import Totals, Written
 from event_lake.raw.findings import Finding, Kind, acknowledge, findings, record, refuse_standing, standing_in
@@ -21,7 +21,7 @@ NINE = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 
 @pytest.fixture
 def lake(spark: SparkSession, root: str) -> str:
-    tables.create(spark, root, [tables.FINDINGS])
+    tables.create(spark, root, [layout.FINDINGS])
     return root
 
 

@@ -11,7 +11,7 @@ from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from event_lake.lake import tables
+from event_lake.lake import layout
 from event_lake.staging.build import build_staging
 from support.raw_layers import Event, RawLayer, settings_of
 
@@ -74,7 +74,7 @@ def test_tables_ask_no_more_of_a_reader_than_the_first_version_of_the_protocol(l
     logs = [log.parent for log in Path(lake).rglob("_delta_log")]
     assert {DeltaTable(log).protocol().min_reader_version for log in logs} == {1}
     assert len(logs) > len(TABLES)
-    assert {table.name for table in tables.STAGING} <= {str(log.relative_to(lake)) for log in logs}
+    assert {table.name for table in layout.STAGING} <= {str(log.relative_to(lake)) for log in logs}
 
 
 def _types(schema: pa.Schema) -> dict[str, str]:

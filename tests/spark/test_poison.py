@@ -6,7 +6,7 @@ from pathlib import Path
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.lake.ledger import Totals
 from event_lake.lake.schemas import RECORD
 from event_lake.raw.dedupe import clocked, without_copies
@@ -30,20 +30,20 @@ def test_poison_is_in_quarantine_whole_with_its_reasons_and_every_event_around_i
     for (bad, _), event in zip(sent, good[1:], strict=True):
         data += [bad, event]
     assert written(spark, root, data) == Totals(read=len(data), raw=len(good), quarantined=len(sent))
-    found = _in(spark, root, tables.QUARANTINE)
+    found = _in(spark, root, layout.QUARANTINE)
     wrong = [
         (bad, reasons, bytes(row.data), row.reasons)
         for (bad, reasons), row in zip(sent, found, strict=True)
         if (bad, reasons) != (bytes(row.data), row.reasons)
     ]
     assert wrong == []
-    assert [row.payload.encode() for row in _in(spark, root, tables.RAW_EVENTS)] == good
+    assert [row.payload.encode() for row in _in(spark, root, layout.RAW_EVENTS)] == good
 
 
 def test_megabytes_of_poison_are_no_more_than_poison(spark: SparkSession, root: str) -> None:
     sent = list(heavy())
     assert written(spark, root, [data for data, _ in sent]).quarantined == len(sent)
-    found = _in(spark, root, tables.QUARANTINE)
+    found = _in(spark, root, layout.QUARANTINE)
     assert [row.reasons for row in found] == [reasons for _, reasons in sent]
     assert [bytes(row.data) for row in found] == [data for data, _ in sent]
 
@@ -92,5 +92,5 @@ def _clocked(rows):
     return rows.withColumns({"ingested_at": F.lit(ARRIVED), "batch_id": F.lit(7).cast("long")})
 
 
-def _in(spark: SparkSession, root: str, table: tables.Table) -> list[Row]:
+def _in(spark: SparkSession, root: str, table: layout.Table) -> list[Row]:
     return tables.read(spark, root, table).orderBy("sequence_number").collect()

@@ -15,7 +15,7 @@ from event_lake.contracts.files import load_contracts
 from event_lake.contracts.propose import Sampling, masked, proposals, propose_contracts
 from event_lake.errors import ConfigError, UserError
 from event_lake.generator.catalog import EVENT_TYPES
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.lake.schemas import EVENT
 from event_lake.lake.window import Dates
 from event_lake.staging.typed import KEEPS, judged_rows
@@ -94,7 +94,7 @@ def test_files_are_written_for_the_events_asked_for_and_never_over_others(
     out = tmp_path / "contracts"
     with pytest.raises(UserError, match="has no raw/events: run ingest_raw first"):
         propose_contracts(spark, settings, Sampling(), str(out), force=False)
-    tables.create(spark, root, [tables.RAW_EVENTS])
+    tables.create(spark, root, [layout.RAW_EVENTS])
     rows = frame(
         spark,
         [
@@ -104,7 +104,7 @@ def test_files_are_written_for_the_events_asked_for_and_never_over_others(
             Event(uuid="d", name="_odd", payload='{"new":1}', day=1),
         ],
     ).select(*EVENT.names)
-    tables.append_once(rows, root, tables.RAW_EVENTS, writer="raw", batch_id=0)
+    tables.append_once(rows, root, layout.RAW_EVENTS, writer="raw", batch_id=0)
     first = propose_contracts(spark, settings, Sampling(dates=Dates(last=DAY)), str(out), force=False)
     assert first.written == ["lesson.toml"]
     text = (out / "lesson.toml").read_text("utf-8")

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from event_lake.config.settings import Lake, Settings, Source
 from event_lake.contracts.contract import Column, Contract
 from event_lake.errors import QualityError, UserError
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.quality import catalogue
 from event_lake.quality.check import check_quality
 from event_lake.quality.measure import measure
@@ -116,7 +116,7 @@ HISTORY = [
 ]
 
 
-def put(spark: SparkSession, root: str, table: tables.Table, rows: Iterable[Row]) -> None:
+def put(spark: SparkSession, root: str, table: layout.Table, rows: Iterable[Row]) -> None:
     values = [tuple(row.get(name) for name in table.schema.names) for row in rows]
     spark.createDataFrame(values, table.schema).coalesce(1).write.format("delta").mode("append").save(table.path(root))
 
@@ -125,16 +125,16 @@ def put(spark: SparkSession, root: str, table: tables.Table, rows: Iterable[Row]
 def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A lake whose hour from nine to ten was measured twice, with the hour from seven, in which nothing came."""
     root = str(tmp_path_factory.mktemp("quality") / "lake")
-    tables.create(spark, root, [*tables.RAW, *tables.STAGING])
+    tables.create(spark, root, [*layout.RAW, *layout.STAGING])
     conflict = {**EVENTS[0], "date": NINE.date()}
     contents = {
-        tables.RAW_EVENTS: EVENTS,
-        tables.STAGING_EVENTS: [*EVENTS, *ELSEWHERE],
-        tables.QUARANTINE: QUARANTINED,
-        tables.LEDGER: LEDGER,
-        tables.CONFLICTS: [conflict],
-        tables.REJECTED: REJECTED,
-        tables.METRICS: HISTORY,
+        layout.RAW_EVENTS: EVENTS,
+        layout.STAGING_EVENTS: [*EVENTS, *ELSEWHERE],
+        layout.QUARANTINE: QUARANTINED,
+        layout.LEDGER: LEDGER,
+        layout.CONFLICTS: [conflict],
+        layout.REJECTED: REJECTED,
+        layout.METRICS: HISTORY,
     }
     for table, rows in contents.items():
         put(spark, root, table, rows)
@@ -148,7 +148,7 @@ def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Setti
 @pytest.fixture(scope="module")
 def rows(spark: SparkSession, lake: Settings) -> Sequence[Metric]:
     """All rows of quality/metrics."""
-    found = tables.read(spark, lake.lake.root, tables.METRICS).withColumn("hour", F.unix_seconds("hour")).collect()
+    found = tables.read(spark, lake.lake.root, layout.METRICS).withColumn("hour", F.unix_seconds("hour")).collect()
     assert all(row.date == datetime.fromtimestamp(row.hour, UTC).date() for row in found)
     return [Metric(*row[:3], datetime.fromtimestamp(row.hour, UTC), row["value"], row.detail) for row in found]
 
@@ -303,7 +303,7 @@ def test_other_hours_stay_as_they_were_and_each_measure_is_in_the_catalogue(rows
 
 
 def test_measuring_commits_once_with_its_note(spark: SparkSession, lake: Settings) -> None:
-    history = spark.sql(f"DESCRIBE HISTORY delta.`{tables.METRICS.path(lake.lake.root)}` LIMIT 2").collect()
+    history = spark.sql(f"DESCRIBE HISTORY delta.`{layout.METRICS.path(lake.lake.root)}` LIMIT 2").collect()
     assert [row.userMetadata for row in history] == ["again", None]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from chispa import assert_df_equality
 from pyspark.sql import DataFrame, SparkSession
 
-from event_lake.lake import tables
+from event_lake.lake import layout
 from event_lake.quality.arrivals import arrivals, candidates, counted, elsewhere, staged_twice
 from event_lake.quality.fields import _bit, inventory
 from event_lake.quality.refused import refusals
@@ -86,11 +86,11 @@ def test_what_was_refused_is_counted_of_four_tables_at_once(spark: SparkSession)
     reasons = [{"column": "amount", "reason": "wrong_type"}, {"column": None, "reason": "unreadable"}]
     ended = {"date": DAY, "ingested_at": NOON, "read_until": NOON}
     held = {
-        tables.QUARANTINE: [at | {"reasons": ["b", "a"]}, at | {"reasons": ["a", "b"]}],
-        tables.CONFLICTS: [at | {"event_type": "lesson", "true_event_type": "lesson"}],
-        tables.REJECTED: [at | {"event_type": "paid", "reasons": reasons}],
+        layout.QUARANTINE: [at | {"reasons": ["b", "a"]}, at | {"reasons": ["a", "b"]}],
+        layout.CONFLICTS: [at | {"event_type": "lesson", "true_event_type": "lesson"}],
+        layout.REJECTED: [at | {"event_type": "paid", "reasons": reasons}],
         # Without a receipt nothing is known of what was read.
-        tables.LEDGER: [ended | {"read": 20, "duplicates": 5}, ended | {"read": None, "duplicates": None}],
+        layout.LEDGER: [ended | {"read": 20, "duplicates": 5}, ended | {"read": None, "duplicates": None}],
     }
     read = {table: _frame(spark, table, rows) for table, rows in held.items()}
     _assert_equal(
@@ -107,7 +107,7 @@ def test_what_was_refused_is_counted_of_four_tables_at_once(spark: SparkSession)
     )
 
 
-def _frame(spark: SparkSession, table: tables.Table, rows: Iterable[Mapping[str, Any]]) -> DataFrame:
+def _frame(spark: SparkSession, table: layout.Table, rows: Iterable[Mapping[str, Any]]) -> DataFrame:
     return spark.createDataFrame([tuple(row.get(name) for name in table.schema.names) for row in rows], table.schema)
 
 

@@ -17,7 +17,7 @@ from pyspark.sql import SparkSession
 
 from event_lake.config.settings import Lake, Settings, Source
 from event_lake.errors import DataLossError, UserError
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.lake.ledger import LedgerRow
 from event_lake.lake.window import Window
 from event_lake.raw.findings import Kind, acknowledge, findings, record, standing_in
@@ -30,7 +30,7 @@ from support.ledger_histories import a_start, an_entry, audited, histories
 NINE = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 BASE = 49590338271490256608559692538361571095921575989136588000
 EVERYTHING = Window()
-TABLES = (tables.RAW_EVENTS, tables.QUARANTINE, tables.LEDGER)
+TABLES = (layout.RAW_EVENTS, layout.QUARANTINE, layout.LEDGER)
 
 
 def ingested(batch: int) -> datetime:
@@ -60,7 +60,7 @@ def entries(batch: int) -> list[LedgerRow]:
     ]
 
 
-def write(spark: SparkSession, root: str, table: tables.Table, rows: Sequence[dict[str, Any]]) -> None:
+def write(spark: SparkSession, root: str, table: layout.Table, rows: Sequence[dict[str, Any]]) -> None:
     values = [tuple(row.get(name) for name in table.schema.names) for row in rows]
     frame = spark.createDataFrame(values, table.schema).coalesce(1)
     frame.write.format("delta").mode("append").save(table.path(root))
@@ -70,7 +70,7 @@ def enter(spark: SparkSession, root: str, rows: Sequence[LedgerRow]) -> None:
     """Ledger rows of batches that read all that had arrived half a minute before."""
     times = [ingested(row.batch_id) for row in rows]
     when = [{"ingested_at": at, "date": at.date(), "read_until": at - timedelta(seconds=30)} for at in times]
-    write(spark, root, tables.LEDGER, [{**asdict(row), **known} for row, known in zip(rows, when, strict=True)])
+    write(spark, root, layout.LEDGER, [{**asdict(row), **known} for row, known in zip(rows, when, strict=True)])
 
 
 def origins(batch: int, records: Sequence[int]) -> list[dict[str, Any]]:
@@ -93,8 +93,8 @@ def origins(batch: int, records: Sequence[int]) -> list[dict[str, Any]]:
 
 
 def write_rows(spark: SparkSession, root: str, batch: int) -> None:
-    write(spark, root, tables.RAW_EVENTS, origins(batch, (0, 1, 2)))
-    write(spark, root, tables.QUARANTINE, origins(batch, (4,)))
+    write(spark, root, layout.RAW_EVENTS, origins(batch, (0, 1, 2)))
+    write(spark, root, layout.QUARANTINE, origins(batch, (4,)))
 
 
 @pytest.fixture(scope="module")
@@ -166,9 +166,9 @@ def test_compaction_is_no_fault(spark: SparkSession, lake: str) -> None:
 
 def test_rows_of_raw_that_are_deleted_repeated_or_changed_are_named(spark: SparkSession, lake: str) -> None:
     sql(spark, lake, f"DELETE FROM [raw/events] WHERE sequence_number = '{number(1, 1, 0)}'")
-    of_batch = spark.read.format("delta").load(tables.QUARANTINE.path(lake)).where("batch_id = 2")
+    of_batch = spark.read.format("delta").load(layout.QUARANTINE.path(lake)).where("batch_id = 2")
     remove(*of_batch.inputFiles())
-    write(spark, lake, tables.RAW_EVENTS, origins(3, (1,))[:1])
+    write(spark, lake, layout.RAW_EVENTS, origins(3, (1,))[:1])
     moved = f"UPDATE [raw/events] SET sequence_number = '{number(0, 3, 0)}' WHERE sequence_number = "
     sql(spark, lake, f"{moved}'{number(0, 4, 1)}'")
     sql(spark, lake, f"UPDATE [raw/events] SET sequence_number = 'x' WHERE sequence_number = '{number(1, 4, 0)}'")
@@ -206,7 +206,7 @@ def test_the_newest_ledger_rows_are_missed_until_they_are_restored(spark: SparkS
 
 
 def test_the_newest_file_of_the_ledger_is_missed(spark: SparkSession, lake: str) -> None:
-    [file] = spark.read.format("delta").load(tables.LEDGER.path(lake)).where("batch_id = 4").inputFiles()
+    [file] = spark.read.format("delta").load(layout.LEDGER.path(lake)).where("batch_id = 4").inputFiles()
     remove(file)
     assert told(audit(spark, lake)) == ["changed: raw/ledger: 2 of its rows lie in files that are gone"]
 
@@ -255,7 +255,7 @@ def test_a_lake_without_a_ledger_is_the_users_mistake(spark: SparkSession, root:
 
 
 def test_a_ledger_without_the_tables_that_it_counts_is_a_loss(spark: SparkSession, lake: str) -> None:
-    shutil.rmtree(tables.QUARANTINE.path(lake))
+    shutil.rmtree(layout.QUARANTINE.path(lake))
     with pytest.raises(DataLossError, match="has no raw/quarantine, but a ledger of it"):
         audit(spark, lake)
 
@@ -307,7 +307,7 @@ def test_no_row_at_fault_is_taken_for_plain(spark: SparkSession, data: st.DataOb
     ledger = [replace(row, stream=str(index)) for index in range(60) for row in data.draw(histories().flatmap(spoiled))]
     rows = [{**asdict(row), "ingested_at": NINE} for row in ledger]
     frame = spark.createDataFrame(
-        [tuple(row.get(n) for n in tables.LEDGER.schema.names) for row in rows], tables.LEDGER.schema
+        [tuple(row.get(n) for n in layout.LEDGER.schema.names) for row in rows], layout.LEDGER.schema
     )
     found = [fault for doubt in doubtful(frame, Window()) for fault in faults_of(*doubt)]
     expected = [fault for index in range(60) for fault in audited([row for row in ledger if row.stream == str(index)])]
@@ -361,7 +361,7 @@ def test_a_time_that_cannot_be_read_is_one_line_and_exit_code_2() -> None:
 
 
 def test_a_finding_is_a_fault_until_it_is_acknowledged_and_a_note_then(spark: SparkSession, lake: str) -> None:
-    tables.create(spark, lake, [tables.FINDINGS])
+    tables.create(spark, lake, [layout.FINDINGS])
     record(spark, lake, 1, Kind.LOST, "batch 1: 1 records vanished")
     record(spark, lake, 2, Kind.UNCHECKED, "batch 2 was never held against the state store's count")
     # Whatever the window: it stands now.

@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 
 from event_lake.config.settings import Lake, Raw, Settings, Source
 from event_lake.errors import UserError
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.lake.ledger import Totals
 from event_lake.raw.beginning import configured
 from event_lake.raw.judging import judged
@@ -34,10 +34,10 @@ def rows_of(spark: SparkSession, data: Sequence[bytes], *, shard: str = "shardId
     return came.withColumns({"ingested_at": F.lit(ARRIVED), "batch_id": F.lit(0).cast("long")})
 
 
-def leave(rows: DataFrame, root: str, table: tables.Table) -> None:
+def leave(rows: DataFrame, root: str, table: layout.Table) -> None:
     """Leave in one table what it would have of a batch, as a crash does."""
-    tables.create(rows.sparkSession, root, tables.RAW)
-    part = events(rows) if table is tables.RAW_EVENTS else quarantined(rows)
+    tables.create(rows.sparkSession, root, layout.RAW)
+    part = events(rows) if table is layout.RAW_EVENTS else quarantined(rows)
     tables.append_once(part, root, table, writer="query", batch_id=0)
 
 
@@ -60,12 +60,12 @@ def refusal(rows: DataFrame, root: str, raw: Raw | None = None) -> str:
 
 
 def counts(spark: SparkSession, root: str) -> list[int]:
-    return [tables.read(spark, root, table).count() for table in tables.RAW]
+    return [tables.read(spark, root, table).count() for table in layout.RAW]
 
 
-@pytest.mark.parametrize("left", [tables.RAW_EVENTS, tables.QUARANTINE])
+@pytest.mark.parametrize("left", [layout.RAW_EVENTS, layout.QUARANTINE])
 def test_a_repetition_that_comes_to_the_same_completes_the_batch(
-    spark: SparkSession, root: str, left: tables.Table
+    spark: SparkSession, root: str, left: layout.Table
 ) -> None:
     rows = rows_of(spark, [*GOOD, *BAD])
     leave(rows, root, left)
@@ -74,7 +74,7 @@ def test_a_repetition_that_comes_to_the_same_completes_the_batch(
 
 
 def test_records_that_have_become_events_would_be_in_no_table(spark: SparkSession, root: str) -> None:
-    leave(rows_of(spark, [*GOOD, *BAD]), root, tables.RAW_EVENTS)
+    leave(rows_of(spark, [*GOOD, *BAD]), root, layout.RAW_EVENTS)
     more = [an_event(event_uuid=f"now good {n}") for n in range(5)]
     assert refusal(rows_of(spark, [*GOOD, *more]), root) == (
         "an earlier run has begun to write batch 0, and this one would write it otherwise: raw/events holds 0 records"
@@ -83,13 +83,13 @@ def test_records_that_have_become_events_would_be_in_no_table(spark: SparkSessio
 
 
 def test_events_that_are_none_any_more_would_be_in_both_tables(spark: SparkSession, root: str) -> None:
-    leave(rows_of(spark, [*GOOD, *BAD]), root, tables.RAW_EVENTS)
+    leave(rows_of(spark, [*GOOD, *BAD]), root, layout.RAW_EVENTS)
     told = refusal(rows_of(spark, [*GOOD[:2], *BAD, b"bad, too"]), root)
     assert "raw/events holds 3 records that wouldn't be there, and lacks 0. Changed since" in told
 
 
 def test_what_quarantine_holds_is_compared_where_raw_has_nothing_yet(spark: SparkSession, root: str) -> None:
-    leave(rows_of(spark, [*GOOD, *BAD]), root, tables.QUARANTINE)
+    leave(rows_of(spark, [*GOOD, *BAD]), root, layout.QUARANTINE)
     more = [an_event(event_uuid=f"now good {n}") for n in range(5)]
     assert "raw/quarantine holds 5 records that wouldn't be there, and lacks 0. Changed" in refusal(
         rows_of(spark, [*GOOD, *more]), root
@@ -98,23 +98,23 @@ def test_what_quarantine_holds_is_compared_where_raw_has_nothing_yet(spark: Spar
 
 def test_thirty_events_in_the_place_of_thirty_others_are_not_the_same(spark: SparkSession, root: str) -> None:
     ones, others = ([an_event(event_uuid=f"{kind} {n}") for n in range(30)] for kind in ("one", "other"))
-    leave(rows_of(spark, [*GOOD, *ones]), root, tables.RAW_EVENTS)
+    leave(rows_of(spark, [*GOOD, *ones]), root, layout.RAW_EVENTS)
     told = refusal(rows_of(spark, [*GOOD, *others]), root)
     assert "raw/events holds 30 records that wouldn't be there, and lacks 30" in told
 
 
 def test_other_bytes_in_the_place_of_a_record_are_not_the_same(spark: SparkSession, root: str) -> None:
-    leave(rows_of(spark, [b"two\nlines"]), root, tables.QUARANTINE)
+    leave(rows_of(spark, [b"two\nlines"]), root, layout.QUARANTINE)
     told = refusal(rows_of(spark, [b"two", b"lines"]), root)
     assert "raw/quarantine holds 1 records that wouldn't be there, and lacks 2" in told
 
 
 def test_other_shards_copies_of_the_same_events_complete_the_batch(spark: SparkSession, root: str) -> None:
     a, b = (rows_of(spark, GOOD, shard=shard) for shard in "ab")
-    leave(a.unionByName(rows_of(spark, BAD, shard="c")), root, tables.RAW_EVENTS)
+    leave(a.unionByName(rows_of(spark, BAD, shard="c")), root, layout.RAW_EVENTS)
     replayed = a.where("receipt is not null").unionByName(b).unionByName(rows_of(spark, BAD, shard="c"))
     assert write(replayed, root) == Totals(read=15, raw=5, duplicates=5, quarantined=5)
-    ledger = {row.shard_id: (row.raw, row.duplicates) for row in tables.read(spark, root, tables.LEDGER).collect()}
+    ledger = {row.shard_id: (row.raw, row.duplicates) for row in tables.read(spark, root, layout.LEDGER).collect()}
     assert ledger == {"a": (5, 0), "b": (0, 5), "c": (0, 0)}
 
 
@@ -123,7 +123,7 @@ def test_another_payload_of_an_event_is_another_event_only_where_payloads_count(
     spark: SparkSession, root: str, dedup_on: str
 ) -> None:
     ones, others = ([an_event(event_uuid=f"{n}", plan=plan) for n in range(3)] for plan in ("a", "b"))
-    leave(rows_of(spark, ones), root, tables.RAW_EVENTS)
+    leave(rows_of(spark, ones), root, layout.RAW_EVENTS)
     raw = Raw(dedup_on=dedup_on)
     if dedup_on == "event_uuid":
         assert write(rows_of(spark, others), root, raw) == Totals(read=3, raw=3)
@@ -138,7 +138,7 @@ def test_rules_are_kept_once_the_batch_is_known_to_be_the_same_and_before_it_is_
     order: list[str] = []
     settings = Settings(source=Source(stream="events"), lake=Lake(root=root))
     rows = rows_of(spark, GOOD)
-    leave(rows_of(spark, BAD), root, tables.QUARANTINE)
+    leave(rows_of(spark, BAD), root, layout.QUARANTINE)
     writer = RawWriter(
         settings,
         configured(spark, settings),

@@ -8,7 +8,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from event_lake.config.settings import Lake, Settings, Source
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.lake.window import Window
 from event_lake.raw.findings import Kind, record
 from event_lake.report.build import quality_report
@@ -96,7 +96,7 @@ def test_it_counts_what_the_tables_hold(spark: SparkSession, root: str) -> None:
     ]
     files = {files.table: files for files in report.files}
     assert {table: of.files for table, of in files.items()} == {
-        **dict.fromkeys((table.name for table in (*tables.RAW, *tables.STAGING)), 1),
+        **dict.fromkeys((table.name for table in (*layout.RAW, *layout.STAGING)), 1),
         "raw/events": 2,
     }
     assert all(sum(of.sizes) == of.files and of.median and of.bytes for of in files.values())
@@ -104,9 +104,9 @@ def test_it_counts_what_the_tables_hold(spark: SparkSession, root: str) -> None:
 
 def stage(spark: SparkSession, root: str) -> None:
     """Rows in each table of staging, from those in raw/events; measures of this hour and the one before; a finding."""
-    tables.create(spark, root, tables.STAGING)
+    tables.create(spark, root, layout.STAGING)
     record(spark, root, 0, Kind.UNCHECKED, "batch 0 was never held against the state store's count")
-    raw = tables.read(spark, root, tables.RAW_EVENTS)
+    raw = tables.read(spark, root, layout.RAW_EVENTS)
     a_lesson = raw.where("true_event_type = 'lesson'").limit(1)
     reasons = F.array(F.struct(F.lit("price").alias("column"), F.lit("missing").alias("reason")))
     before = ARRIVED - timedelta(hours=1)
@@ -118,25 +118,25 @@ def stage(spark: SparkSession, root: str) -> None:
         ("completeness", None, "event_name", ARRIVED, 0.5, None),
         ("completeness", "lesson", "event_name", ARRIVED, 0.5, None),
     ]
-    kept = F.lit(None).cast(tables.CONFLICTS.schema["kept"].dataType)
+    kept = F.lit(None).cast(layout.CONFLICTS.schema["kept"].dataType)
     for table, rows in {
-        tables.STAGING_EVENTS: a_lesson,
-        tables.CONFLICTS: a_lesson.withColumn("kept", kept),
-        tables.REJECTED: raw.withColumn("reasons", reasons).select(*tables.REJECTED.schema.names),
-        tables.METRICS: spark.createDataFrame([(*row, ARRIVED.date()) for row in measures], tables.METRICS.schema),
+        layout.STAGING_EVENTS: a_lesson,
+        layout.CONFLICTS: a_lesson.withColumn("kept", kept),
+        layout.REJECTED: raw.withColumn("reasons", reasons).select(*layout.REJECTED.schema.names),
+        layout.METRICS: spark.createDataFrame([(*row, ARRIVED.date()) for row in measures], layout.METRICS.schema),
     }.items():
         tables.append_once(rows.coalesce(1), root, table, writer="test", batch_id=0)
 
 
 def test_only_the_windows_batches_count_and_hours_without_any_are_zero(spark: SparkSession, root: str) -> None:
-    tables.create(spark, root, tables.RAW)
+    tables.create(spark, root, layout.RAW)
     hours = [0, 1, 9, 60]
     ledger = [
         _entry(batch, ARRIVED + timedelta(hours=hour, minutes=5), read=None if hour == 1 else 5 + hour)
         for batch, hour in enumerate(hours)
     ]
-    frame = spark.createDataFrame(ledger, tables.LEDGER.schema)
-    tables.append_once(frame, root, tables.LEDGER, writer="test", batch_id=0)
+    frame = spark.createDataFrame(ledger, layout.LEDGER.schema)
+    tables.append_once(frame, root, layout.LEDGER, writer="test", batch_id=0)
 
     report = report_of(spark, root, Window(end=ARRIVED + timedelta(hours=20)))
 
@@ -153,7 +153,7 @@ def _entry(batch: int, at: datetime, *, read: int | None) -> dict[str, Any]:
     named = {"stream": "events", "shard_id": "shardId-0", "batch_id": batch}
     counts = {"read": read, "raw": 3, "quarantined": 1, "duplicates": None if read is None else 1}
     return {
-        **dict.fromkeys(tables.LEDGER.schema.names),
+        **dict.fromkeys(layout.LEDGER.schema.names),
         **named,
         **counts,
         "ingested_at": at,

@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from event_lake.errors import DataLossError, UserError
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.lake.schemas import EVENT, LEDGER, QUARANTINE
 from event_lake.raw.beginning import Beginning
 from event_lake.raw.dedupe import known, without_known
@@ -42,8 +42,8 @@ def an_entry(shard_id: str, batch_id: int, *, stream: str = "events", **fields: 
 
 
 def a_ledger(spark: SparkSession, root: str, *entries: dict[str, Any]) -> None:
-    tables.create(spark, root, [tables.LEDGER])
-    spark.createDataFrame(list(entries), LEDGER).write.format("delta").mode("append").save(tables.LEDGER.path(root))
+    tables.create(spark, root, [layout.LEDGER])
+    spark.createDataFrame(list(entries), LEDGER).write.format("delta").mode("append").save(layout.LEDGER.path(root))
 
 
 def an_event_row(batch_id: int, event_uuid: str = "1", **fields: Any) -> dict[str, Any]:
@@ -53,14 +53,14 @@ def an_event_row(batch_id: int, event_uuid: str = "1", **fields: Any) -> dict[st
 
 def holding(spark: SparkSession, root: str, events: Sequence[int] = (), quarantined: Sequence[int] = ()) -> None:
     """A lake with a row of each of these batches, a file for each batch."""
-    tables.create(spark, root, (tables.RAW_EVENTS, tables.QUARANTINE))
-    for table, schema, batches in ((tables.RAW_EVENTS, EVENT, events), (tables.QUARANTINE, QUARANTINE, quarantined)):
+    tables.create(spark, root, (layout.RAW_EVENTS, layout.QUARANTINE))
+    for table, schema, batches in ((layout.RAW_EVENTS, EVENT, events), (layout.QUARANTINE, QUARANTINE, quarantined)):
         for batch_id in batches:
             row = {name: value for name, value in an_event_row(batch_id).items() if name in schema.names}
             spark.createDataFrame([row], schema).write.format("delta").mode("append").save(table.path(root))
 
 
-def held(spark: SparkSession, root: str, table: tables.Table) -> list[int]:
+def held(spark: SparkSession, root: str, table: layout.Table) -> list[int]:
     return sorted(row.batch_id for row in spark.read.format("delta").load(table.path(root)).collect())
 
 
@@ -100,11 +100,11 @@ def test_what_a_crash_left_of_a_batch_is_deleted_and_nothing_else(spark: SparkSe
     holding(spark, root, events=[2, 3, 4], quarantined=[3, 4])
     assert unfinished(spark, root, 3) == {4}
     delete_unfinished(spark, root, 3)
-    assert held(spark, root, tables.RAW_EVENTS) == [2, 3]
-    assert held(spark, root, tables.QUARANTINE) == [3]
+    assert held(spark, root, layout.RAW_EVENTS) == [2, 3]
+    assert held(spark, root, layout.QUARANTINE) == [3]
     assert unfinished(spark, root, 3) == set()
     delete_unfinished(spark, root, 3)
-    assert held(spark, root, tables.RAW_EVENTS) == [2, 3]
+    assert held(spark, root, layout.RAW_EVENTS) == [2, 3]
 
 
 def test_a_batch_that_a_crash_left_in_one_table_alone_is_found(spark: SparkSession, root: str) -> None:

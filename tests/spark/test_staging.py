@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from event_lake.errors import UserError
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.staging.build import Run, build_staging
 from event_lake.staging.write import Staged
 from support.raw_layers import Event, RawLayer, settings_of
@@ -128,10 +128,10 @@ def test_the_same_uuid_of_another_type_or_date_is_another_event(spark: SparkSess
 
 
 def _kept(spark: SparkSession, root: str) -> list[tuple[str, str]]:
-    rows = tables.read(spark, root, tables.STAGING_EVENTS).select("event_uuid", "sequence_number")
+    rows = tables.read(spark, root, layout.STAGING_EVENTS).select("event_uuid", "sequence_number")
     return sorted(tuple(row) for row in rows.collect())
 
 
 def _refused(spark: SparkSession, root: str) -> list[tuple[str, str, str]]:
-    rows = tables.read(spark, root, tables.CONFLICTS).select("payload", "sequence_number", "kept.sequence_number")
+    rows = tables.read(spark, root, layout.CONFLICTS).select("payload", "sequence_number", "kept.sequence_number")
     return sorted(tuple(row) for row in rows.collect())

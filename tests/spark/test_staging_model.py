@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.lake.schemas import OTHER
 from event_lake.lake.window import Dates
 from event_lake.staging.build import build_staging
@@ -151,10 +151,10 @@ def _some(rng: Random, own: Sequence[str]) -> list[Event]:
 
 
 def _staging(spark: SparkSession, root: str) -> tuple[set[Kept], set[Refused]]:
-    staged = tables.read(spark, root, tables.STAGING_EVENTS)
+    staged = tables.read(spark, root, layout.STAGING_EVENTS)
     kept = staged.select("event_uuid", "sequence_number", "payload", "event_type").collect()
     refused = (
-        tables.read(spark, root, tables.CONFLICTS)
+        tables.read(spark, root, layout.CONFLICTS)
         .select("event_uuid", "sequence_number", "payload", "kept.sequence_number")
         .collect()
     )

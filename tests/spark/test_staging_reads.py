@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.staging.build import QUERY, Run, build_staging
 from event_lake.staging.dry_run import plan_staging
 from event_lake.staging.write import Staged
@@ -33,7 +33,7 @@ def test_an_event_that_was_changed_before_a_run_took_it_is_staged_as_it_is_now(s
     raw.gains(Event(uuid="a", says='{"x":1}'), Event(uuid="b", says='{"x":1}'))
     raw.sql("""update {} set payload = '{{"x":2}}' where event_uuid = 'b'""")
     assert build_staging(spark, settings_of(root)) == Staged(came=2, inserted=2)
-    rows = tables.read(spark, root, tables.STAGING_EVENTS).collect()
+    rows = tables.read(spark, root, layout.STAGING_EVENTS).collect()
     assert {row.event_uuid: row.payload for row in rows} == {"a": '{"x":1}', "b": '{"x":2}'}
 
 
@@ -191,9 +191,9 @@ def test_a_step_that_was_begun_before_its_checkpoint_was_lost_writes_no_typed_ro
 
     with suppress(KeyboardInterrupt):
         build_staging(spark, settings, Run(check=check))
-    shutil.rmtree(tables.checkpoint_path(root, QUERY))
+    shutil.rmtree(layout.checkpoint_path(root, QUERY))
     assert build_staging(spark, settings) == Staged(came=2, inserted=1, duplicates=1)
-    typed = tables.Table("staging/types/lesson", tables.METRICS.schema, ("date",), ())
+    typed = layout.Table("staging/types/lesson", layout.METRICS.schema, ("date",), ())
     assert sorted(row.event_uuid for row in tables.read(spark, root, typed).collect()) == ["a", "b"]
 
 
@@ -201,11 +201,11 @@ def _streamed(spark: SparkSession, root: str) -> None:
     """Take all there is in raw as this job did before: by a stream over the tables' files."""
     events, quarantine = (
         spark.readStream.format("delta").option("skipChangeCommits", "true").load(table.path(root)).select("date")
-        for table in (tables.RAW_EVENTS, tables.QUARANTINE)
+        for table in (layout.RAW_EVENTS, layout.QUARANTINE)
     )
     query = (
         events.union(quarantine)
-        .writeStream.option("checkpointLocation", tables.checkpoint_path(root, QUERY))
+        .writeStream.option("checkpointLocation", layout.checkpoint_path(root, QUERY))
         .foreachBatch(lambda rows, _: rows.count())
         .trigger(availableNow=True)
         .start()
@@ -224,4 +224,4 @@ def _default(spark: SparkSession, name: str, value: str) -> Iterator[None]:
 
 
 def _staged(spark: SparkSession, root: str) -> list[str]:
-    return sorted(row.event_uuid for row in tables.read(spark, root, tables.STAGING_EVENTS).collect())
+    return sorted(row.event_uuid for row in tables.read(spark, root, layout.STAGING_EVENTS).collect())

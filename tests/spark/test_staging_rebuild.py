@@ -7,7 +7,7 @@ from datetime import date
 from pyspark.sql import SparkSession
 
 from event_lake.config.settings import Quality
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.lake.window import Dates
 from event_lake.staging.build import Run, build_staging
 from event_lake.staging.dry_run import plan_staging
@@ -31,8 +31,8 @@ def test_a_rebuild_has_of_its_dates_what_raw_has_and_leaves_the_others(spark: Sp
     for _ in range(2):
         rebuilt = rebuild_staging(spark, settings, Dates(FIRST, FIRST))
         assert rebuilt == Staged(came=3, inserted=2, conflicts=1)
-        assert _rows(spark, root, tables.STAGING_EVENTS) == [("b", FIRST), ("c", SECOND), ("d", FIRST)]
-        assert _rows(spark, root, tables.CONFLICTS) == [("b", FIRST)]
+        assert _rows(spark, root, layout.STAGING_EVENTS) == [("b", FIRST), ("c", SECOND), ("d", FIRST)]
+        assert _rows(spark, root, layout.CONFLICTS) == [("b", FIRST)]
     assert list(plan_staging(spark, settings, None)) == ["raw/events has gained nothing since the last run"]
     assert build_staging(spark, settings) == Staged()
 
@@ -49,7 +49,7 @@ def test_a_rebuild_keeps_what_raw_gains_while_it_begins(spark: SparkSession, roo
 
     # The lease is first looked at behind the look for raw's newest version, and before the stream is.
     rebuild_staging(spark, settings, Dates(FIRST, FIRST), Run(check=gain))
-    assert _rows(spark, root, tables.STAGING_EVENTS) == [("a", FIRST), ("b", FIRST)]
+    assert _rows(spark, root, layout.STAGING_EVENTS) == [("a", FIRST), ("b", FIRST)]
     assert build_staging(spark, settings) == Staged()
 
 
@@ -59,7 +59,7 @@ def test_a_rebuild_measures_anew_the_hours_of_events_that_raw_has_lost(spark: Sp
     build_staging(spark, settings)
     raw.loses("event_uuid = 'b'")
     rebuild_staging(spark, settings, Dates(FIRST, FIRST))
-    measured = tables.read(spark, root, tables.METRICS).where("measure = 'events' and event_type is null")
+    measured = tables.read(spark, root, layout.METRICS).where("measure = 'events' and event_type is null")
     assert {row.hour.hour: row["value"] for row in measured.collect()}[14] == 0
 
 
@@ -67,7 +67,7 @@ def test_the_history_tells_what_each_commit_did(spark: SparkSession, root: str) 
     raw, settings = RawLayer(spark, root), settings_of(root)
     raw.gains(Event(uuid="a"), Event(uuid="a", number=101))
     build_staging(spark, settings)
-    [row] = spark.sql(f"describe history delta.`{tables.STAGING_EVENTS.path(root)}` limit 1").collect()
+    [row] = spark.sql(f"describe history delta.`{layout.STAGING_EVENTS.path(root)}` limit 1").collect()
     told = json.loads(row.userMetadata)
     assert {**told, "run": len(told["run"])} == {
         "job": "build_staging",
@@ -81,6 +81,6 @@ def test_the_history_tells_what_each_commit_did(spark: SparkSession, root: str) 
     }
 
 
-def _rows(spark: SparkSession, root: str, table: tables.Table) -> list[tuple[str, date]]:
+def _rows(spark: SparkSession, root: str, table: layout.Table) -> list[tuple[str, date]]:
     rows = tables.read(spark, root, table).select("event_uuid", "date").collect()
     return sorted((row.event_uuid, row.date) for row in rows)

@@ -7,7 +7,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from event_lake.config.settings import Settings
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.lake.schemas import OTHER
 from event_lake.lake.window import Dates
 from event_lake.staging.build import build_staging
@@ -59,9 +59,9 @@ def test_a_version_that_is_kept_instead_lies_where_raw_has_it(
     assert build_staging(spark, settings) == Staged(came=1, replaced=1)
     assert _staged(spark, root) == [("a", OTHER, "20")]
     assert _typed(spark, root) == []
-    rejected = tables.read(spark, root, tables.REJECTED).collect()
+    rejected = tables.read(spark, root, layout.REJECTED).collect()
     assert [(row.event_uuid, row.event_type) for row in rejected] == [("a", "gamma")]
-    conflicts = tables.read(spark, root, tables.CONFLICTS).collect()
+    conflicts = tables.read(spark, root, layout.CONFLICTS).collect()
     assert sorted((row.sequence_number, row.event_type) for row in conflicts) == [("100", OTHER), ("50", "gamma")]
 
 
@@ -85,7 +85,7 @@ def test_a_rebuild_puts_events_in_order_that_an_older_version_staged_twice(
     raw.gains(again)
     build_staging(spark, settings)
     # As it was done before.
-    tables.append(frame(spark, [again]), root, tables.STAGING_EVENTS)
+    tables.append(frame(spark, [again]), root, layout.STAGING_EVENTS)
     tables.append(tables.read(spark, root, _table()).localCheckpoint(), root, _table())
     dates = Dates(DAY, DAY)
     assert list(plan_staging(spark, settings, dates))[-1] == (
@@ -104,8 +104,8 @@ def test_of_many_types_without_partitions_all_partitions_of_the_date_are_looked_
     assert found == {2: 2, 3: 1}
 
 
-def _table(name: str = "gamma") -> tables.Table:
-    return tables.Table(f"staging/types/{name}", tables.METRICS.schema, ("date",), ())
+def _table(name: str = "gamma") -> layout.Table:
+    return layout.Table(f"staging/types/{name}", layout.METRICS.schema, ("date",), ())
 
 
 def _typed(spark: SparkSession, root: str, name: str = "gamma") -> list[tuple[str, int]]:
@@ -113,5 +113,5 @@ def _typed(spark: SparkSession, root: str, name: str = "gamma") -> list[tuple[st
 
 
 def _staged(spark: SparkSession, root: str) -> list[tuple[str, str, str]]:
-    rows = tables.read(spark, root, tables.STAGING_EVENTS).select("event_uuid", "event_type", "sequence_number")
+    rows = tables.read(spark, root, layout.STAGING_EVENTS).select("event_uuid", "event_type", "sequence_number")
     return sorted(tuple(row) for row in rows.collect())

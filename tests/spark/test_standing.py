@@ -6,7 +6,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from event_lake.errors import DataLossError
-from event_lake.lake import tables
+from event_lake.lake import layout
 from event_lake.raw.missing_tables import refuse_gone
 from support.record_frames import written
 from support.sent import an_event
@@ -17,13 +17,13 @@ DATA = (an_event(event_uuid="1"), b"x")
 @pytest.mark.parametrize(
     ("table", "told"),
     [
-        (tables.RAW_EVENTS, "by the ledger it held 1 rows of the batches 0 to 0"),
-        (tables.QUARANTINE, "by the ledger it held 1 rows of the batches 0 to 0"),
-        (tables.EVENT_TYPES, "it held the types with partitions"),
-        (tables.LEDGER, "what every batch read"),
+        (layout.RAW_EVENTS, "by the ledger it held 1 rows of the batches 0 to 0"),
+        (layout.QUARANTINE, "by the ledger it held 1 rows of the batches 0 to 0"),
+        (layout.EVENT_TYPES, "it held the types with partitions"),
+        (layout.LEDGER, "what every batch read"),
     ],
 )
-def test_a_table_that_held_rows_is_missed(spark: SparkSession, root: str, table: tables.Table, told: str) -> None:
+def test_a_table_that_held_rows_is_missed(spark: SparkSession, root: str, table: layout.Table, told: str) -> None:
     written(spark, root, DATA)
     refuse_gone(spark, root, has_begun=True)
     shutil.rmtree(table.path(root))
@@ -41,6 +41,6 @@ def test_a_ledger_that_a_checkpoint_has_written_is_missed_though_it_held_nothing
 
 def test_tables_that_held_nothing_are_not_missed(spark: SparkSession, root: str) -> None:
     written(spark, root, DATA[1:])
-    shutil.rmtree(tables.RAW_EVENTS.path(root))
-    shutil.rmtree(tables.EVENT_TYPES.path(root))
+    shutil.rmtree(layout.RAW_EVENTS.path(root))
+    shutil.rmtree(layout.EVENT_TYPES.path(root))
     refuse_gone(spark, root, has_begun=True)

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from event_lake.contracts.contract import Column
 from event_lake.errors import UserError
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.lake.table_properties import NEWER_PROPERTIES
 from event_lake.staging import typed_tables
 from support.raw_layers import Event, frame
@@ -42,7 +42,7 @@ DEFAULTS = {
     "feature.timestampNtz": "supported",
     "feature.vacuumProtocolCheck": "supported",
 }
-ALL = (*tables.RAW, *tables.STAGING)
+ALL = (*layout.RAW, *layout.STAGING)
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def plain(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> str:
     return root
 
 
-def told(spark: SparkSession, root: str, table: tables.Table) -> Row:
+def told(spark: SparkSession, root: str, table: layout.Table) -> Row:
     columns = ("properties", "minReaderVersion", "minWriterVersion", "tableFeatures", "partitionColumns")
     [row] = spark.sql(f"describe detail delta.`{table.path(root)}`").select(*columns).collect()
     return row
@@ -95,20 +95,20 @@ def test_a_rewritten_typed_table_stays_what_it_is(odd: SparkSession, root: str) 
 
 
 def test_a_table_asks_no_more_than_the_first_versions_of_the_protocol(spark: SparkSession, plain: str) -> None:
-    row = told(spark, plain, tables.RAW_EVENTS)
+    row = told(spark, plain, layout.RAW_EVENTS)
     assert (row.minReaderVersion, row.minWriterVersion, row.tableFeatures) == (1, 2, ["appendOnly", "invariants"])
 
 
 def test_what_is_written_beside_such_defaults_is_read_by_others(odd: SparkSession, root: str) -> None:
-    tables.create(odd, root, [tables.STAGING_EVENTS])
-    tables.append(frame(odd, [Event(uuid="a"), Event(uuid="b")]), root, tables.STAGING_EVENTS)
-    table = DeltaTable(tables.STAGING_EVENTS.path(root))
+    tables.create(odd, root, [layout.STAGING_EVENTS])
+    tables.append(frame(odd, [Event(uuid="a"), Event(uuid="b")]), root, layout.STAGING_EVENTS)
+    table = DeltaTable(layout.STAGING_EVENTS.path(root))
     assert sorted(table.to_pyarrow_table()["event_uuid"].to_pylist()) == ["a", "b"]
     assert [Path(file).parts[-3] for file in table.file_uris()] == ["date=2026-11-20"]
 
 
 def test_a_table_that_only_takes_appends_is_named_with_the_way_out(spark: SparkSession, root: str) -> None:
-    table, path = tables.STAGING_EVENTS, tables.STAGING_EVENTS.path(root)
+    table, path = layout.STAGING_EVENTS, layout.STAGING_EVENTS.path(root)
     tables.create(spark, root, [table])
     events = frame(spark, [Event(uuid="a")])
     tables.append(events, root, table)

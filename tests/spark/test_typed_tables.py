@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 
 from event_lake.contracts.contract import Column, Contract
 from event_lake.errors import UserError
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.staging import typed_tables
 from support.staged_events import NOON, Event, a_contract, frame
 
@@ -27,7 +27,7 @@ class Lake:
         self._spark = spark
         self.root = root
         self.contracts = {contract.event_type: contract for contract in contracts}
-        tables.create(spark, root, [tables.REJECTED])
+        tables.create(spark, root, [layout.REJECTED])
 
     def has(self, *contracts: Contract) -> None:
         self.contracts = {contract.event_type: contract for contract in contracts}
@@ -58,13 +58,13 @@ class Lake:
         return sorted((row.event_uuid, row.score) for row in rows)
 
     def rejected(self) -> list[tuple[str, str, list[tuple[str, str]]]]:
-        rows = tables.read(self._spark, self.root, tables.REJECTED).collect()
+        rows = tables.read(self._spark, self.root, layout.REJECTED).collect()
         return sorted((row.event_uuid, row.event_type, [tuple(one) for one in row.reasons]) for row in rows)
 
-    def versions(self, table: tables.Table) -> int:
+    def versions(self, table: layout.Table) -> int:
         return DeltaTable(table.path(self.root)).version()
 
-    def table(self, event_type: str = "lesson") -> tables.Table:
+    def table(self, event_type: str = "lesson") -> layout.Table:
         return typed_tables.table_of(self.contracts[event_type])
 
 
@@ -91,16 +91,16 @@ def test_events_go_to_their_types_table_or_to_the_rejected_once(spark: SparkSess
         assert lake.rejected() == [("c", "lesson", [("score", "wrong_type")]), ("e", ODD, [("score", "missing")])]
         lake.append_again(*events)
     assert lake.versions(lake.table("idle")) == 0
-    before = lake.versions(tables.REJECTED)
+    before = lake.versions(layout.REJECTED)
     lake.append(scored("h", 7))
     assert lake.scores()[-1] == ("h", 7)
-    assert lake.versions(tables.REJECTED) == before
+    assert lake.versions(layout.REJECTED) == before
 
 
 def test_a_crash_before_the_rejected_were_written_is_made_good_by_a_repetition(spark: SparkSession, root: str) -> None:
     lake = Lake(spark, root, a_contract(SCORE), a_contract(SCORE, event_type="quiz"))
     lake.prepare()
-    away = Path(tables.REJECTED.path(root))
+    away = Path(layout.REJECTED.path(root))
     away.rename(f"{away}.away")
     events = [scored("a", 1), scored("b", "x"), scored("c", 2, "quiz"), scored("d", "y", "quiz")]
     with pytest.raises(Exception, match="staging/rejected"):

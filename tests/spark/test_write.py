@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from event_lake.config.settings import Lake, Raw, Settings, Source
 from event_lake.errors import DataLossError, UserError
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.lake.ledger import Totals
 from event_lake.raw.beginning import Beginning
 from event_lake.raw.judging import judged
@@ -95,7 +95,7 @@ def test_a_replayed_batch_adds_no_row(spark: SparkSession, root: str) -> None:
 def test_a_crash_after_raw_leaves_a_replay_that_completes_the_rest(spark: SparkSession, root: str) -> None:
     writer = _writer(spark, root)
     rows = _batch(spark).withColumn("batch_id", F.lit(0).cast("long"))
-    tables.append_once(events(rows), root, tables.RAW_EVENTS, writer="query-1", batch_id=0)
+    tables.append_once(events(rows), root, layout.RAW_EVENTS, writer="query-1", batch_id=0)
     writer.write(_batch(spark), BATCH)
     assert _rows(spark, root) == [3, 1, 1]
 
@@ -103,7 +103,7 @@ def test_a_crash_after_raw_leaves_a_replay_that_completes_the_rest(spark: SparkS
 def test_a_crash_after_quarantine_leaves_a_replay_that_completes_the_rest(spark: SparkSession, root: str) -> None:
     writer = _writer(spark, root)
     rows = _batch(spark).withColumn("batch_id", F.lit(0).cast("long"))
-    tables.append_once(quarantined(rows), root, tables.QUARANTINE, writer="query-1", batch_id=0)
+    tables.append_once(quarantined(rows), root, layout.QUARANTINE, writer="query-1", batch_id=0)
     assert writer.write(_batch(spark), BATCH).totals == ALL
     assert _rows(spark, root) == [3, 1, 1]
 
@@ -112,7 +112,7 @@ def test_a_replay_that_kept_another_shards_copy_counts_what_raw_has(spark: Spark
     first, second = (_deduplicated(records(spark, DATA[:1], shard=shard)) for shard in "ab")
     writer = _writer(spark, root)
     crashed = first.where("receipt is null").withColumn("batch_id", F.lit(0).cast("long"))
-    tables.append_once(events(crashed), root, tables.RAW_EVENTS, writer="query-1", batch_id=0)
+    tables.append_once(events(crashed), root, layout.RAW_EVENTS, writer="query-1", batch_id=0)
     replayed = first.where("receipt is not null").union(second)
     assert writer.write(replayed, BATCH).totals == Totals(read=2, raw=1, duplicates=1)
     assert {row.shard_id: (row.raw, row.duplicates) for row in _ledger(spark, root)} == {"a": (1, 0), "b": (0, 1)}
@@ -163,10 +163,10 @@ def test_an_event_that_older_batches_took_within_the_window_counts_as_duplicate(
 def test_a_table_that_was_dropped_is_a_loss_and_not_made_anew(spark: SparkSession, root: str) -> None:
     writer = _writer(spark, root)
     writer.write(_batch(spark), BATCH)
-    shutil.rmtree(tables.RAW_EVENTS.path(root))
-    with pytest.raises(DataLossError, match=f"there's no table at {tables.RAW_EVENTS.path(root)}"):
+    shutil.rmtree(layout.RAW_EVENTS.path(root))
+    with pytest.raises(DataLossError, match=f"there's no table at {layout.RAW_EVENTS.path(root)}"):
         writer.write(_batch(spark), replace(BATCH, batch_id=1, may_repeat=False))
-    assert not Path(tables.RAW_EVENTS.path(root)).exists()
+    assert not Path(layout.RAW_EVENTS.path(root)).exists()
 
 
 def test_a_batch_without_records_writes_nothing(spark: SparkSession, root: str) -> None:
@@ -177,7 +177,7 @@ def test_a_batch_without_records_writes_nothing(spark: SparkSession, root: str) 
 def test_a_partition_gets_one_file_however_many_tasks_there_were(spark: SparkSession, root: str) -> None:
     data = [an_event(event_uuid=str(n), event_name=f"type{n % 5}:x") for n in range(200)]
     _writer(spark, root).write(_deduplicated(records(spark, data).repartition(8)), BATCH)
-    assert len(tables.read(spark, root, tables.RAW_EVENTS).inputFiles()) == 5
+    assert len(tables.read(spark, root, layout.RAW_EVENTS).inputFiles()) == 5
 
 
 def test_types_beyond_the_cap_share_a_partition_and_keep_their_name(spark: SparkSession, root: str) -> None:
@@ -205,7 +205,7 @@ def _beginning(raw: Raw) -> Beginning:
 
 
 def _writer(spark: SparkSession, root: str, query_id: str = "query-1", **given: Any) -> RawWriter:
-    tables.create(spark, root, tables.RAW)
+    tables.create(spark, root, layout.RAW)
     raw = given.get("raw", Raw())
     settings = Settings(source=given.get("source", Source(stream="events")), lake=Lake(root=root), raw=raw)
     return RawWriter(settings, given.get("beginning", _beginning(raw)), query_id, given.get("check", lambda: None))
@@ -225,13 +225,13 @@ def _deduplicated(frame: DataFrame) -> DataFrame:
 
 
 def _ledger(spark: SparkSession, root: str) -> list[Row]:
-    return tables.read(spark, root, tables.LEDGER).collect()
+    return tables.read(spark, root, layout.LEDGER).collect()
 
 
 def _partitions(spark: SparkSession, root: str) -> set[tuple[str, str]]:
-    rows = tables.read(spark, root, tables.RAW_EVENTS).select("event_type", "true_event_type").distinct().collect()
+    rows = tables.read(spark, root, layout.RAW_EVENTS).select("event_type", "true_event_type").distinct().collect()
     return {tuple(row) for row in rows}
 
 
 def _rows(spark: SparkSession, root: str) -> list[int]:
-    return [tables.read(spark, root, table).count() for table in (tables.RAW_EVENTS, tables.QUARANTINE, tables.LEDGER)]
+    return [tables.read(spark, root, table).count() for table in (layout.RAW_EVENTS, layout.QUARANTINE, layout.LEDGER)]

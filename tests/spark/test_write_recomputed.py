@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from event_lake.config.settings import Lake, Raw, Settings, Source
 from event_lake.errors import DataLossError
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.lake.ledger import Totals
 from event_lake.raw.beginning import configured
 from event_lake.raw.judging import judged
@@ -52,7 +52,7 @@ class Recomputed:
             place.write_bytes(pickle.dumps(then))
             rows.unpersist()
 
-        tables.create(self.spark, self.root, tables.RAW)
+        tables.create(self.spark, self.root, layout.RAW)
         settings = Settings(source=Source(stream="events"), lake=Lake(root=self.root), raw=self.raw)
         writer = RawWriter(settings, configured(self.spark, settings), "query", lost)
         # The first batch of a run is counted by what raw has in any case.
@@ -60,7 +60,7 @@ class Recomputed:
         return writer.write(rows, BATCH).totals
 
     def ledger(self) -> dict[str, tuple[int, int, int]]:
-        rows = tables.read(self.spark, self.root, tables.LEDGER).collect()
+        rows = tables.read(self.spark, self.root, layout.LEDGER).collect()
         return {row.shard_id: (row.read, row.raw, row.duplicates) for row in rows}
 
 
@@ -114,7 +114,7 @@ def test_an_append_that_spark_gave_up_is_begun_again(spark: SparkSession, root: 
         if failures:
             raise failures.pop()
 
-    tables.create(spark, root, tables.RAW)
+    tables.create(spark, root, layout.RAW)
     settings = Settings(source=Source(stream="events"), lake=Lake(root=root))
     writer = RawWriter(settings, configured(spark, settings), "query", failing)
     rows = _of_two_shards(spark, ["1"]).where(_kept("a"))

@@ -14,7 +14,7 @@ import psutil
 from pyspark.sql import SparkSession
 
 from event_lake.config.files import load_settings
-from event_lake.lake import tables
+from event_lake.lake import layout
 from event_lake.lake.session import spark_session
 from event_lake.raw.ingest import IngestOptions, ingest_raw
 from support.killing import Lake
@@ -68,7 +68,7 @@ class _Killer:
         self._kill_one()
 
     def _files(self) -> set[str]:
-        return self._lake.files(tables.RAW_EVENTS)
+        return self._lake.files(layout.RAW_EVENTS)
 
     def _block_managers(self) -> set[str]:
         return set(self._spark._jsc.sc().getExecutorMemoryStatus().keys().mkString(" ").split())

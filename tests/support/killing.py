@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from event_lake.lake import tables
+from event_lake.lake import layout
 
 
 class Lake:
@@ -22,7 +22,7 @@ class Lake:
     def __init__(self, root: str, query: str, logs: tuple[str, str] = ("offsets", "commits")) -> None:
         self._root = root
         self._planned, self._done = logs
-        self._checkpoint = tables.checkpoint_path(root, query)
+        self._checkpoint = layout.checkpoint_path(root, query)
 
     def planned(self) -> set[str]:
         """The batches in the offset log: each is there before anything of it is read."""
@@ -32,11 +32,11 @@ class Lake:
         """The batches in the commit log: the last thing that is written of each."""
         return self._names(self._checkpoint, self._done, "[0-9]*")
 
-    def commits(self, table: tables.Table) -> set[str]:
+    def commits(self, table: layout.Table) -> set[str]:
         """The commits of a table."""
         return self._names(table.path(self._root), "_delta_log", "*.json")
 
-    def files(self, table: tables.Table) -> set[str]:
+    def files(self, table: layout.Table) -> set[str]:
         """The data files of a table, committed or not."""
         return self._names(table.path(self._root), ".", "**/*.parquet")
 

@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from event_lake.config.settings import Lake, Quality, Settings, Source, Staging
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.lake.schemas import EVENT, LEDGER
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -76,7 +76,7 @@ class RawLayer:
         self._spark = spark
         self._root = root
         self._batches = 0
-        tables.create(spark, root, tables.RAW)
+        tables.create(spark, root, layout.RAW)
 
     def gains(self, *events: Event) -> None:
         self.begins(*events)
@@ -85,7 +85,7 @@ class RawLayer:
     def begins(self, *events: Event) -> None:
         """The next batch's events are there, but not its ledger, which comes last."""
         rows = frame(self._spark, events).withColumn("batch_id", F.lit(self._batches).cast("long"))
-        tables.append(rows, self._root, tables.RAW_EVENTS)
+        tables.append(rows, self._root, layout.RAW_EVENTS)
 
     def ends(self, events: int = 0, *, later: timedelta = timedelta()) -> None:
         """The ledger has the batch, which began `later` than others of its number."""
@@ -93,13 +93,13 @@ class RawLayer:
         told = {"stream": "events", "shard_id": "shardId-0", "batch_id": self._batches, "date": clock.date()}
         counts = {"read": events, "raw": events, "quarantined": 0, "duplicates": 0, "ingested_at": clock}
         row = tuple((told | counts).get(name) for name in LEDGER.names)
-        tables.append(self._spark.createDataFrame([row], LEDGER).coalesce(1), self._root, tables.LEDGER)
+        tables.append(self._spark.createDataFrame([row], LEDGER).coalesce(1), self._root, layout.LEDGER)
         self._batches += 1
 
     def forgets_batches(self, number: int) -> None:
         """The newest batches are taken back everywhere, so that others will have their numbers."""
         self._batches -= number
-        for table in (tables.RAW_EVENTS, tables.LEDGER):
+        for table in (layout.RAW_EVENTS, layout.LEDGER):
             self.sql("delete from {} where batch_id >= " + str(self._batches), table)
 
     def gets(self, properties: Mapping[str, str]) -> None:
@@ -107,7 +107,7 @@ class RawLayer:
         told = ", ".join(f"'{name}' = '{value}'" for name, value in properties.items())
         self.sql("alter table {} set tblproperties (" + told + ")")
 
-    def sql(self, statement: str, table: tables.Table = tables.RAW_EVENTS) -> None:
+    def sql(self, statement: str, table: layout.Table = layout.RAW_EVENTS) -> None:
         """Do what `statement` says of the table, which it calls {}."""
         self._spark.sql(statement.format(f"delta.`{table.path(self._root)}`"))
 
@@ -125,7 +125,7 @@ class RawLayer:
 
     def forgets_its_log(self) -> None:
         """Leave of the log what comes from a checkpoint of now on, as Delta does some time later."""
-        path, jvm = tables.RAW_EVENTS.path(self._root), self._spark._jvm
+        path, jvm = layout.RAW_EVENTS.path(self._root), self._spark._jvm
         assert jvm
         self._spark.sql(f"alter table delta.`{path}` set tblproperties ('delta.checkpointInterval' = '1')")
         commits = sorted(Path(path, "_delta_log").glob("*.json"))

@@ -7,7 +7,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from event_lake.config.settings import Lake, Raw, Settings, Source
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.lake.ledger import Totals
 from event_lake.lake.schemas import RECORD
 from event_lake.raw.beginning import configured
@@ -47,7 +47,7 @@ def a_hole(spark: SparkSession, hole: str, *, shard: str = "shardId-0") -> DataF
 def written(spark: SparkSession, root: str, data: Sequence[bytes]) -> Totals:
     """A lake's first batch of `data`, numbered in their order, in its tables."""
     settings = Settings(source=Source(stream="events"), lake=Lake(root=root))
-    tables.create(spark, root, tables.RAW)
+    tables.create(spark, root, layout.RAW)
     rows = judged(records(spark, data, first=10_000), RULES).withColumn("ingested_at", F.lit(ARRIVED))
     writer = RawWriter(settings, configured(spark, settings), "query")
     return writer.write(rows, Batch(batch_id=0, clock=ARRIVED, read_until=ARRIVED)).totals

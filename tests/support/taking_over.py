@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pyspark.sql import Row, SparkSession
 
 from event_lake.config.settings import Quality, Settings
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.lake.ledger import Totals
 from event_lake.raw.ingest import IngestOptions, ingest_raw
 from event_lake.staging.build import build_staging
@@ -89,10 +89,10 @@ def go_on_with(spark: SparkSession, golden: GoldenSet) -> TakenOver:
         # Measures take longer than all the rest.
         settings = replace(golden.settings(kinesis.url), quality=Quality(measure=False))
         root = settings.lake.root
-        ledger = tables.read(spark, root, tables.LEDGER).collect()
+        ledger = tables.read(spark, root, layout.LEDGER).collect()
         with settings_of_spark(spark, settings.spark):
             read = ingest_raw(spark, settings, IngestOptions(until_caught_up=True)).totals
-    staged_before = [tables.read(spark, root, table).count() for table in (tables.STAGING_EVENTS, tables.CONFLICTS)]
+    staged_before = [tables.read(spark, root, table).count() for table in (layout.STAGING_EVENTS, layout.CONFLICTS)]
     return TakenOver(
         spark=spark,
         settings=settings,

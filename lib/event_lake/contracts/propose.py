@@ -13,7 +13,7 @@ from event_lake.config.settings import Settings, refuse
 from event_lake.contracts.contract import is_possible
 from event_lake.contracts.proposals import Seen, proposal
 from event_lake.errors import ConfigError, UserError
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.lake.time_columns import is_dated_in
 from event_lake.lake.window import Dates
 
@@ -52,9 +52,9 @@ def propose_contracts(
     """
     root = settings.lake.root
     tables.refuse_missing_raw(spark, root)
-    texts = proposals(tables.read(spark, root, tables.RAW_EVENTS), sampling)
+    texts = proposals(tables.read(spark, root, layout.RAW_EVENTS), sampling)
     if not texts:
-        raise UserError(f"{tables.RAW_EVENTS.name} has no event {sampling.dates} to propose a contract of")
+        raise UserError(f"{layout.RAW_EVENTS.name} has no event {sampling.dates} to propose a contract of")
     try:
         return _written(texts, Path(out), force=force)
     except OSError as error:

@@ -19,10 +19,14 @@ class HadoopFiles:
         """Whether there's such a file or folder."""
         return bool(self._files.exists(self._path(path)))
 
-    def numbers(self, folder: str) -> list[int]:
-        """The numbers that files in a folder have for names; none where there's no such folder."""
+    def names(self, folder: str) -> list[str]:
+        """Return the names of the files and folders in a folder; none where there's no such folder."""
         found = self._files.listStatus(self._path(folder)) if self.exists(folder) else []
-        return [int(name) for name in (file.getPath().getName() for file in found) if name.isdecimal()]
+        return [str(file.getPath().getName()) for file in found]
+
+    def numbers(self, folder: str) -> list[int]:
+        """Return the numbers that files in a folder have for names."""
+        return [int(name) for name in self.names(folder) if name.isdecimal()]
 
     def read(self, path: str) -> str:
         """The text of a file."""

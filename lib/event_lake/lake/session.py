@@ -3,9 +3,12 @@
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
+from pyspark.errors import AnalysisException
 from pyspark.sql import SparkSession
+
+from event_lake.errors import UserError
 
 # What the jobs rely on for correct results: not for users to change.
 REQUIRED = {
@@ -56,6 +59,43 @@ PREFERRED = {
 }
 
 
+_EXTENSIONS, _CATALOG = "spark.sql.extensions", "spark.sql.catalog.spark_catalog"
+
+
+def configure(spark: SparkSession, environment: Mapping[str, str] = os.environ) -> None:
+    """Set what the jobs need of a session that is there already, as a notebook's is.
+
+    That is `REQUIRED`, the time zone UTC among it, and of `PREFERRED` what nobody has set and can still be set. Raises
+    UserError, naming every key, for what is required and can't be set any more; then nothing is changed. On Databricks,
+    which `environment` tells by DATABRICKS_RUNTIME_VERSION, Delta is a part of Spark and needs no setting.
+    """
+    needed = {key: value for key, value in REQUIRED.items() if not _has(spark, key, value, environment)}
+    if fixed := {key: value for key, value in needed.items() if not spark.conf.isModifiable(key)}:
+        pairs = ", ".join(f"{key}={value}" for key, value in fixed.items())
+        raise UserError(f"this Spark session can't take {pairs} any more; start it with them (--conf, or the builder)")
+    explicit = spark.conf.getAll
+    for key, value in PREFERRED.items():
+        # Hadoop's settings are read from the session's own when it starts.
+        if key not in explicit and not key.startswith("spark.hadoop."):
+            with suppress(AnalysisException):  # one that can't be set any more
+                spark.conf.set(key, value)
+    for key, value in needed.items():
+        spark.conf.set(key, value)
+
+
+def refuse_unconfigured(spark: SparkSession, environment: Mapping[str, str] = os.environ) -> None:
+    """Raise UserError unless the session has what `configure` sets."""
+    if missing := [key for key, value in REQUIRED.items() if not _has(spark, key, value, environment)]:
+        raise UserError(f"this Spark session lacks {', '.join(missing)}; call event_lake.configure(spark) first")
+
+
+def _has(spark: SparkSession, key: str, value: str, environment: Mapping[str, str]) -> bool:
+    if key in (_EXTENSIONS, _CATALOG) and "DATABRICKS_RUNTIME_VERSION" in environment:
+        return True
+    # There may be other extensions beside Delta's.
+    return value in (spark.conf.get(key, None) or "").split(",")
+
+
 @contextmanager
 def spark_session(app: str, settings: Mapping[str, str]) -> Iterator[SparkSession]:
     """A session named `app`, stopped at the end; `settings` are Spark's own, by their full names."""
@@ -71,3 +111,17 @@ def spark_session(app: str, settings: Mapping[str, str]) -> Iterator[SparkSessio
         yield spark
     finally:
         spark.stop()
+
+
+@contextmanager
+def setting(spark: SparkSession, key: str, value: str) -> Iterator[None]:
+    """Have the session's setting `key` at `value` while the block runs, and as it was behind it."""
+    before = spark.conf.get(key, None)
+    spark.conf.set(key, value)
+    try:
+        yield
+    finally:
+        if before is None:
+            spark.conf.unset(key)
+        else:
+            spark.conf.set(key, before)

@@ -1,75 +1,19 @@
-"""The lake's tables, and the only use of Delta's API."""
+"""Reading and writing the lake's tables: the only use of Delta's API."""
 
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, contextmanager
 from datetime import date
-from pathlib import Path
 
 from delta.tables import DeltaTable
 from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import StructType
 
 from event_lake.errors import UserError
-from event_lake.lake import schemas
+from event_lake.lake.layout import RAW_EVENTS, Table
+from event_lake.lake.session import setting
 from event_lake.lake.storage_errors import explained
 from event_lake.lake.table_properties import explicit
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table by its path below the lake's root. `statistics`: the columns that queries prune files by.
-
-    `lies_in`: by partition column, under which values the table may hold what a row is a version of, as an array in
-    SQL; it's the row's own value alone where nothing is said.
-    """
-
-    name: str
-    schema: StructType
-    partitioned_by: tuple[str, ...]
-    statistics: tuple[str, ...]
-    lies_in: tuple[tuple[str, str], ...] = ()
-
-    def path(self, root: str) -> str:
-        """Where it lies in the lake at `root`."""
-        return f"{_absolute(root)}/{self.name}"
-
-
-RAW_EVENTS = Table(
-    "raw/events",
-    schemas.EVENT,
-    ("date", "event_type"),
-    ("event_uuid", "created_datetime", "arrived_at", "ingested_at", "batch_id"),
-)
-QUARANTINE = Table("raw/quarantine", schemas.QUARANTINE, ("date",), ("arrived_at", "ingested_at", "batch_id"))
-LEDGER = Table("raw/ledger", schemas.LEDGER, ("date",), ("shard_id", "ingested_at", "batch_id"))
-EVENT_TYPES = Table("raw/event_types", schemas.EVENT_TYPE, (), ("batch_id",))
-FINDINGS = Table("raw/findings", schemas.FINDING, (), ("batch_id",))
-STAGING_EVENTS = Table(
-    "staging/events",
-    schemas.EVENT,
-    ("date", "event_type"),
-    ("event_uuid", "created_datetime", "arrived_at", "ingested_at"),
-    # A type may have got a partition since, or lost it.
-    (("event_type", f"array(event_type, true_event_type, '{schemas.OTHER}')"),),
-)
-CONFLICTS = Table("staging/conflicts", schemas.CONFLICT, ("date",), ("event_uuid", "event_type", "arrived_at"))
-REJECTED = Table("staging/rejected", schemas.REJECTED, ("date",), ("event_uuid", "event_type", "arrived_at"))
-METRICS = Table("quality/metrics", schemas.METRIC, ("date",), ("measure", "event_type", "hour"))
-RAW = (RAW_EVENTS, QUARANTINE, LEDGER, EVENT_TYPES, FINDINGS)
-STAGING = (STAGING_EVENTS, CONFLICTS, REJECTED, METRICS)
-
-
-def checkpoint_path(root: str, query: str) -> str:
-    """Where the checkpoint of the query named `query` lies."""
-    return f"{_absolute(root)}/_checkpoints/{query}"
-
-
-def _absolute(root: str) -> str:
-    # Delta takes a relative path for the name of a table in the catalog.
-    return root if "://" in root else str(Path(root).absolute())
 
 
 def create(spark: SparkSession, root: str, tables: Sequence[Table]) -> None:
@@ -214,30 +158,17 @@ def cached(rows: DataFrame) -> Iterator[DataFrame]:
         kept.unpersist()
 
 
-@contextmanager
-def noted(spark: SparkSession, note: str) -> Iterator[None]:
-    """Have each commit of the session carry `note`: `userMetadata` in DESCRIBE HISTORY."""
-    key = "spark.databricks.delta.commitInfo.userMetadata"
-    spark.conf.set(key, note)
-    try:
-        yield
-    finally:
-        spark.conf.unset(key)
+def noted(spark: SparkSession, note: str) -> AbstractContextManager[None]:
+    """Have each commit of the session carry `note` while the block runs: `userMetadata` in DESCRIBE HISTORY."""
+    return setting(spark, "spark.databricks.delta.commitInfo.userMetadata", note)
 
 
-@contextmanager
-def adaptive(spark: SparkSession) -> Iterator[None]:
-    """With adaptive execution, which Spark turns off in a stream's session, for the writes of one batch.
+def adaptive(spark: SparkSession) -> AbstractContextManager[None]:
+    """Have adaptive execution, which Spark turns off in a stream's session, for the writes of one batch.
 
     Without it a REBALANCE hint does nothing, and every task writes a file into every partition.
     """
-    key = "spark.sql.adaptive.enabled"
-    before = spark.conf.get(key) or "true"
-    spark.conf.set(key, "true")
-    try:
-        yield
-    finally:
-        spark.conf.set(key, before)
+    return setting(spark, "spark.sql.adaptive.enabled", "true")
 
 
 def literal(value: object) -> str:

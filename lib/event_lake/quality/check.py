@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from event_lake.config.settings import Settings
 from event_lake.errors import QualityError, UserError
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.quality import thresholds
 from event_lake.quality.metric import Metric
 from event_lake.quality.thresholds import Breach, Rule
@@ -55,14 +55,14 @@ def check_quality(
     """
     root = settings.lake.root
     newest = None
-    if tables.exists(spark, root, tables.METRICS):
-        metrics = tables.read(spark, root, tables.METRICS)
+    if tables.exists(spark, root, layout.METRICS):
+        metrics = tables.read(spark, root, layout.METRICS)
         # Delta's log alone knows the newest date.
         date = metrics.agg(F.max("date")).collect()[0][0]
         of_date = metrics.where(F.col("date") == F.lit(date)) if date else metrics.limit(0)
         newest = of_date.agg(F.unix_seconds(F.max("hour"))).collect()[0][0]
     if newest is None:
-        raise UserError(f"lake.root = {root!r} has no measures in {tables.METRICS.name}: run build_staging first")
+        raise UserError(f"lake.root = {root!r} has no measures in {layout.METRICS.name}: run build_staging first")
     newest_hour = datetime.fromtimestamp(newest, UTC)
     since = newest_hour - timedelta(hours=thresholds.hours_of(rules, hours) - 1)
     rows = (

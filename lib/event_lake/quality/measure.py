@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from event_lake.config.settings import Settings
 from event_lake.contracts.contract import Contract
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.lake.schemas import METRIC
 from event_lake.quality import arrivals, fields, history, refused
 from event_lake.quality.arrivals import Arrivals
@@ -43,7 +43,7 @@ def measure(
     """
     every = sorted(set(hours))
     if every:
-        tables.create(spark, settings.lake.root, [tables.METRICS])
+        tables.create(spark, settings.lake.root, [layout.METRICS])
     parts = (every[at : at + _HOURS_AT_ONCE] for at in range(0, len(every), _HOURS_AT_ONCE))
     return sum(_measured(spark, settings, part, contracts, note) for part in parts)
 
@@ -59,7 +59,7 @@ def _measured(
     rows = spark.createDataFrame(found, METRIC).coalesce(1)
     of_hours = F.col("date").isin(sorted({hour.date() for hour in hours})) & F.col("hour").isin(hours)
     with tables.noted(spark, note) if note else nullcontext():
-        tables.replace(rows, settings.lake.root, tables.METRICS, of_hours)
+        tables.replace(rows, settings.lake.root, layout.METRICS, of_hours)
     return len(found)
 
 
@@ -74,7 +74,7 @@ class _Measuring:
 
     def metrics(self) -> list[Metric]:
         """All measures, in an order of their own."""
-        events = self._read(tables.RAW_EVENTS)
+        events = self._read(layout.RAW_EVENTS)
         narrow = arrivals.arrivals(events, self.hours, self.contracts)
         with tables.cached(narrow) as arrived:
             came = Arrivals.of(arrivals.counted(arrived).collect(), self.hours)
@@ -90,7 +90,7 @@ class _Measuring:
             *elsewhere,
         ]
 
-    def _read(self, table: tables.Table) -> DataFrame:
+    def _read(self, table: layout.Table) -> DataFrame:
         return tables.read(self.spark, self.root, table)
 
     def _of_hour(self, hour: datetime, came: Arrivals, refusals: Refused, inventories: OfTypes) -> Iterator[Metric]:
@@ -120,7 +120,7 @@ class _Measuring:
         """The events whose event_uuid is elsewhere, too: nearly always there are none."""
         first, last = self.hours[0].date() - timedelta(days=1), self.hours[-1].date()
         of_dates = (F.col("date") >= F.lit(first)) & (F.col("date") <= F.lit(last))
-        staged = self._read(tables.STAGING_EVENTS).where(of_dates)
+        staged = self._read(layout.STAGING_EVENTS).where(of_dates)
         rows = []
         if total:
             with tables.cached(arrivals.candidates(arrived, staged, total)) as found:
@@ -131,7 +131,7 @@ class _Measuring:
 
     def _compared(self, came: Arrivals, refusals: Refused, inventories: OfTypes) -> Iterator[Metric]:
         """The measures beside the time before: as the table has it, and of these hours as they are now."""
-        before = history.before(self._read(tables.METRICS), self.hours)
+        before = history.before(self._read(layout.METRICS), self.hours)
         for hour in self.hours:
             events = came.events(hour)
             found = {name: of_type.inventory for name, of_type in inventories[hour].items()}

@@ -9,8 +9,8 @@ from pyspark.sql import functions as F
 
 from event_lake.events.reasons import REASONS
 from event_lake.events.rules import FIELDS
-from event_lake.lake import tables
-from event_lake.lake.tables import Table
+from event_lake.lake import layout
+from event_lake.lake.layout import Table
 from event_lake.lake.time_columns import hour_at, hour_of
 from event_lake.quality.arrivals import Arrivals, arrived_in, measured_type
 from event_lake.quality.metric import Metric
@@ -39,7 +39,7 @@ def refusals(read: Callable[[Table], DataFrame], hours: Collection[datetime], co
     ended = F.coalesce("read_until", "ingested_at")
     first = min(hours) - _CLOCKS
     return (
-        read(tables.QUARANTINE)
+        read(layout.QUARANTINE)
         .where(here)
         .groupBy(hour_of().alias("hour"), F.array_sort("reasons").alias("names"))
         .agg(F.count("*").alias("records"))
@@ -53,14 +53,14 @@ def refusals(read: Callable[[Table], DataFrame], hours: Collection[datetime], co
             nothing.alias("until"),
         )
         .union(
-            read(tables.CONFLICTS)
+            read(layout.CONFLICTS)
             .where(here)
             .groupBy(hour_of().alias("hour"), measured_type(contracts).alias("measured"))
             .agg(F.count("*").alias("records"))
             .select(F.lit("conflicts"), "hour", "measured", no_names, "records", none, nothing)
         )
         .union(
-            read(tables.REJECTED)
+            read(layout.REJECTED)
             .where(here)
             .select(hour_of().alias("hour"), "event_type", said.alias("names"))
             .groupBy("hour", "event_type", "names")
@@ -68,7 +68,7 @@ def refusals(read: Callable[[Table], DataFrame], hours: Collection[datetime], co
             .select(F.lit("rejected"), "hour", "event_type", "names", "records", none, nothing)
         )
         .union(
-            read(tables.LEDGER)
+            read(layout.LEDGER)
             .where((F.col("date") >= F.lit(first.date())) & (F.col("ingested_at") >= F.lit(first)))
             .withColumn("ended", ended)
             .groupBy(hour_of("ended").alias("hour"))

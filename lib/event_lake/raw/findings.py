@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from event_lake.errors import DataLossError, UserError
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.lake.time import instant_of
 
 
@@ -43,10 +43,10 @@ class Finding:
 
 def findings(spark: SparkSession, root: str) -> list[Finding]:
     """All findings of the lake, the oldest first; none where a lake of an older version has no table of them."""
-    if not tables.exists(spark, root, tables.FINDINGS):
+    if not tables.exists(spark, root, layout.FINDINGS):
         return []
     rows = (
-        tables.read(spark, root, tables.FINDINGS)
+        tables.read(spark, root, layout.FINDINGS)
         .groupBy("batch_id", "kind", "what", F.unix_micros("found_at").alias("found_at"))
         .agg(F.max_by(F.struct("acknowledged_by", F.unix_micros("acknowledged_at").alias("at")), "acknowledged_at"))
         .collect()
@@ -93,9 +93,9 @@ def way_out(batch_id: int) -> str:
 
 
 def _append(spark: SparkSession, root: str, rows: Sequence[Finding]) -> None:
-    names = tables.FINDINGS.schema.names
+    names = layout.FINDINGS.schema.names
     values = [tuple(getattr(finding, name) for name in names) for finding in rows]
-    tables.append(spark.createDataFrame(values, tables.FINDINGS.schema).coalesce(1), root, tables.FINDINGS)
+    tables.append(spark.createDataFrame(values, layout.FINDINGS.schema).coalesce(1), root, layout.FINDINGS)
 
 
 def _finding(batch_id: int, kind: str, what: str, found_at: int, acknowledged: tuple[str, int] | None) -> Finding:

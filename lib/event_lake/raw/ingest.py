@@ -18,7 +18,7 @@ from event_lake.kinesis.planning.start import refuse_expired, starting_positions
 from event_lake.kinesis.planning.topology import Topology
 from event_lake.kinesis.reading.records import read_between
 from event_lake.kinesis.source import observed
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.lake.checkpoints import Checkpoint
 from event_lake.lake.ledger import Totals, Written
 from event_lake.progress.reporter import Reporter
@@ -84,7 +84,7 @@ def check_stream(settings: Settings) -> None:
 
 
 def _may_have_begun(root: str) -> bool:
-    return "://" in root or Path(tables.LEDGER.path(root)).exists()
+    return "://" in root or Path(layout.LEDGER.path(root)).exists()
 
 
 def raw_rows(judged_rows: DataFrame, settings: Raw) -> DataFrame:
@@ -109,9 +109,9 @@ def ingest_raw(
     `check` is `writing.sole_writer`'s. Raises what `raw.standing.refuse_gone`, `pipelines.checks.settled`,
     `pipelines.beginning.begun` and `running.run_to_end` raise.
     """
-    checkpoint = Checkpoint(spark, tables.checkpoint_path(settings.lake.root, _QUERY))
+    checkpoint = Checkpoint(spark, layout.checkpoint_path(settings.lake.root, _QUERY))
     refuse_gone(spark, settings.lake.root, has_begun=checkpoint.newest_batch is not None)
-    tables.create(spark, settings.lake.root, tables.RAW)
+    tables.create(spark, settings.lake.root, layout.RAW)
     stream = settings.source
     client = KinesisClient(stream.stream, stream.region, stream.endpoint_url, patience_seconds=_PATIENCE_SECONDS)
     is_late = settled(spark, settings.lake.root, checkpoint, options.acknowledge, options.user)

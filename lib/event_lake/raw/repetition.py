@@ -7,7 +7,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from event_lake.errors import UserError
-from event_lake.lake import tables
+from event_lake.lake import layout
 from event_lake.lake.storage_errors import NEW_CHECKPOINT
 from event_lake.raw.dedupe import event_key, record_key
 
@@ -16,7 +16,7 @@ from event_lake.raw.dedupe import event_key, record_key
 class Difference:
     """Of one table: it `holds` so many records of the batch that the repetition wouldn't write, and `lacks` others."""
 
-    table: tables.Table
+    table: layout.Table
     holds: int
     lacks: int
 
@@ -24,7 +24,7 @@ class Difference:
         return f"{self.table.name} holds {self.holds:,} records that wouldn't be there, and lacks {self.lacks:,}"
 
 
-def differences(rows: DataFrame, held: Mapping[tables.Table, DataFrame], dedup_on: str) -> Iterator[Difference]:
+def differences(rows: DataFrame, held: Mapping[layout.Table, DataFrame], dedup_on: str) -> Iterator[Difference]:
     """How what the tables of the raw layer hold of a batch differs from what its repetition would write there.
 
     `rows` are the repetition's (`dedupe.without_copies`), `held` the batch's rows in raw/events and raw/quarantine. A
@@ -32,8 +32,8 @@ def differences(rows: DataFrame, held: Mapping[tables.Table, DataFrame], dedup_o
     over all shards: of copies of an event in several shards a repetition may keep another one.
     """
     keys = {
-        tables.RAW_EVENTS: (rows.where("is_event"), event_key(dedup_on)),
-        tables.QUARANTINE: (rows.where("not is_event and receipt is null"), record_key()),
+        layout.RAW_EVENTS: (rows.where("is_event"), event_key(dedup_on)),
+        layout.QUARANTINE: (rows.where("not is_event and receipt is null"), record_key()),
     }
     for table, found in held.items():
         new, key = keys[table]

@@ -8,10 +8,10 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from event_lake.errors import DataLossError, UserError
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.lake.time import instant_of
 
-_BY_BATCH = (tables.RAW_EVENTS, tables.QUARANTINE)
+_BY_BATCH = (layout.RAW_EVENTS, layout.QUARANTINE)
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Taken:
 
 def taken(spark: SparkSession, root: str) -> Taken:
     """The batches that are written: the ledger is the last of a batch's tables."""
-    row = tables.read(spark, root, tables.LEDGER).agg(F.max("batch_id"), F.max(F.unix_micros("ingested_at"))).first()
+    row = tables.read(spark, root, layout.LEDGER).agg(F.max("batch_id"), F.max(F.unix_micros("ingested_at"))).first()
     assert row is not None, "a sum over all has a row"
     return Taken(-1, None) if row[0] is None else Taken(row[0], instant_of(row[1]))
 
@@ -34,7 +34,7 @@ def reached(spark: SparkSession, root: str, stream: str) -> tuple[dict[str, str]
 
     None if it has no rows of the stream. Raises UserError if it doesn't tell.
     """
-    of_stream = tables.read(spark, root, tables.LEDGER).where(F.col("stream") == stream)
+    of_stream = tables.read(spark, root, layout.LEDGER).where(F.col("stream") == stream)
     newest = of_stream.groupBy("shard_id").agg(
         F.max("read_until").alias("read_until"),
         F.max_by(
@@ -51,7 +51,7 @@ def reached(spark: SparkSession, root: str, stream: str) -> tuple[dict[str, str]
         position = position_behind(row)
         if position is None or row.read_until is None:
             raise UserError(
-                f"{tables.LEDGER.name} doesn't tell up to where {row.shard_id or 'a shard'} was read; a new lake.root"
+                f"{layout.LEDGER.name} doesn't tell up to where {row.shard_id or 'a shard'} was read; a new lake.root"
                 " starts afresh"
             )
         positions[row.shard_id] = position
@@ -70,7 +70,7 @@ def unfinished(spark: SparkSession, root: str, last: int) -> set[int]:
     # A query's first batch says in the ledger where it began.
     if len(batches) > 1 or (last < 0 and batches - {0}):
         raise DataLossError(
-            f"{tables.LEDGER.name} ends with batch {last}, but {' and '.join(t.name for t in _BY_BATCH)} hold"
+            f"{layout.LEDGER.name} ends with batch {last}, but {' and '.join(t.name for t in _BY_BATCH)} hold"
             f" {', '.join(map(str, sorted(batches)))}: it has lost rows; restore it, RESTORE TABLE brings an older"
             " version back"
         )

@@ -13,7 +13,7 @@ from pyspark.util import inheritable_thread_target
 
 from event_lake.config.settings import Settings
 from event_lake.errors import DataLossError
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.lake.ledger import Totals, Written
 from event_lake.lake.schemas import EVENT_TYPE, LEDGER
 from event_lake.lake.storage_errors import NEW_CHECKPOINT, explained
@@ -88,7 +88,7 @@ class RawWriter:
     def _older(self, spark: SparkSession, batch: Batch) -> DataFrame | None:
         if self._beginning.older_until is None:
             return None  # Without opening the table for it.
-        return known(tables.read(spark, self._root, tables.RAW_EVENTS), self._beginning, batch.clock)
+        return known(tables.read(spark, self._root, layout.RAW_EVENTS), self._beginning, batch.clock)
 
     def _write(self, rows: DataFrame, batch: Batch) -> Totals:
         types = self._known_types(rows.sparkSession)
@@ -107,18 +107,18 @@ class RawWriter:
             if counted.quarantined:
                 # With this thread's properties, by which Spark cancels a query's jobs.
                 append = inheritable_thread_target(rows.sparkSession)(self._append)
-                bad = _by_partition(quarantined(numbered), tables.QUARANTINE)
-                quarantine = beside.submit(append, bad, tables.QUARANTINE, batch)
+                bad = _by_partition(quarantined(numbered), layout.QUARANTINE)
+                quarantine = beside.submit(append, bad, layout.QUARANTINE, batch)
             if counted.raw:
                 types = self._with_new_types(rows.sparkSession, sums, types, batch)
-                good = _by_partition(types.partitioned(events(numbered)), tables.RAW_EVENTS)
+                good = _by_partition(types.partitioned(events(numbered)), layout.RAW_EVENTS)
                 came = fingerprint_of(sums)
                 if self._append_events(good, batch) != came:
                     entered = as_written(entered, self._raw_rows(rows.sparkSession, batch, came))
         if counted.quarantined:
             quarantine.result()
         if entered:
-            self._append(_frame(rows.sparkSession, entered, LEDGER), tables.LEDGER, batch)
+            self._append(_frame(rows.sparkSession, entered, LEDGER), layout.LEDGER, batch)
         return totals(entered)
 
     def _refuse_other(self, rows: DataFrame, batch: Batch) -> None:
@@ -126,7 +126,7 @@ class RawWriter:
         is_of_batch = F.col("batch_id") == batch.batch_id
         held = {
             table: tables.read(rows.sparkSession, self._root, table).where(is_of_batch)
-            for table in (tables.RAW_EVENTS, tables.QUARANTINE)
+            for table in (layout.RAW_EVENTS, layout.QUARANTINE)
         }
         found = list(differences(rows, held, self._settings.dedup_on))
         refuse_other(batch.batch_id, found, self._begun_under.changed)
@@ -135,7 +135,7 @@ class RawWriter:
         """Append to raw; returns what was written, or None where raw may have had it."""
         kept = Observation()
         written = good.observe(kept, *fingerprint(self._settings.dedup_on))
-        attempts = self._append(written, tables.RAW_EVENTS, batch)
+        attempts = self._append(written, layout.RAW_EVENTS, batch)
         # What raw has already isn't computed, and so not observed: the look would wait for ever.
         return None if batch.may_repeat or attempts > 1 else fingerprint_in(kept.get)
 
@@ -144,13 +144,13 @@ class RawWriter:
 
         Of copies in several shards raw may have another one than was counted.
         """
-        raw = tables.read(spark, self._root, tables.RAW_EVENTS).where(F.col("batch_id") == batch.batch_id)
+        raw = tables.read(spark, self._root, layout.RAW_EVENTS).where(F.col("batch_id") == batch.batch_id)
         found = raw.groupBy("shard_id").agg(*fingerprint(self._settings.dedup_on)).collect()
         has = fingerprint_of(found)
         if not has.same_events(came):
             raise DataLossError(
                 f"batch {batch.batch_id}: {came.events:,} events came, but the {has.events:,} in"
-                f" {tables.RAW_EVENTS.name} aren't the same; {NEW_CHECKPOINT}, and reads the batch again"
+                f" {layout.RAW_EVENTS.name} aren't the same; {NEW_CHECKPOINT}, and reads the batch again"
             )
         return {row.shard_id: fingerprint_of([row]).events for row in found}
 
@@ -164,7 +164,7 @@ class RawWriter:
     def _known_types(self, spark: SparkSession) -> EventTypes:
         if self._types is None:
             allowed, most = self._settings.event_types, self._settings.max_event_types
-            rows = [] if allowed else tables.read(spark, self._root, tables.EVENT_TYPES).collect()
+            rows = [] if allowed else tables.read(spark, self._root, layout.EVENT_TYPES).collect()
             self._types = EventTypes(allowed, len(allowed)) if allowed else EventTypes(_names(rows), most)
         return self._types
 
@@ -173,11 +173,11 @@ class RawWriter:
         grown = types.grown(name for row in sums for name in row.types or ())
         if grown != types:
             new = [{"event_type": name, "batch_id": batch.batch_id} for name in grown.own[len(types.own) :]]
-            self._append(_frame(spark, new, EVENT_TYPE), tables.EVENT_TYPES, batch)
+            self._append(_frame(spark, new, EVENT_TYPE), layout.EVENT_TYPES, batch)
             self._types = grown
         return grown
 
-    def _append(self, rows: DataFrame, table: tables.Table, batch: Batch) -> int:
+    def _append(self, rows: DataFrame, table: layout.Table, batch: Batch) -> int:
         """Append once what of `rows` the table hasn't got by this batch; returns the attempts that it took."""
 
         def append() -> None:
@@ -209,7 +209,7 @@ def _unmixed(batch: Batch, action: Callable[[], _T]) -> tuple[_T, int]:
     return action(), _MOST_ATTEMPTS
 
 
-def _by_partition(rows: DataFrame, table: tables.Table) -> DataFrame:
+def _by_partition(rows: DataFrame, table: layout.Table) -> DataFrame:
     """Spread so that each partition of the table gets one file, or more if it's large."""
     return rows.hint("rebalance", *table.partitioned_by)
 

@@ -1,7 +1,6 @@
 """The proof from the tables alone: what the ledger says is what raw and quarantine hold."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -11,7 +10,8 @@ from pyspark.sql import functions as F
 
 from event_lake.config.settings import Settings
 from event_lake.errors import DataLossError, UserError
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
+from event_lake.lake.session import setting
 from event_lake.lake.time import instant_of
 from event_lake.lake.window import Window
 from event_lake.raw.findings import Finding, findings
@@ -45,13 +45,13 @@ def reconcile(
     Raises UserError where there's no ledger, DataLossError where what it counts has no table.
     """
     root, stream = settings.lake.root, settings.source.stream
-    if not tables.exists(spark, root, tables.LEDGER):
-        raise UserError(f"lake.root = {root!r} has no {tables.LEDGER.name}: run ingest_raw first")
-    for table in (tables.RAW_EVENTS, tables.QUARANTINE):
+    if not tables.exists(spark, root, layout.LEDGER):
+        raise UserError(f"lake.root = {root!r} has no {layout.LEDGER.name}: run ingest_raw first")
+    for table in (layout.RAW_EVENTS, layout.QUARANTINE):
         if not tables.exists(spark, root, table):
             raise DataLossError(f"lake.root = {root!r} has no {table.name}, but a ledger of it")
     faults = FaultsFound()
-    with _passing_over_missing_files(spark):
+    with setting(spark, "spark.sql.files.ignoreMissingFiles", "true"):
         commits = _history(spark, root)
         faults.add(changed(commits, window.begin))
         lake = _Lake.pinned(spark, root, max(commit.version for commit in commits))
@@ -81,9 +81,9 @@ class _Lake:
 
     @staticmethod
     def pinned(spark: SparkSession, root: str, ledger_version: int) -> "_Lake":
-        others = [(table, _versions(spark, root, table, "LIMIT 1")) for table in (tables.RAW_EVENTS, tables.QUARANTINE)]
+        others = [(table, _versions(spark, root, table, "LIMIT 1")) for table in (layout.RAW_EVENTS, layout.QUARANTINE)]
         return _Lake(
-            _at(spark, root, tables.LEDGER, ledger_version),
+            _at(spark, root, layout.LEDGER, ledger_version),
             *(_at(spark, root, table, newest.select("version").collect()[0][0]) for table, newest in others),
         )
 
@@ -115,7 +115,7 @@ def _later(spark: SparkSession, root: str, lake: _Lake, newest: int) -> _Later:
     last = lake.written.where(is_later).agg(F.max("batch_id")).collect()[0][0]
     if last is None:
         return _Later(None, frozenset())
-    now = tables.read(spark, root, tables.LEDGER).where(is_later).select("batch_id").distinct()
+    now = tables.read(spark, root, layout.LEDGER).where(is_later).select("batch_id").distinct()
     return _Later(last, frozenset(row.batch_id for row in now.collect()))
 
 
@@ -138,7 +138,7 @@ def _gone(ledger: DataFrame, rows: int) -> Iterator[Fault]:
     """Whether the ledger's files have fewer rows than Delta's log says; that alone answers a plain count."""
     if missing := ledger.count() - rows:
         what = f"{missing:,} of its rows lie in files that are gone"
-        yield Fault(check=Check.CHANGED, place=tables.LEDGER.name, what=what)
+        yield Fault(check=Check.CHANGED, place=layout.LEDGER.name, what=what)
 
 
 def _found(found: Sequence[Finding], faults: FaultsFound) -> Iterator[str]:
@@ -146,7 +146,7 @@ def _found(found: Sequence[Finding], faults: FaultsFound) -> Iterator[str]:
     for finding in found:
         if finding.stands:
             what = f"{finding}; ingest_raw --acknowledge {finding.batch_id} notes that you know"
-            faults.add([Fault(check=Check.FINDING, place=tables.FINDINGS.name, what=what)])
+            faults.add([Fault(check=Check.FINDING, place=layout.FINDINGS.name, what=what)])
         elif finding.acknowledged_at is not None:
             at = finding.acknowledged_at.isoformat(timespec="seconds")
             yield f"acknowledged by {finding.acknowledged_by} at {at}: {finding}"
@@ -155,7 +155,7 @@ def _found(found: Sequence[Finding], faults: FaultsFound) -> Iterator[str]:
 
 
 def _history(spark: SparkSession, root: str) -> list[Commit]:
-    told = _versions(spark, root, tables.LEDGER).select(
+    told = _versions(spark, root, layout.LEDGER).select(
         "version",
         F.unix_micros("timestamp").alias("at"),
         "operation",
@@ -165,20 +165,9 @@ def _history(spark: SparkSession, root: str) -> list[Commit]:
     return [Commit(**{**row.asDict(), "at": instant_of(row["at"])}) for row in told.collect()]
 
 
-def _versions(spark: SparkSession, root: str, table: tables.Table, limit: str = "") -> DataFrame:
+def _versions(spark: SparkSession, root: str, table: layout.Table, limit: str = "") -> DataFrame:
     return spark.sql(f"DESCRIBE HISTORY delta.`{table.path(root)}` {limit}")
 
 
-def _at(spark: SparkSession, root: str, table: tables.Table, version: int) -> DataFrame:
+def _at(spark: SparkSession, root: str, table: layout.Table, version: int) -> DataFrame:
     return spark.read.format("delta").option("versionAsOf", version).load(table.path(root))
-
-
-@contextmanager
-def _passing_over_missing_files(spark: SparkSession) -> Iterator[None]:
-    key = "spark.sql.files.ignoreMissingFiles"
-    before = spark.conf.get(key) or "false"
-    spark.conf.set(key, "true")
-    try:
-        yield
-    finally:
-        spark.conf.set(key, before)

@@ -64,10 +64,13 @@ class Comparison:
 
 @dataclass
 class FaultsFound:
-    """Any number of faults, of which the first of each check are kept."""
+    """Any number of faults, of which the first of each check are kept. False if there are none."""
 
     counts: Counter[Check] = field(default_factory=Counter)
     _first: dict[Check, list[Fault]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return self.counts.total()
 
     def add(self, faults: Iterable[Fault]) -> None:
         """Count them, in any order."""
@@ -106,7 +109,7 @@ class Verdict:
     def refuse_faults(self) -> None:
         """Raise DataLossError if there are any."""
         if first := self.faults.first:
-            more = self.faults.counts.total() - 1
+            more = len(self.faults) - 1
             raise DataLossError(f"{first[0]}{f' (and {more:,} more)' if more else ''}")
 
     def as_json(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from event_lake.config.settings import Settings
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.lake.time import MICROSECOND
 from event_lake.lake.time_columns import is_ingested_in
 from event_lake.lake.window import Window
@@ -34,26 +34,26 @@ def quality_report(
     """
     root = settings.lake.root
     made = now()
-    if not tables.exists(spark, root, tables.LEDGER):
+    if not tables.exists(spark, root, layout.LEDGER):
         return Report(generated_at=made, lake=root)
-    ledger = tables.read(spark, root, tables.LEDGER)
+    ledger = tables.read(spark, root, layout.LEDGER)
     span = _span(ledger, window)
     if span is None:
         return Report(generated_at=made, lake=root)
     lake = _Lake(spark, root, span)
-    quarantined = lake.rows(tables.QUARANTINE)
+    quarantined = lake.rows(layout.QUARANTINE)
     metrics = lake.metrics()
     return Report(
         generated_at=made,
         lake=root,
         span=span,
-        ingested=counting.ingested(lake.rows(tables.LEDGER), span),
-        accepted=counting.accepted(lake.rows(tables.RAW_EVENTS), span),
+        ingested=counting.ingested(lake.rows(layout.LEDGER), span),
+        accepted=counting.accepted(lake.rows(layout.RAW_EVENTS), span),
         quarantined=quarantined.count(),
         refusals=counting.refusals(quarantined),
-        staged=lake.told(tables.STAGING_EVENTS, DataFrame.count),
-        conflicts=lake.told(tables.CONFLICTS, counting.conflicts),
-        violations=lake.told(tables.REJECTED, counting.violations),
+        staged=lake.told(layout.STAGING_EVENTS, DataFrame.count),
+        conflicts=lake.told(layout.CONFLICTS, counting.conflicts),
+        violations=lake.told(layout.REJECTED, counting.violations),
         changes=None if metrics is None else counting.changes(metrics),
         measured=None if metrics is None else counting.measured(metrics),
         files=list(_files(lake)),
@@ -68,21 +68,21 @@ class _Lake:
     root: str
     span: Span
 
-    def rows(self, table: tables.Table) -> DataFrame:
+    def rows(self, table: layout.Table) -> DataFrame:
         """Those of the span's batches."""
         through_the_last = Window(self.span.begin, self.span.end + MICROSECOND)
         return tables.read(self.spark, self.root, table).where(is_ingested_in(through_the_last))
 
-    def told(self, table: tables.Table, of: Callable[[DataFrame], _T]) -> _T | None:
+    def told(self, table: layout.Table, of: Callable[[DataFrame], _T]) -> _T | None:
         """What `of` makes of the table's rows; None where there's no table."""
         return of(self.rows(table)) if tables.exists(self.spark, self.root, table) else None
 
     def metrics(self) -> DataFrame | None:
         """The quality measures of the hours of arrival that lie in the span."""
-        if not tables.exists(self.spark, self.root, tables.METRICS):
+        if not tables.exists(self.spark, self.root, layout.METRICS):
             return None
         first = self.span.begin.replace(minute=0, second=0, microsecond=0)
-        rows = tables.read(self.spark, self.root, tables.METRICS)
+        rows = tables.read(self.spark, self.root, layout.METRICS)
         return self.of_its_dates(rows).where(F.col("hour").between(F.lit(first), F.lit(self.span.end)))
 
     def of_its_dates(self, rows: DataFrame) -> DataFrame:
@@ -111,7 +111,7 @@ def _span(ledger: DataFrame, window: Window) -> Span | None:
 
 
 def _files(lake: _Lake) -> Iterator[Files]:
-    there = [table for table in (*tables.RAW, *tables.STAGING) if tables.exists(lake.spark, lake.root, table)]
+    there = [table for table in (*layout.RAW, *layout.STAGING) if tables.exists(lake.spark, lake.root, table)]
     sizes = reduce(DataFrame.unionAll, [_recent_files(lake, table) for table in there])
     told = sizes.groupBy("table").agg(
         F.percentile_approx("size", 0.5).alias("median"),
@@ -130,7 +130,7 @@ def _files(lake: _Lake) -> Iterator[Files]:
         )
 
 
-def _recent_files(lake: _Lake, table: tables.Table) -> DataFrame:
+def _recent_files(lake: _Lake, table: layout.Table) -> DataFrame:
     """The files of the partitions that lie in the span: their footers are read, no column."""
     rows = tables.read(lake.spark, lake.root, table)
     if "date" in table.partitioned_by:

@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 
 from event_lake.config.settings import Settings
 from event_lake.contracts.files import load_contracts
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.lake.checkpoints import Checkpoint
 from event_lake.progress.steps import Bar
 from event_lake.quality.measure import measure
@@ -71,7 +71,7 @@ def catch_up(spark: SparkSession, settings: Settings, run: Run, writer: StagingW
 
 def checkpoint_of(spark: SparkSession, root: str) -> Checkpoint:
     """Where the job notes what it has taken of the lake's raw layer."""
-    return Checkpoint(spark, tables.checkpoint_path(root, QUERY))
+    return Checkpoint(spark, layout.checkpoint_path(root, QUERY))
 
 
 def writer_of(spark: SparkSession, settings: Settings, run: Run) -> StagingWriter:
@@ -82,7 +82,7 @@ def writer_of(spark: SparkSession, settings: Settings, run: Run) -> StagingWrite
     run.check()
     with tables.noted(spark, writer.note(Staged())):
         typed_tables.prepare(spark, root, contracts)
-        tables.create(spark, root, tables.STAGING)
+        tables.create(spark, root, layout.STAGING)
     return writer
 
 

@@ -6,7 +6,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from event_lake.config.settings import Settings
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.lake.time_columns import is_dated_in
 from event_lake.lake.window import Dates
 from event_lake.staging import typed_tables
@@ -50,7 +50,7 @@ def _rebuilt(spark: SparkSession, root: str, dates: Dates) -> Iterator[str]:
             .agg(F.count("*").alias("events"), extra.alias("twice"))
             .collect()
         }
-        for table, extra in ((tables.RAW_EVENTS, F.lit(0)), (tables.STAGING_EVENTS, twice))
+        for table, extra in ((layout.RAW_EVENTS, F.lit(0)), (layout.STAGING_EVENTS, twice))
         if tables.exists(spark, root, table)
     ]
     raw, staged = (*counts, {})[:2]

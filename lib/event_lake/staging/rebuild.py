@@ -8,7 +8,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from event_lake.config.settings import Settings
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.lake.time_columns import is_dated_in
 from event_lake.lake.window import Dates
 from event_lake.quality.measure import measure
@@ -34,11 +34,11 @@ def rebuild_staging(spark: SparkSession, settings: Settings, dates: Dates, run: 
     # What staging has taken, no less and no more: less would take from it what no later run brings back, and a crash
     # amid more would leave typed rows that a later run takes for new.
     last = StepLog(checkpoint_of(spark, root)).newest()
-    version = tables.newest_version(spark, root, tables.RAW_EVENTS)
+    version = tables.newest_version(spark, root, layout.RAW_EVENTS)
     within = is_dated_in(dates)
     is_taken = F.col("batch_id") <= (last.last if last else -1)
-    raw = tables.at_version(spark, root, tables.RAW_EVENTS, version).where(within & is_taken)
-    held = tables.read(spark, root, tables.STAGING_EVENTS).where(within)
+    raw = tables.at_version(spark, root, layout.RAW_EVENTS, version).where(within & is_taken)
+    held = tables.read(spark, root, layout.STAGING_EVENTS).where(within)
     days = sorted(row.date for row in raw.select("date").union(held.select("date")).distinct().collect())
     done, hours = Staged(), set[datetime]()
     for number, day in enumerate(days):

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from event_lake.config.settings import Settings
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.lake.checkpoints import Checkpoint
 from event_lake.lake.time import instant_of
 from event_lake.staging.chunk import Chunk, Place, chunk_of
@@ -98,7 +98,7 @@ def steps(spark: SparkSession, settings: Settings, found: Ahead) -> Iterator[Pla
     batches, number, first, behind = deque(found.batches), found.number, found.first, found.behind
     if not batches:
         return
-    most = settings.staging.max_batch_bytes / tables.bytes_per_row(spark, root, tables.RAW_EVENTS)
+    most = settings.staging.max_batch_bytes / tables.bytes_per_row(spark, root, layout.RAW_EVENTS)
     while batches:
         last = batches.popleft()
         rows = last.rows
@@ -138,7 +138,7 @@ def _first_of_stream(spark: SparkSession, root: str, checkpoint: Checkpoint) -> 
     if end is None or end["isStartingVersion"] or not end["reservoirVersion"]:
         return 0
     try:
-        taken = tables.at_version(spark, root, tables.RAW_EVENTS, end["reservoirVersion"] - 1)
+        taken = tables.at_version(spark, root, layout.RAW_EVENTS, end["reservoirVersion"] - 1)
         newest = taken.agg(F.max("batch_id")).collect()[0][0]
     except (PySparkException, Py4JJavaError):
         _log.warning("raw/events has forgotten what it was when staging last took some; all of it is looked at again")
@@ -148,7 +148,7 @@ def _first_of_stream(spark: SparkSession, root: str, checkpoint: Checkpoint) -> 
 
 
 def _batches(spark: SparkSession, root: str, first: int) -> Sequence[Batch]:
-    ledger = tables.read(spark, root, tables.LEDGER).where(F.col("batch_id") >= first)
+    ledger = tables.read(spark, root, layout.LEDGER).where(F.col("batch_id") >= first)
     told = ledger.groupBy("batch_id").agg(F.sum("raw").alias("rows"), F.min(F.unix_micros("ingested_at")).alias("at"))
     return [
         Batch(row.batch_id, instant_of(row["at"]), row.rows or 0)
@@ -160,6 +160,6 @@ def _chunk(spark: SparkSession, root: str, step: Step) -> Chunk:
     def of_step(rows: DataFrame) -> DataFrame:
         return rows.where(F.col("batch_id").between(step.first, step.last))
 
-    version = tables.newest_version(spark, root, tables.RAW_EVENTS)
-    events = tables.at_version(spark, root, tables.RAW_EVENTS, version)
-    return chunk_of(of_step(events), of_step(tables.read(spark, root, tables.QUARANTINE)))
+    version = tables.newest_version(spark, root, layout.RAW_EVENTS)
+    events = tables.at_version(spark, root, layout.RAW_EVENTS, version)
+    return chunk_of(of_step(events), of_step(tables.read(spark, root, layout.QUARANTINE)))

@@ -13,7 +13,7 @@ from pyspark.util import inheritable_thread_target
 
 from event_lake.contracts.contract import Contract
 from event_lake.contracts.evolution import Evolution, Held, evolution
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.lake.schemas import OTHER, TYPED
 from event_lake.staging.typed import (
     KEEPS,
@@ -36,9 +36,9 @@ _STATISTICS = ("event_uuid", "created_datetime", "arrived_at", "ingested_at")
 _T = TypeVar("_T")
 
 
-def table_of(contract: Contract) -> tables.Table:
+def table_of(contract: Contract) -> layout.Table:
     """The typed table of the contract's events."""
-    return tables.Table(f"staging/types/{contract.event_type}", typed_schema(contract), ("date",), _STATISTICS)
+    return layout.typed_table(contract.event_type, typed_schema(contract), _STATISTICS)
 
 
 def changes(spark: SparkSession, root: str, contracts: Contracts) -> list[str]:
@@ -98,14 +98,14 @@ def append(
     kept = _in_parallel(fresh.sparkSession, append_type, counts)
     broken = [contracts[name] for name, count in counts.items() if kept[name] != count]
     if broken:
-        told = [name for name in tables.REJECTED.schema.names if name != "reasons"]
-        new = _without_known(_rejected(fresh, broken), root, tables.REJECTED, told, maybe_there)
+        told = [name for name in layout.REJECTED.schema.names if name != "reasons"]
+        new = _without_known(_rejected(fresh, broken), root, layout.REJECTED, told, maybe_there)
         check()
-        tables.append(new.hint("rebalance", "date"), root, tables.REJECTED)
+        tables.append(new.hint("rebalance", "date"), root, layout.REJECTED)
 
 
 def _without_known(
-    rows: DataFrame, root: str, table: tables.Table, columns: Sequence[str], dates: Collection[date]
+    rows: DataFrame, root: str, table: layout.Table, columns: Sequence[str], dates: Collection[date]
 ) -> DataFrame:
     """Those of `rows` that aren't in the table in these dates, by `columns`; nothing is read where there's no date."""
     if not dates:
@@ -133,7 +133,7 @@ def replace_events(rows: DataFrame, root: str, contracts: Contracts) -> None:
     if counts:
         told = reduce(DataFrame.unionByName, (told_rows(_of_type(rows, name), contracts[name]) for name in counts))
         on = f"{same} and target.event_type = source.event_type"
-        tables.merge(told, root, tables.REJECTED, on=on, delete="size(source.reasons) = 0")
+        tables.merge(told, root, layout.REJECTED, on=on, delete="size(source.reasons) = 0")
 
 
 def replace_dates(rows: DataFrame, root: str, contracts: Contracts, first: date, last: date) -> None:
@@ -153,9 +153,9 @@ def replace_dates(rows: DataFrame, root: str, contracts: Contracts, first: date,
 
     kept = _in_parallel(spark, replace_type, contracts)
     broken = [contracts[name] for name, count in counts.items() if kept[name] != count]
-    none = spark.createDataFrame([], tables.REJECTED.schema)
+    none = spark.createDataFrame([], layout.REJECTED.schema)
     rejected = _rejected(rows, broken).hint("rebalance", "date") if broken else none
-    tables.replace(rejected, root, tables.REJECTED, where)
+    tables.replace(rejected, root, layout.REJECTED, where)
 
 
 def _planned(spark: SparkSession, root: str, contracts: Contracts) -> list[tuple[Contract, Evolution | None]]:
@@ -172,7 +172,7 @@ def _planned(spark: SparkSession, root: str, contracts: Contracts) -> list[tuple
     return [(contracts[name], found) for name, found in _in_parallel(spark, plan, contracts).items()]
 
 
-def _rewrite(spark: SparkSession, root: str, table: tables.Table) -> None:
+def _rewrite(spark: SparkSession, root: str, table: layout.Table) -> None:
     # Not Delta's type widening: delta-rs and DuckDB can't read such tables.
     held = tables.read(spark, root, table)
     columns = [
@@ -190,7 +190,7 @@ def _rewrite(spark: SparkSession, root: str, table: tables.Table) -> None:
     )
 
 
-def _alter(spark: SparkSession, root: str, table: tables.Table, evolved: Evolution) -> None:
+def _alter(spark: SparkSession, root: str, table: layout.Table, evolved: Evolution) -> None:
     name = f"delta.`{table.path(root)}`"
     if evolved.added:
         columns = ", ".join(f"`{c.name}` {c.type} comment {tables.literal(c.comment)}" for c in evolved.added)

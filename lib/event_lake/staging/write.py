@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from event_lake.config.settings import Settings
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.staging import typed_tables, versions
 from event_lake.staging.chunk import Chunk, known_places
 from event_lake.staging.typed_tables import Contracts
@@ -120,8 +120,8 @@ class StagingWriter:
             return Staged()
         root, events = self._root, chunk.events
         spark, here = events.sparkSession, known_places(chunk)
-        staged = tables.read(spark, root, tables.STAGING_EVENTS).where(here)
-        refused = tables.read(spark, root, tables.CONFLICTS).where(here)
+        staged = tables.read(spark, root, layout.STAGING_EVENTS).where(here)
+        refused = tables.read(spark, root, layout.CONFLICTS).where(here)
         with (
             resolved(events, staged, refused, self._keep, chunk.rows) as changes,
             tables.noted(spark, self.note(changes.counts, step=step)),
@@ -134,35 +134,35 @@ class StagingWriter:
                 typed_tables.replace_events(changes.replaced, root, self.contracts)
             if changes.conflicts is not None:
                 self._check()
-                tables.merge(changes.conflicts, root, tables.CONFLICTS, on=_matching("refused_at"))
+                tables.merge(changes.conflicts, root, layout.CONFLICTS, on=_matching("refused_at"))
             if changes.replaced is not None:
                 self._check()
-                tables.merge(changes.replaced, root, tables.STAGING_EVENTS, on=_matching())
+                tables.merge(changes.replaced, root, layout.STAGING_EVENTS, on=_matching())
             if changes.counts.inserted:
                 self._check()
-                tables.append(_by_partition(changes.inserted), root, tables.STAGING_EVENTS)
+                tables.append(_by_partition(changes.inserted), root, layout.STAGING_EVENTS)
             if changes.freed is not None:
                 self._check()
-                tables.merge(changes.freed, root, tables.CONFLICTS, on=_matching("refused_at"), delete="true")
+                tables.merge(changes.freed, root, layout.CONFLICTS, on=_matching("refused_at"), delete="true")
             return changes.counts
 
     def rewrite(self, events: DataFrame, day: date) -> Staged:
         """Have staging hold, of this date, what `events` (`schemas.EVENT`) are: all that raw holds of it."""
         spark, root = events.sparkSession, self._root
         # A limit of 0 is known to be empty, so that a day's keys aren't broadcast to look for them in it.
-        none, nothing = events.limit(0), spark.createDataFrame([], tables.CONFLICTS.schema)
+        none, nothing = events.limit(0), spark.createDataFrame([], layout.CONFLICTS.schema)
         where = F.col("date") == F.lit(day)
         with (
             resolved(events, none, nothing, self._keep, events.count()) as changes,
             tables.noted(spark, self.note(changes.counts, rebuilt=day)),
         ):
-            refused = nothing if changes.conflicts is None else changes.conflicts.select(*tables.CONFLICTS.schema.names)
+            refused = nothing if changes.conflicts is None else changes.conflicts.select(*layout.CONFLICTS.schema.names)
             self._check()
             typed_tables.replace_dates(changes.inserted, root, self.contracts, day, day)
             self._check()
-            tables.replace(refused, root, tables.CONFLICTS, where)
+            tables.replace(refused, root, layout.CONFLICTS, where)
             self._check()
-            tables.replace(_by_partition(changes.inserted), root, tables.STAGING_EVENTS, where)
+            tables.replace(_by_partition(changes.inserted), root, layout.STAGING_EVENTS, where)
             return changes.counts
 
     def note(self, counts: Staged, **about: object) -> str:
@@ -172,7 +172,7 @@ class StagingWriter:
 
 def _by_partition(events: DataFrame) -> DataFrame:
     """Spread so that each partition of staging/events gets one file, or more if it's large."""
-    return events.hint("rebalance", *tables.STAGING_EVENTS.partitioned_by)
+    return events.hint("rebalance", *layout.STAGING_EVENTS.partitioned_by)
 
 
 def _matching(position: str | None = None) -> str:

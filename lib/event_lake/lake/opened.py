@@ -1,0 +1,104 @@
+"""The tables of a lake, by name, for those who read them."""
+
+from collections.abc import Iterator, Mapping
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import StructType
+
+from event_lake.errors import UserError
+from event_lake.lake import layout, tables
+from event_lake.lake.hadoop_files import HadoopFiles
+
+
+class OpenLake:
+    """The tables of the lake at `root` as DataFrames; each attribute reads its table as it is at that moment.
+
+    Raises UserError for a table that no job has made yet. Its columns: see docs/reference/tables.md.
+    """
+
+    def __init__(self, spark: SparkSession, root: str) -> None:
+        self._spark = spark
+        self._root = root
+
+    @property
+    def raw_events(self) -> DataFrame:
+        """The events as ingest_raw wrote them, one row each."""
+        return _read(self._spark, self._root, layout.RAW_EVENTS)
+
+    @property
+    def quarantine(self) -> DataFrame:
+        """The records that are no events, byte for byte, with their reasons."""
+        return _read(self._spark, self._root, layout.QUARANTINE)
+
+    @property
+    def ledger(self) -> DataFrame:
+        """The ledger: what became of the records that each batch read of each shard."""
+        return _read(self._spark, self._root, layout.LEDGER)
+
+    @property
+    def findings(self) -> DataFrame:
+        """The losses that ingest_raw found, and who acknowledged them."""
+        return _read(self._spark, self._root, layout.FINDINGS)
+
+    @property
+    def metrics(self) -> DataFrame:
+        """The quality measures, hour by hour."""
+        return _read(self._spark, self._root, layout.METRICS)
+
+    @property
+    def staging(self) -> "Staging":
+        """The tables of the staging layer."""
+        return Staging(self._spark, self._root)
+
+
+class Staging:
+    """The staging layer's tables, as `OpenLake` has the others."""
+
+    def __init__(self, spark: SparkSession, root: str) -> None:
+        self._spark = spark
+        self._root = root
+
+    @property
+    def events(self) -> DataFrame:
+        """One version of each event."""
+        return _read(self._spark, self._root, layout.STAGING_EVENTS)
+
+    @property
+    def conflicts(self) -> DataFrame:
+        """The other versions: events with an event_uuid that staging has, and another payload."""
+        return _read(self._spark, self._root, layout.CONFLICTS)
+
+    @property
+    def rejected(self) -> DataFrame:
+        """The events that break their type's contract, with the reasons."""
+        return _read(self._spark, self._root, layout.REJECTED)
+
+    @property
+    def types(self) -> Mapping[str, DataFrame]:
+        """The typed tables that there are, by event type."""
+        return _TypedTables(self._spark, self._root)
+
+
+class _TypedTables(Mapping[str, DataFrame]):
+    def __init__(self, spark: SparkSession, root: str) -> None:
+        self._spark = spark
+        self._root = root
+
+    def __getitem__(self, event_type: str) -> DataFrame:
+        table = layout.typed_table(event_type, StructType())
+        if not tables.exists(self._spark, self._root, table):
+            raise KeyError(f"no table of the type {event_type!r}; there are: {', '.join(self) or 'none'}")
+        return tables.read(self._spark, self._root, table)
+
+    def __iter__(self) -> Iterator[str]:
+        folder = layout.path_below(self._root, layout.TYPED_TABLES)
+        return iter(sorted(HadoopFiles(self._spark, folder).names(folder)))
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+
+def _read(spark: SparkSession, root: str, table: layout.Table) -> DataFrame:
+    if not tables.exists(spark, root, table):
+        raise UserError(f"lake.root = {root!r} has no {table.name} yet: the job that makes it hasn't run")
+    return tables.read(spark, root, table)
