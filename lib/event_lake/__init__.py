@@ -1,3 +1,98 @@
-"""Event Lake: Kinesis events into Delta Lake, exactly once, with nothing lost silently."""
+"""Event Lake: Kinesis events into Delta Lake, exactly once, with nothing lost silently.
+
+What `__all__` names is the promise of this package: it changes as semantic versioning says, everything else may change
+with any version. A name is looked up when it's first used, so that `import event_lake` alone imports no Spark.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from event_lake.config.files import load_settings as load_settings
+    from event_lake.config.settings import Lake as Lake
+    from event_lake.config.settings import Progress as Progress
+    from event_lake.config.settings import Quality as Quality
+    from event_lake.config.settings import Raw as Raw
+    from event_lake.config.settings import Settings as Settings
+    from event_lake.config.settings import Source as Source
+    from event_lake.config.settings import Staging as Staging
+    from event_lake.errors import ConfigError as ConfigError
+    from event_lake.errors import DataLossError as DataLossError
+    from event_lake.errors import EventLakeError as EventLakeError
+    from event_lake.errors import QualityError as QualityError
+    from event_lake.errors import ServiceUnavailableError as ServiceUnavailableError
+    from event_lake.errors import StreamNotFoundError as StreamNotFoundError
+    from event_lake.errors import UserError as UserError
+    from event_lake.functions import build_staging as build_staging
+    from event_lake.functions import check_quality as check_quality
+    from event_lake.functions import ingest_raw as ingest_raw
+    from event_lake.functions import open_lake as open_lake
+    from event_lake.functions import reconcile as reconcile
+    from event_lake.lake.session import configure as configure
+    from event_lake.lake.window import Dates as Dates
 
 __version__ = "0.1.0"
+
+_MODULES = {
+    "ConfigError": "event_lake.errors",
+    "DataLossError": "event_lake.errors",
+    "Dates": "event_lake.lake.window",
+    "EventLakeError": "event_lake.errors",
+    "Lake": "event_lake.config.settings",
+    "Progress": "event_lake.config.settings",
+    "Quality": "event_lake.config.settings",
+    "QualityError": "event_lake.errors",
+    "Raw": "event_lake.config.settings",
+    "ServiceUnavailableError": "event_lake.errors",
+    "Settings": "event_lake.config.settings",
+    "Source": "event_lake.config.settings",
+    "Staging": "event_lake.config.settings",
+    "StreamNotFoundError": "event_lake.errors",
+    "UserError": "event_lake.errors",
+    "build_staging": "event_lake.functions",
+    "check_quality": "event_lake.functions",
+    "configure": "event_lake.lake.session",
+    "ingest_raw": "event_lake.functions",
+    "load_settings": "event_lake.config.files",
+    "open_lake": "event_lake.functions",
+    "reconcile": "event_lake.functions",
+}
+__all__ = [
+    "ConfigError",
+    "DataLossError",
+    "Dates",
+    "EventLakeError",
+    "Lake",
+    "Progress",
+    "Quality",
+    "QualityError",
+    "Raw",
+    "ServiceUnavailableError",
+    "Settings",
+    "Source",
+    "Staging",
+    "StreamNotFoundError",
+    "UserError",
+    "__version__",
+    "build_staging",
+    "check_quality",
+    "configure",
+    "ingest_raw",
+    "load_settings",
+    "open_lake",
+    "reconcile",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the module of a public name when the name is first used."""
+    if name not in _MODULES:
+        raise AttributeError(f"module 'event_lake' has no attribute {name!r}")
+    found = getattr(import_module(_MODULES[name]), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    """Return the public names, also those that weren't used yet."""
+    return sorted({*globals(), *__all__})

@@ -11,7 +11,7 @@ import boto3
 import pytest
 from pyspark.sql import SparkSession
 
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.lake.window import Window
 from event_lake.reconciliation.reconcile import reconcile
 from support.cluster_driver import BEFORE_RAW, IN_RAW
@@ -115,15 +115,15 @@ def _ingest(spark: SparkSession, ingest: Ingest, uuids: Sequence[str], kill: str
 
 def _read(spark: SparkSession, ingest: Ingest) -> int:
     """How many records the ledger says were read."""
-    if not tables.exists(spark, ingest.root, tables.LEDGER):
+    if not tables.exists(spark, ingest.root, layout.LEDGER):
         return 0
-    return tables.read(spark, ingest.root, tables.LEDGER).selectExpr("coalesce(sum(read), 0)").collect()[0][0]
+    return tables.read(spark, ingest.root, layout.LEDGER).selectExpr("coalesce(sum(read), 0)").collect()[0][0]
 
 
 def _assert_each_once(spark: SparkSession, ingest: Ingest, uuids: Sequence[str]) -> None:
-    raw = tables.read(spark, ingest.root, tables.RAW_EVENTS).where(f"event_uuid >= '{uuids[0][:13]}'").collect()
+    raw = tables.read(spark, ingest.root, layout.RAW_EVENTS).where(f"event_uuid >= '{uuids[0][:13]}'").collect()
     assert Counter(row.event_uuid for row in raw) == Counter(uuids)
-    ledger = tables.read(spark, ingest.root, tables.LEDGER).where("raw > 0").collect()
+    ledger = tables.read(spark, ingest.root, layout.LEDGER).where("raw > 0").collect()
     batches = {row.batch_id for row in raw}
     counted = {(row.batch_id, row.shard_id): row.raw for row in ledger if row.batch_id in batches}
     assert counted == dict(Counter((row.batch_id, row.shard_id) for row in raw))

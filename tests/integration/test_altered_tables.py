@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from event_lake.contracts.propose import Sampling, propose_contracts
-from event_lake.lake import tables
+from event_lake.lake import layout
 from event_lake.lake.window import Window
 from event_lake.quality import thresholds
 from event_lake.quality.check import check_quality
@@ -29,7 +29,7 @@ FEATURES = {
     # So that there is one of them.
     "delta.checkpointInterval": "2",
 }
-ALTERED = (tables.RAW_EVENTS, tables.LEDGER, tables.STAGING_EVENTS)
+ALTERED = (layout.RAW_EVENTS, layout.LEDGER, layout.STAGING_EVENTS)
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Taken
     for table in ALTERED:
         spark.sql(f"alter table delta.`{golden.folder}/lake/{table.name}` set tblproperties ({told})")
     # An event and its conflicts, in a file with others: they get a deletion vector.
-    spark.sql(f"delete from delta.`{golden.folder}/lake/{tables.RAW_EVENTS.name}` where event_uuid = 'unread-0'")
+    spark.sql(f"delete from delta.`{golden.folder}/lake/{layout.RAW_EVENTS.name}` where event_uuid = 'unread-0'")
     return go_on_with(spark, golden)
 
 

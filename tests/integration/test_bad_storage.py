@@ -18,7 +18,7 @@ import psutil
 import pytest
 from pyspark.sql import SparkSession
 
-from event_lake.lake import tables
+from event_lake.lake import layout
 from support.emulators import Stream
 
 pytestmark = pytest.mark.faults
@@ -113,7 +113,7 @@ def test_a_full_disk_ends_the_job_and_with_space_it_goes_on(
 def test_a_table_that_is_removed_under_the_stream_is_never_begun_anew(
     spark: SparkSession, sender: Sender, root: str, tmp_path: Path
 ) -> None:
-    table, backup = Path(tables.RAW_EVENTS.path(root)), tmp_path / "backup"
+    table, backup = Path(layout.RAW_EVENTS.path(root)), tmp_path / "backup"
     sender.put()
     with running(sender.stream, root) as job:
         job.wait_for_records()
@@ -133,7 +133,7 @@ def test_a_table_that_is_removed_under_the_stream_is_never_begun_anew(
 def test_a_changed_schema_and_a_damaged_checkpoint_are_named_with_their_ways_out(
     spark: SparkSession, sender: Sender, root: str
 ) -> None:
-    path = tables.QUARANTINE.path(root)
+    path = layout.QUARANTINE.path(root)
     sender.put()
     assert caught_up(sender.stream, root)[0] == 0
 
@@ -146,7 +146,7 @@ def test_a_changed_schema_and_a_damaged_checkpoint_are_named_with_their_ways_out
     assert (code, line.split(": A ")[0]) == (2, changed)
     spark.sql(f"ALTER TABLE delta.`{path}` RENAME COLUMN key TO partition_key")
 
-    checkpoint = Path(tables.checkpoint_path(root, "ingest_raw"))
+    checkpoint = Path(layout.checkpoint_path(root, "ingest_raw"))
     for changelog in checkpoint.glob("state/0/*/*.changelog"):
         changelog.write_bytes(b"")
         changelog.with_name(f".{changelog.name}.crc").unlink(missing_ok=True)
@@ -204,9 +204,9 @@ def killed(pid: int) -> None:
 
 
 def assert_each_once(spark: SparkSession, root: str, sender: Sender) -> None:
-    def column(table: tables.Table, name: str) -> list[Any]:
+    def column(table: layout.Table, name: str) -> list[Any]:
         return [row[name] for row in spark.read.format("delta").load(table.path(root)).select(name).collect()]
 
-    assert Counter(column(tables.RAW_EVENTS, "payload")) == Counter(sender.events)
-    assert Counter(map(bytes, column(tables.QUARANTINE, "data"))) == Counter(sender.junk)
-    assert sum(column(tables.LEDGER, "read")) == len(sender.events) + len(sender.junk)
+    assert Counter(column(layout.RAW_EVENTS, "payload")) == Counter(sender.events)
+    assert Counter(map(bytes, column(layout.QUARANTINE, "data"))) == Counter(sender.junk)
+    assert sum(column(layout.LEDGER, "read")) == len(sender.events) + len(sender.junk)

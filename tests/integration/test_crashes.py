@@ -28,7 +28,7 @@ from event_lake.errors import UserError
 from event_lake.generator.events import Timeline
 from event_lake.generator.put import RecordPutter, batches, paced
 from event_lake.generator.sequence import Record, records
-from event_lake.lake import tables
+from event_lake.lake import layout
 from event_lake.lake.window import Window
 from event_lake.raw.ingest import IngestOptions, ingest_raw
 from event_lake.reconciliation.reconcile import reconcile
@@ -110,19 +110,19 @@ def _once_it_is_planned(lake: Lake) -> Callable[[], set[str]]:
 
 
 def _once_raw_has_a_file(lake: Lake) -> Callable[[], set[str]]:
-    return lambda: lake.files(tables.RAW_EVENTS)
+    return lambda: lake.files(layout.RAW_EVENTS)
 
 
 def _once_raw_is_committed(lake: Lake) -> Callable[[], set[str]]:
-    return lambda: lake.commits(tables.RAW_EVENTS)
+    return lambda: lake.commits(layout.RAW_EVENTS)
 
 
 def _once_quarantine_is_committed(lake: Lake) -> Callable[[], set[str]]:
-    return lambda: lake.commits(tables.QUARANTINE)
+    return lambda: lake.commits(layout.QUARANTINE)
 
 
 def _once_the_ledger_is_committed(lake: Lake) -> Callable[[], set[str]]:
-    return lambda: lake.commits(tables.LEDGER)
+    return lambda: lake.commits(layout.LEDGER)
 
 
 def _once_spark_has_committed_it(lake: Lake) -> Callable[[], set[str]]:
@@ -180,11 +180,11 @@ def _reshard(boto: Any, name: str, rng: Random) -> None:
 
 
 def _assert_each_once(spark: SparkSession, root: str, sent: list[Record]) -> None:
-    def held(table: tables.Table, column: str) -> Counter[bytes]:
+    def held(table: layout.Table, column: str) -> Counter[bytes]:
         rows = spark.read.format("delta").load(table.path(root)).select(F.col(column).cast("binary")).collect()
         return Counter(bytes(row[0]) for row in rows)
 
-    raw, quarantine = held(tables.RAW_EVENTS, "payload"), held(tables.QUARANTINE, "data")
+    raw, quarantine = held(layout.RAW_EVENTS, "payload"), held(layout.QUARANTINE, "data")
     puts = Counter(record.data for record in sent)
     # A copy may come under other rules than the event did, and so be held beside it, but never as an event twice.
     assert max(raw.values()) == 1
@@ -192,7 +192,7 @@ def _assert_each_once(spark: SparkSession, root: str, sent: list[Record]) -> Non
     assert puts.keys() - raw.keys() - quarantine.keys() == set()
     [sums] = (
         spark.read.format("delta")
-        .load(tables.LEDGER.path(root))
+        .load(layout.LEDGER.path(root))
         .selectExpr("sum(read)", "sum(raw)", "sum(quarantined)", "sum(duplicates)")
         .collect()
     )

@@ -16,7 +16,7 @@ from event_lake.generator.put import RecordPutter, batches
 from event_lake.generator.sequence import EVENT, LATE, RETRY, Record, records
 from event_lake.kinesis import source
 from event_lake.kinesis.options import FORMAT, options_of, unbounded
-from event_lake.lake import tables
+from event_lake.lake import layout
 from event_lake.lake.ledger import Totals
 from event_lake.raw.ingest import IngestOptions, ingest_raw
 from event_lake.staging.build import build_staging
@@ -49,7 +49,7 @@ def test_all_that_was_sent_is_in_the_lake_and_again_after_a_restart(
 
     good = [record for record in sent if record.kind in (EVENT, LATE)]
     assert build_staging(spark, replace(settings, quality=Quality(measure=False))).inserted == len(good)
-    staged = _table(spark, settings, tables.STAGING_EVENTS).select("payload").collect()
+    staged = _table(spark, settings, layout.STAGING_EVENTS).select("payload").collect()
     assert Counter(row.payload for row in staged) == Counter(record.data.decode() for record in good)
 
 
@@ -92,19 +92,19 @@ def _expected(sent: list[Record]) -> Totals:
 
 
 def _assert_lake_holds(spark: SparkSession, settings: Settings, sent: list[Record]) -> None:
-    raw = _table(spark, settings, tables.RAW_EVENTS).select("payload").collect()
+    raw = _table(spark, settings, layout.RAW_EVENTS).select("payload").collect()
     assert Counter(row.payload for row in raw) == Counter(
         record.data.decode() for record in sent if record.kind in (EVENT, LATE)
     )
-    quarantine = _table(spark, settings, tables.QUARANTINE).select("data", "reasons").collect()
+    quarantine = _table(spark, settings, layout.QUARANTINE).select("data", "reasons").collect()
     assert Counter((bytes(row.data), *row.reasons) for row in quarantine) == Counter(
         (record.data, reason_of(record.kind)) for record in sent if record.kind in FAULTS
     )
-    [entered] = _table(spark, settings, tables.LEDGER).selectExpr("sum(raw)", "sum(quarantined)").collect()
+    [entered] = _table(spark, settings, layout.LEDGER).selectExpr("sum(raw)", "sum(quarantined)").collect()
     assert tuple(entered) == (len(raw), len(quarantine))
 
 
-def _table(spark: SparkSession, settings: Settings, table: tables.Table):
+def _table(spark: SparkSession, settings: Settings, table: layout.Table):
     return spark.read.format("delta").load(table.path(settings.lake.root))
 
 

@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from event_lake.config.settings import Settings
 from event_lake.errors import DataLossError, error_in_traceback
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.lake.checkpoints import Checkpoint
 from event_lake.lake.ledger import Totals
 from event_lake.lake.window import Window
@@ -42,7 +42,7 @@ def plan_behind_the_watermark(spark: SparkSession, settings: Settings) -> int:
     """Leave a batch that is planned, and whose clock is that of a machine that is behind; returns its number."""
     with pytest.raises(StreamingQueryException, match="killed"):
         ingest(spark, settings, check=die)
-    checkpoint = Checkpoint(spark, tables.checkpoint_path(settings.lake.root, "ingest_raw"))
+    checkpoint = Checkpoint(spark, layout.checkpoint_path(settings.lake.root, "ingest_raw"))
     newest = checkpoint.newest_batch
     assert newest is not None
     file = Path(checkpoint.path, "offsets", str(newest))
@@ -77,7 +77,7 @@ def test_a_late_batch_stays_an_error_until_it_is_acknowledged_and_then_loses_not
         found(spark, settings).refuse_faults()
 
     assert ingest(spark, settings, [late]) == Totals(read=2, raw=2)
-    uuids = [row.event_uuid for row in tables.read(spark, root, tables.RAW_EVENTS).collect()]
+    uuids = [row.event_uuid for row in tables.read(spark, root, layout.RAW_EVENTS).collect()]
     assert sorted(uuids) == [*"abcdef"]
     verdict = found(spark, settings)
     verdict.refuse_faults()

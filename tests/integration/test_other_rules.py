@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 
 from event_lake.config.settings import Raw, Settings
 from event_lake.errors import UserError, error_in_traceback
-from event_lake.lake import tables
+from event_lake.lake import layout, tables
 from event_lake.lake.ledger import Totals
 from event_lake.lake.window import Window
 from event_lake.raw.ingest import IngestOptions, ingest_raw
@@ -50,7 +50,7 @@ def kill_between_raw_and_quarantine(spark: SparkSession, settings: Settings) -> 
 
 
 def counts(spark: SparkSession, settings: Settings) -> list[int]:
-    held = (tables.RAW_EVENTS, tables.QUARANTINE, tables.LEDGER)
+    held = (layout.RAW_EVENTS, layout.QUARANTINE, layout.LEDGER)
     return [tables.read(spark, settings.lake.root, table).count() for table in held]
 
 

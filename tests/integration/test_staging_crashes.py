@@ -18,7 +18,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from event_lake.config.settings import Quality
-from event_lake.lake import tables
+from event_lake.lake import layout
 from event_lake.staging.build import QUERY, build_staging
 from support.killing import Lake, assert_runs, job, kill, wait_for_more
 from support.raw_layers import Event, RawLayer, settings_of
@@ -29,15 +29,15 @@ STEP = 60_000
 TYPES = ("lesson", "payment", "search")
 CONTRACT = 'event_type = "%s"\n[columns.x]\ntype = "bigint"\nrequired = true\nmaximum = 8\n'
 # Each with the commit that it waits for; None: the first of the checkpoint's logs, or the last.
-TYPED = tables.Table("staging/types/lesson", tables.METRICS.schema, ("date",), ())
+TYPED = layout.Table("staging/types/lesson", layout.METRICS.schema, ("date",), ())
 MOMENTS: tuple[Callable[[Lake], Callable[[], set[str]]], ...] = (
-    lambda lake: lambda: lake.commits(tables.STAGING_EVENTS),
+    lambda lake: lambda: lake.commits(layout.STAGING_EVENTS),
     lambda lake: lambda: lake.commits(TYPED),
-    lambda lake: lambda: lake.commits(tables.CONFLICTS),
-    lambda lake: lambda: lake.commits(tables.REJECTED),
-    lambda lake: lambda: lake.commits(tables.METRICS),
+    lambda lake: lambda: lake.commits(layout.CONFLICTS),
+    lambda lake: lambda: lake.commits(layout.REJECTED),
+    lambda lake: lambda: lake.commits(layout.METRICS),
     lambda lake: lake.planned,
-    lambda lake: lambda: lake.files(tables.STAGING_EVENTS),
+    lambda lake: lambda: lake.files(layout.STAGING_EVENTS),
     lambda lake: lake.done,
 )
 
