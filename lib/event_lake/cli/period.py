@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from datetime import UTC, date, datetime, time
 
-from event_lake.config.settings import parse_instant, refuse
+from event_lake.config.settings import parse_instant, unusable
 from event_lake.errors import ConfigError
 from event_lake.lake.window import Dates, Window
 
@@ -27,7 +27,7 @@ def window_of(args: Namespace) -> Window:
     """
     window = Window(_instant("--from", args.begin), _instant("--to", args.end))
     if window.begin and window.end and window.begin >= window.end:
-        raise refuse("--to", args.end, f"not later than --from = {args.begin!r}")
+        raise unusable("--to", args.end, f"not later than --from = {args.begin!r}")
     return window
 
 
@@ -35,7 +35,7 @@ def dates_of(args: Namespace) -> Dates:
     """Return the dates, without bound where a flag is missing. Raises ConfigError, also where they're reversed."""
     dates = Dates(_date("--from", args.begin), _date("--to", args.end))
     if dates.first and dates.last and dates.first > dates.last:
-        raise refuse("--to", args.end, f"before --from = {args.begin!r}")
+        raise unusable("--to", args.end, f"before --from = {args.begin!r}")
     return dates
 
 
@@ -54,11 +54,11 @@ def _instant(flag: str, text: str | None) -> datetime | None:
     try:
         return parse_instant(text) if len(text) > 10 else datetime.combine(date.fromisoformat(text), time(), UTC)
     except ValueError:
-        raise refuse(flag, text, 'no time; write it like "2026-11-21T09:00:00Z" or "2026-11-21"') from None
+        raise unusable(flag, text, 'no time; write it like "2026-11-21T09:00:00Z" or "2026-11-21"') from None
 
 
 def _date(flag: str, text: str | None) -> date | None:
     try:
         return date.fromisoformat(text) if text is not None else None
     except ValueError:
-        raise refuse(flag, text, 'no date; write it like "2026-11-21"') from None
+        raise unusable(flag, text, 'no date; write it like "2026-11-21"') from None

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_type_hints
 
-from event_lake.config.settings import Settings, refuse
+from event_lake.config.settings import Settings, unusable
 from event_lake.errors import ConfigError
 
 _T = TypeVar("_T")
@@ -39,7 +39,7 @@ def parse_duration(key: str, value: object) -> timedelta:
     """A `"10 minutes"` as a timedelta; `key` is for the ConfigError if it isn't one."""
     match = _DURATION.fullmatch(value) if isinstance(value, str) else None
     if not match:
-        raise refuse(key, value, 'not a duration; write it like "10 minutes"')
+        raise unusable(key, value, 'not a duration; write it like "10 minutes"')
     return timedelta(**{f"{match[2]}s": int(match[1])})
 
 
@@ -66,7 +66,7 @@ def _read_positions(table: dict[str, Any]) -> None:
         try:
             source["start_from"] = " ".join(Path(name).read_text("utf-8").split())
         except (OSError, UnicodeDecodeError) as error:
-            raise refuse("source.start_from", name, f"a file of positions that can't be read: {error}") from None
+            raise unusable("source.start_from", name, f"a file of positions that can't be read: {error}") from None
 
 
 def _made(cls: type[_T], table: Mapping[str, object], prefix: str) -> _T:
@@ -95,7 +95,7 @@ def nearest(key: str, known: Collection[str], prefix: str = "") -> str:
 def _typed(key: str, value: object, hint: Any) -> object:
     if is_dataclass(hint):
         if not isinstance(value, dict):
-            raise refuse(key, value, f"not a section; write [{key}] and its keys below")
+            raise unusable(key, value, f"not a section; write [{key}] and its keys below")
         return _made(hint, value, f"{key}.")  # type: ignore[arg-type]
     if hint is timedelta:
         return parse_duration(key, value)
@@ -103,7 +103,7 @@ def _typed(key: str, value: object, hint: Any) -> object:
         return _strings(key, value)
     if hint == tuple[str, ...]:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise refuse(key, value, 'not a list of strings; write it like ["lesson", "payment"]')
+            raise unusable(key, value, 'not a list of strings; write it like ["lesson", "payment"]')
         return tuple(value)
     if hint is str and isinstance(value, date):
         return value.isoformat()  # TOML has dates of its own; ours are text
@@ -115,14 +115,14 @@ def _typed(key: str, value: object, hint: Any) -> object:
             int: "a whole number; write it like 600",
             bool: "true or false; write it without quotes",
         }
-        raise refuse(key, value, f"not {names[wanted]}")
+        raise unusable(key, value, f"not {names[wanted]}")
     return value
 
 
 def _strings(key: str, value: object) -> Mapping[str, str]:
     if not isinstance(value, dict):
-        raise refuse(key, value, f"not a section; write [{key}] and its keys below")
+        raise unusable(key, value, f"not a section; write [{key}] and its keys below")
     for name, text in value.items():
         if not isinstance(text, str):
-            raise refuse(f'{key}."{name}"', text, 'not a string; put it in quotes like "4"')
+            raise unusable(f'{key}."{name}"', text, 'not a string; put it in quotes like "4"')
     return dict(value)

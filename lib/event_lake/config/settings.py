@@ -38,8 +38,8 @@ _BOUNDS = {
 _LOOKS_SECRET = re.compile(r"secret|password|passwd|token|credential|access[._-]?key", re.IGNORECASE)
 
 
-def refuse(key: str, value: object, problem: str) -> ConfigError:
-    """The one-line error for a value that can't be used: key, value, problem with its remedy."""
+def unusable(key: str, value: object, problem: str) -> ConfigError:
+    """Return the one-line error to raise for a value that can't be used: key, value, problem with remedy."""
     return ConfigError(f"{key} = {value!r}: {problem}")
 
 
@@ -71,21 +71,23 @@ class Source:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-zA-Z0-9_.-]{1,128}", self.stream):
-            raise refuse(
+            raise unusable(
                 "source.stream",
                 self.stream,
                 "not a stream's name; it has 1 to 128 of letters, digits, '_', '.' and '-'",
             )
         if self.connector != "event_lake":
-            raise refuse(
+            raise unusable(
                 "source.connector",
                 self.connector,
                 'there\'s only "event_lake" now, which runs on every platform; leave the key out',
             )
         if not 1 <= self.max_batch_seconds <= _YEAR_SECONDS:
-            raise refuse("source.max_batch_seconds", self.max_batch_seconds, "must be 1 second to a year of them")
+            raise unusable("source.max_batch_seconds", self.max_batch_seconds, "must be 1 second to a year of them")
         if not 1 <= self.max_batch_records <= _MOST_RECORDS:
-            raise refuse("source.max_batch_records", self.max_batch_records, f"must be 1 to {_MOST_RECORDS:,} records")
+            raise unusable(
+                "source.max_batch_records", self.max_batch_records, f"must be 1 to {_MOST_RECORDS:,} records"
+            )
         if self.endpoint_url is not None:
             self._check_endpoint(self.endpoint_url)
         if self.start_from not in ("earliest", "latest"):
@@ -98,7 +100,7 @@ class Source:
         except ValueError:
             usable = False
         if not usable:
-            raise refuse(
+            raise unusable(
                 "source.start_from",
                 text,
                 'no starting point; write "earliest", "latest", a time like "2026-11-21T09:00:00Z" or the name of a'
@@ -110,12 +112,12 @@ class Source:
         try:
             parts = urlsplit(url)
         except ValueError as error:
-            raise refuse("source.endpoint_url", url, f"not a URL: {error}") from None
+            raise unusable("source.endpoint_url", url, f"not a URL: {error}") from None
         if parts.username or parts.password:
             raise ConfigError("source.endpoint_url holds a user or password: use the SDK's own credentials chain")
         safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
         if not safe or not parts.hostname:
-            raise refuse(
+            raise unusable(
                 "source.endpoint_url",
                 url,
                 "events would travel unencrypted; use https, or http to an emulator on localhost",
@@ -130,7 +132,7 @@ class Lake:
 
     def __post_init__(self) -> None:
         if not self.root or self.root.endswith("/") or "`" in self.root or self.root.startswith("file:"):
-            raise refuse(
+            raise unusable(
                 "lake.root",
                 self.root,
                 'no folder; write it like "lake" or "s3://bucket/lake", without "file:", "`", and "/" at its end',
@@ -161,13 +163,13 @@ class Raw:
         for key, known in _CHOICES.items():
             value = getattr(self, key)
             if value not in known:
-                raise refuse(f"raw.{key}", value, f"not known; write one of {', '.join(known)}")
+                raise unusable(f"raw.{key}", value, f"not known; write one of {', '.join(known)}")
         for key, (least, most) in _BOUNDS.items():
             value = getattr(self, key)
             if not least <= value <= most:
-                raise refuse(f"raw.{key}", value, f"must be {least:,} to {most:,}")
+                raise unusable(f"raw.{key}", value, f"must be {least:,} to {most:,}")
         if unsafe := sorted(set(self.name_characters) - _SAFE_IN_NAMES):
-            raise refuse(
+            raise unusable(
                 "raw.name_characters",
                 self.name_characters,
                 f"{''.join(unsafe)!r} can't stand in a folder's name everywhere; there may be {_SAFE_EXTRAS}",
@@ -178,7 +180,7 @@ class Raw:
     def _check_event_type(self, name: str) -> None:
         allowed = _LETTERS_AND_DIGITS | set(self.name_characters)
         if not 1 <= len(name) <= self.max_name_part_length or not set(name) <= allowed or name.startswith("__"):
-            raise refuse("raw.event_types", name, "no event's name can begin with it, see raw.name_characters")
+            raise unusable("raw.event_types", name, "no event's name can begin with it, see raw.name_characters")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,11 +194,11 @@ class Staging:
 
     def __post_init__(self) -> None:
         if self.max_batch_bytes < 1:
-            raise refuse("staging.max_batch_bytes", self.max_batch_bytes, "must be 1 or more bytes")
+            raise unusable("staging.max_batch_bytes", self.max_batch_bytes, "must be 1 or more bytes")
         for key, known in _STAGING_CHOICES.items():
             value = getattr(self, key)
             if value not in known:
-                raise refuse(f"staging.{key}", value, f"not known; write one of {', '.join(known)}")
+                raise unusable(f"staging.{key}", value, f"not known; write one of {', '.join(known)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,12 +218,12 @@ class Progress:
 
     def __post_init__(self) -> None:
         if self.log not in ("auto", "text", "json"):
-            raise refuse("progress.log", self.log, "not known; write one of auto, text, json")
+            raise unusable("progress.log", self.log, "not known; write one of auto, text, json")
         namespace = self.cloudwatch_namespace
         if namespace is not None and (
             not re.fullmatch(r"[0-9A-Za-z.\-_/#:]{1,255}", namespace) or namespace.startswith("AWS/")
         ):
-            raise refuse("progress.cloudwatch_namespace", namespace, 'no namespace; write it like "EventLake"')
+            raise unusable("progress.cloudwatch_namespace", namespace, 'no namespace; write it like "EventLake"')
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TypeVar
 
-from event_lake.config.settings import refuse
+from event_lake.config.settings import unusable
 from event_lake.contracts import column_types
 from event_lake.errors import ConfigError
 
@@ -58,7 +58,7 @@ class Column:
         try:
             object.__setattr__(self, "type", column_types.checked(self.type))
         except ConfigError as error:
-            raise self._refuse("type", self.type, str(error)) from None
+            raise self._unusable("type", self.type, str(error)) from None
         self._check_allowed()
         self._check_bounds()
 
@@ -75,22 +75,24 @@ class Column:
     def _check_allowed(self) -> None:
         wanted = str if self.type == "string" else int if self.type in _WHOLE else None
         if self.allowed and wanted is None:
-            raise self._refuse("allowed", list(self.allowed), f"not for a {self.type}; for string, int and bigint only")
+            raise self._unusable(
+                "allowed", list(self.allowed), f"not for a {self.type}; for string, int and bigint only"
+            )
         for value in self.allowed:
             if type(value) is not wanted:
-                raise self._refuse("allowed", list(self.allowed), f"{value!r} is no {self.type}")
+                raise self._unusable("allowed", list(self.allowed), f"{value!r} is no {self.type}")
             if isinstance(value, int) and not _has_literal(value):
-                raise self._refuse("allowed", list(self.allowed), f"{value} doesn't fit into 64 bits; leave it out")
+                raise self._unusable("allowed", list(self.allowed), f"{value} doesn't fit into 64 bits; leave it out")
 
     def _check_bounds(self) -> None:
         for key, bound in (("minimum", self.minimum), ("maximum", self.maximum)):
             if bound is not None and not self._can_bound(bound):
-                raise self._refuse(key, bound, f"no bound of a {self.type}; numbers have numbers, dates have dates")
+                raise self._unusable(key, bound, f"no bound of a {self.type}; numbers have numbers, dates have dates")
             if not isinstance(bound, date | None) and not _has_literal(bound):
-                raise self._refuse(key, bound, "too long for Spark: 64 bits, or 38 digits around the point; round it")
+                raise self._unusable(key, bound, "too long for Spark: 64 bits, or 38 digits around the point; round it")
         # Both are numbers, or both are dates.
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:  # type: ignore[operator]
-            raise self._refuse("minimum", self.minimum, f"above maximum = {self.maximum}; nothing would be in range")
+            raise self._unusable("minimum", self.minimum, f"above maximum = {self.maximum}; nothing would be in range")
 
     def _can_bound(self, bound: Bound) -> bool:
         if self.type == "date":
@@ -98,9 +100,9 @@ class Column:
         is_number = self.type in (*_WHOLE, "double") or column_types.decimal(self.type) is not None
         return is_number and (type(bound) is int or (isinstance(bound, Decimal) and bound.is_finite()))
 
-    def _refuse(self, key: str, value: object, problem: str) -> ConfigError:
+    def _unusable(self, key: str, value: object, problem: str) -> ConfigError:
         shown = str(value) if isinstance(value, Decimal | date) else value
-        return refuse(f"columns.{self.name}.{key}", shown, problem)
+        return unusable(f"columns.{self.name}.{key}", shown, problem)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +115,7 @@ class Contract:
 
     def __post_init__(self) -> None:
         if not is_possible(self.event_type):
-            raise refuse(
+            raise unusable(
                 "event_type",
                 self.event_type,
                 "no type that can have a contract: it would name a hidden folder, or is no first part of an event_name",
@@ -151,12 +153,12 @@ def _has_literal(number: int | Decimal) -> bool:
 def _check_paths(columns: Sequence[Column]) -> None:
     paths = {column.keys: column.name for column in columns}
     if twice := _repeated(column.keys for column in columns):
-        raise refuse(f"columns.{paths[twice]}.path", ".".join(twice), "two columns are read from there; keep one")
+        raise unusable(f"columns.{paths[twice]}.path", ".".join(twice), "two columns are read from there; keep one")
     for column in columns:
         for length in range(1, len(column.keys)):
             if other := paths.get(column.keys[:length]):
                 problem = f"lies in what columns.{other} takes as a whole; keep one of them"
-                raise refuse(f"columns.{column.name}.path", ".".join(column.keys), problem)
+                raise unusable(f"columns.{column.name}.path", ".".join(column.keys), problem)
 
 
 def _repeated(values: Iterable[_T]) -> _T | None:

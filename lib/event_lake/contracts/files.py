@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from event_lake.config.files import nearest
-from event_lake.config.settings import refuse
+from event_lake.config.settings import unusable
 from event_lake.contracts.contract import Bound, Column, Contract
 from event_lake.errors import ConfigError
 
@@ -24,7 +24,7 @@ def load_contracts(folder: str) -> Mapping[str, Contract]:
     path = Path(folder)
     if not path.is_dir():
         problem = "no such folder; make it, or leave the key out to have no typed tables"
-        raise refuse("staging.contracts", folder, problem)
+        raise unusable("staging.contracts", folder, problem)
     contracts: dict[str, Contract] = {}
     for file in sorted(path.glob("*.toml")):
         contract = load_contract(file)
@@ -43,7 +43,7 @@ def load_contract(file: Path) -> Contract:
         contract = _contract(table)
         if contract.file != file.name:
             problem = f"the file would be {contract.file}; rename it, or correct the type"
-            raise refuse("event_type", contract.event_type, problem)
+            raise unusable("event_type", contract.event_type, problem)
     except ConfigError as error:
         raise ConfigError(f"{file}: {error}") from None
     return contract
@@ -60,7 +60,7 @@ def _contract(table: Mapping[str, object]) -> Contract:
     _refuse_unknown(table, _FILE_KEYS, "")
     columns = table.get("columns", {})
     if not isinstance(columns, dict):
-        raise refuse("columns", columns, "not a section; write [columns.<name>] and its keys below")
+        raise unusable("columns", columns, "not a section; write [columns.<name>] and its keys below")
     if "event_type" not in table:
         raise ConfigError('event_type is missing; write event_type = "…", as the file is called')
     return Contract(
@@ -73,7 +73,7 @@ def _contract(table: Mapping[str, object]) -> Contract:
 def _column(name: str, table: object) -> Column:
     prefix = f"columns.{name}"
     if not isinstance(table, dict):
-        raise refuse(prefix, table, f"not a section; write [{prefix}] and its keys below")
+        raise unusable(prefix, table, f"not a section; write [{prefix}] and its keys below")
     _refuse_unknown(table, _COLUMN_KEYS, f"{prefix}.")
     if "type" not in table:
         raise ConfigError(f'{prefix}.type is missing; write it like type = "string"')
@@ -99,36 +99,36 @@ def _refuse_unknown(table: Mapping[str, object], known: Collection[str], prefix:
 
 def _string(key: str, value: object) -> str:
     if not isinstance(value, str):
-        raise refuse(key, value, 'not a string; write it like "text"')
+        raise unusable(key, value, 'not a string; write it like "text"')
     return value
 
 
 def _flag(key: str, value: object) -> bool:
     if not isinstance(value, bool):
-        raise refuse(key, value, "not true or false; write it without quotes")
+        raise unusable(key, value, "not true or false; write it without quotes")
     return value
 
 
 def _strings(key: str, value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not value or not all(isinstance(item, str) and item for item in value):
-        raise refuse(key, value, 'not a list of strings; write it like ["started", "finished"]')
+        raise unusable(key, value, 'not a list of strings; write it like ["started", "finished"]')
     return tuple(value)
 
 
 def _path(key: str, value: object) -> tuple[str, ...]:
     keys = tuple(value.split(".")) if isinstance(value, str) else _strings(key, value)
     if not all(keys):
-        raise refuse(key, value, 'not a path; write it like "device.os", or ["device.model", "os"] if keys have dots')
+        raise unusable(key, value, 'not a path; write it like "device.os", or ["device.model", "os"] if keys have dots')
     return keys
 
 
 def _allowed(key: str, value: object) -> tuple[str | int, ...]:
     if not isinstance(value, list) or not value:
-        raise refuse(key, value, 'not a list of values; write it like ["web", "ios"]')
+        raise unusable(key, value, 'not a list of values; write it like ["web", "ios"]')
     return tuple(value)
 
 
 def _bound(key: str, value: object) -> Bound | None:
     if value is None or (isinstance(value, int | Decimal | date) and not isinstance(value, bool)):
         return value
-    raise refuse(key, value, "no bound; write a number like 0, or a date like 2026-01-31 without quotes")
+    raise unusable(key, value, "no bound; write a number like 0, or a date like 2026-01-31 without quotes")

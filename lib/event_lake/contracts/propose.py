@@ -9,7 +9,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.window import Window
 
-from event_lake.config.settings import Settings, refuse
+from event_lake.config.settings import Settings, unusable
 from event_lake.contracts.contract import is_possible
 from event_lake.contracts.proposals import Seen, proposal
 from event_lake.errors import ConfigError, UserError
@@ -31,7 +31,7 @@ class Sampling:
 
     def __post_init__(self) -> None:
         if self.most < 1:
-            raise refuse("--sample", self.most, "must be 1 event of each type or more")
+            raise unusable("--sample", self.most, "must be 1 event of each type or more")
 
 
 @dataclass(frozen=True)

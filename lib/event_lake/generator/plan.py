@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from event_lake.config.files import parse_duration
-from event_lake.config.settings import parse_instant, refuse
+from event_lake.config.settings import parse_instant, unusable
 from event_lake.errors import ConfigError
 from event_lake.generator.events import Timeline
 
@@ -86,11 +86,11 @@ def _check(flags: Flags) -> None:
     if flags.first and flags.started_at is None:
         raise ConfigError("--first needs the --started-at of the run that it continues")
     if flags.count is not None and flags.count < 1:
-        raise refuse("--count", flags.count, "must be 1 or more")
+        raise unusable("--count", flags.count, "must be 1 or more")
     if flags.first < 0:
-        raise refuse("--first", flags.first, "must be 0 or more")
+        raise unusable("--first", flags.first, "must be 0 or more")
     if flags.rate is not None and not (flags.rate > 0 and math.isfinite(flags.rate)):
-        raise refuse("--rate", flags.rate, "must be more than 0 events per second")
+        raise unusable("--rate", flags.rate, "must be more than 0 events per second")
 
 
 def _count_in(duration: str | None, rate: float) -> int | None:
@@ -98,7 +98,7 @@ def _count_in(duration: str | None, rate: float) -> int | None:
         return None
     count = int(parse_duration("--duration", duration).total_seconds() * rate)
     if count < 1:
-        raise refuse("--duration", duration, f"too short for one event at --rate {rate:g}")
+        raise unusable("--duration", duration, f"too short for one event at --rate {rate:g}")
     return count
 
 
@@ -106,4 +106,4 @@ def _start(text: str | None) -> datetime | None:
     try:
         return None if text is None else parse_instant(text)
     except ValueError:
-        raise refuse("--started-at", text, 'not a time with its zone; write it like "2026-11-21T09:00:00Z"') from None
+        raise unusable("--started-at", text, 'not a time with its zone; write it like "2026-11-21T09:00:00Z"') from None

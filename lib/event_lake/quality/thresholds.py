@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from event_lake.config.files import nearest
-from event_lake.config.settings import refuse
+from event_lake.config.settings import unusable
 from event_lake.errors import ConfigError
 from event_lake.quality.catalogue import MEASURES
 from event_lake.quality.metric import Metric
@@ -44,17 +44,17 @@ class Rule:
         if not self.measure:
             raise ConfigError(f"no measure; set one of {', '.join(MEASURES)}")
         if measure is None:
-            raise refuse("measure", self.measure, f"there's no such measure; {nearest(self.measure, MEASURES)}")
+            raise unusable("measure", self.measure, f"there's no such measure; {nearest(self.measure, MEASURES)}")
         if all(getattr(self, name) is None for name in _BOUNDS):
             raise ConfigError(f"no bound; set one of {', '.join(_BOUNDS)}")
         if self.event_type is None and not measure.of_all:
             raise ConfigError(f'{self.measure} is measured by type; set event_type = "*", or one')
         if self.event_type is not None and not measure.of_types:
-            raise refuse("event_type", self.event_type, f"{self.measure} is of all types together; leave it out")
+            raise unusable("event_type", self.event_type, f"{self.measure} is of all types together; leave it out")
         if self.subject is None and measure.subject and not measure.is_also_whole:
             raise ConfigError(f'{self.measure} has a subject ({measure.subject}); set subject = "*", or one')
         if self.subject is not None and not measure.subject:
-            raise refuse("subject", self.subject, f"{self.measure} has none; leave it out")
+            raise unusable("subject", self.subject, f"{self.measure} has none; leave it out")
 
     def is_of(self, metric: Metric) -> bool:
         """Whether the rule is about this measure, type and subject."""
@@ -98,9 +98,9 @@ def load(path: str) -> tuple[Rule, ...]:
     try:
         table = tomllib.loads(Path(path).read_text("utf-8"))
     except FileNotFoundError:
-        raise refuse("quality.thresholds", path, "no such file; conf/quality.toml shows what it may hold") from None
+        raise unusable("quality.thresholds", path, "no such file; conf/quality.toml shows what it may hold") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise refuse("quality.thresholds", path, f"can't be read as TOML: {error}") from None
+        raise unusable("quality.thresholds", path, f"can't be read as TOML: {error}") from None
     rules = table.pop("rules", [])
     if table:
         name = next(iter(table))
@@ -191,12 +191,12 @@ def _check(key: str, value: object) -> None:
         raise ConfigError(f"unknown key {key}; {nearest(key, known)}")
     if key in ("measure", "event_type", "subject"):
         if not isinstance(value, str) or not value:
-            raise refuse(key, value, 'not a name; write it like "payment"')
+            raise unusable(key, value, 'not a name; write it like "payment"')
     elif isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise refuse(key, value, "not a number; write it like 0.01")
+        raise unusable(key, value, "not a number; write it like 0.01")
     elif key == "hours" and not (isinstance(value, int) and 1 <= value <= MOST_HOURS):
-        raise refuse(key, value, f"must be 1 to {MOST_HOURS} whole hours")
+        raise unusable(key, value, f"must be 1 to {MOST_HOURS} whole hours")
     elif key == "min_events" and not (isinstance(value, int) and value >= 0):
-        raise refuse(key, value, "must be 0 or more events")
+        raise unusable(key, value, "must be 0 or more events")
     elif key == "absolute" and value < 0:
-        raise refuse(key, value, "must be 0 or more; it bounds values below 0, too")
+        raise unusable(key, value, "must be 0 or more; it bounds values below 0, too")

@@ -9,7 +9,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from event_lake.config.settings import Raw, Settings, refuse
+from event_lake.config.settings import Raw, Settings, unusable
 from event_lake.errors import StreamNotFoundError, UserError
 from event_lake.kinesis.admission import ADMISSION_CONTROL
 from event_lake.kinesis.api.client import KinesisClient
@@ -56,7 +56,7 @@ def check_pace(settings: Settings) -> None:
     """Raise ConfigError if a query with these settings could never catch up after a stop."""
     interval = int(settings.raw.trigger_interval.total_seconds())
     if settings.source.max_batch_seconds < 2 * interval:
-        raise refuse(
+        raise unusable(
             "source.max_batch_seconds",
             settings.source.max_batch_seconds,
             f"one batch each raw.trigger_interval ({interval} s) would never catch up; set {2 * interval} or more",

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from event_lake.config.settings import parse_instant, refuse
+from event_lake.config.settings import parse_instant, unusable
 from event_lake.kinesis.api.expiry import holds_all_behind
 from event_lake.kinesis.api.reads import Reads
 from event_lake.kinesis.offsets import After, At, Closed, Position, TrimHorizon, from_text
@@ -32,7 +32,7 @@ def refuse_expired(positions: Mapping[str, Position], reads: Reads) -> None:
     """Raise ConfigError where a shard doesn't hold the record any more behind which a query is to begin."""
     for shard_id, position in positions.items():
         if isinstance(position, After) and not holds_all_behind(reads, shard_id, position):
-            raise refuse(
+            raise unusable(
                 "source.start_from",
                 position.sequence_number,
                 f"{shard_id} doesn't hold this record any more, and what came behind it may have expired too; write"
@@ -44,7 +44,7 @@ def _given(texts: dict[str, str], lineage: Lineage, now: datetime) -> dict[str, 
     positions: dict[str, Position] = {}
     for shard_id, text in texts.items():
         if shard_id not in lineage:
-            raise refuse(
+            raise unusable(
                 "source.start_from",
                 shard_id,
                 f"the stream has no such shard (any more); it has {', '.join(lineage.shard_ids)}",
@@ -52,7 +52,7 @@ def _given(texts: dict[str, str], lineage: Lineage, now: datetime) -> dict[str, 
         try:
             position = from_text(text)
         except ValueError as error:
-            raise refuse(
+            raise unusable(
                 "source.start_from",
                 shard_id,
                 f'{error}; write a sequence number, "TRIM_HORIZON", "AT <time>" or "CLOSED"',
