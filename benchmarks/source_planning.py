@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from statistics import median
 from time import perf_counter, sleep
 
-from event_lake.config.settings import parse_instant
+from event_lake.config.values import parse_instant
 from event_lake.kinesis.admission import ReadMaxRows
 from event_lake.kinesis.planning.ends import MOST_PER_SECOND
 from event_lake.kinesis.source import KinesisStreamReader

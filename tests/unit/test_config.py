@@ -9,8 +9,9 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from event_lake.config.files import load_settings, parse_duration
-from event_lake.config.settings import Lake, Raw, Settings, Source, Staging, parse_instant
+from event_lake.config.files import load_settings
+from event_lake.config.settings import Lake, Raw, Settings, Source, Staging
+from event_lake.config.values import parse_duration, parse_instant
 from event_lake.errors import ConfigError
 
 CONF = Path(__file__).parents[2] / "conf"

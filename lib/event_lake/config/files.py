@@ -1,20 +1,18 @@
 """From TOML files and `--set` flags to `Settings`, refusing whatever can't be meant."""
 
-import difflib
-import re
 import tomllib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_type_hints
 
-from event_lake.config.settings import Settings, unusable
+from event_lake.config.settings import Settings
+from event_lake.config.values import nearest, parse_duration, unusable
 from event_lake.errors import ConfigError
 
 _T = TypeVar("_T")
-_DURATION = re.compile(r"([1-9][0-9]{0,5}) (second|minute|hour|day)s?")
 
 
 def load_settings(path: str, overrides: Sequence[str] = ()) -> Settings:
@@ -33,14 +31,6 @@ def load_settings(path: str, overrides: Sequence[str] = ()) -> Settings:
         _apply(table, override)
     _read_positions(table)
     return _made(Settings, table, "")
-
-
-def parse_duration(key: str, value: object) -> timedelta:
-    """A `"10 minutes"` as a timedelta; `key` is for the ConfigError if it isn't one."""
-    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    if not match:
-        raise unusable(key, value, 'not a duration; write it like "10 minutes"')
-    return timedelta(**{f"{match[2]}s": int(match[1])})
 
 
 def _apply(table: dict[str, Any], override: str) -> None:
@@ -84,12 +74,6 @@ def _made(cls: type[_T], table: Mapping[str, object], prefix: str) -> _T:
         else:
             raise ConfigError(f"{prefix}{f.name} is missing; set it in the file or with --set {prefix}{f.name}=…")
     return cls(**values)
-
-
-def nearest(key: str, known: Collection[str], prefix: str = "") -> str:
-    """The known key that an unknown one may be meant for, or all of them, in words."""
-    close = difflib.get_close_matches(key, known, n=1)
-    return f"did you mean {prefix}{close[0]}?" if close else f"known are {', '.join(prefix + name for name in known)}"
 
 
 def _typed(key: str, value: object, hint: Any) -> object:

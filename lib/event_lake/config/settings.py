@@ -7,10 +7,11 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from string import ascii_letters, digits
 from urllib.parse import urlsplit
 
+from event_lake.config.values import parse_instant, unusable
 from event_lake.errors import ConfigError
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -38,21 +39,8 @@ _BOUNDS = {
 _LOOKS_SECRET = re.compile(r"secret|password|passwd|token|credential|access[._-]?key", re.IGNORECASE)
 
 
-def unusable(key: str, value: object, problem: str) -> ConfigError:
-    """Return the one-line error to raise for a value that can't be used: key, value, problem with remedy."""
-    return ConfigError(f"{key} = {value!r}: {problem}")
-
-
 def _are_positions(value: Mapping[str, object]) -> bool:
     return bool(value) and all(isinstance(position, str) for position in value.values())
-
-
-def parse_instant(text: str) -> datetime:
-    """The instant of an ISO 8601 date-time with a time zone, in UTC. Raises ValueError otherwise."""
-    instant = datetime.fromisoformat(text)
-    if instant.tzinfo is None:
-        raise ValueError(f"no time zone in {text!r}")
-    return instant.astimezone(UTC)
 
 
 @dataclass(frozen=True, kw_only=True)

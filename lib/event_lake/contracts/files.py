@@ -6,8 +6,7 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
-from event_lake.config.files import nearest
-from event_lake.config.settings import unusable
+from event_lake.config.values import nearest, unusable
 from event_lake.contracts.contract import Bound, Column, Contract
 from event_lake.errors import ConfigError
 

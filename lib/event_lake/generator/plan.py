@@ -4,8 +4,7 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from event_lake.config.files import parse_duration
-from event_lake.config.settings import parse_instant, unusable
+from event_lake.config.values import parse_duration, parse_instant, unusable
 from event_lake.errors import ConfigError
 from event_lake.generator.events import Timeline
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from event_lake.config.files import nearest
-from event_lake.config.settings import unusable
+from event_lake.config.values import nearest, unusable
 from event_lake.errors import ConfigError
 from event_lake.quality.catalogue import MEASURES
 from event_lake.quality.metric import Metric

@@ -9,7 +9,8 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
-from event_lake.config.settings import Raw, Settings, unusable
+from event_lake.config.settings import Raw, Settings
+from event_lake.config.values import unusable
 from event_lake.errors import StreamNotFoundError, UserError
 from event_lake.kinesis.admission import ADMISSION_CONTROL
 from event_lake.kinesis.api.client import KinesisClient
