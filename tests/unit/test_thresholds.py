@@ -49,7 +49,11 @@ def test_a_rule_has_what_the_file_says(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("", "FILE: no rules; write [[rules]] and measure = … below, for each of them"),
-        ("[rules]\nmax = 1", "FILE: no rules; write [[rules]] and measure = … below, for each of them"),
+        (
+            "[rules]\nmax = 1",
+            "FILE: rules = {'max': 1}: not sections; write [[rules]] and its keys below, for each of them",
+        ),
+        ("rules = [1]", "FILE: rules = [1]: not sections; write [[rules]] and its keys below, for each of them"),
         ('[[rule]]\nmeasure = "events"', "FILE: unknown key rule; did you mean rules?"),
         ('[[rules]]\nmeasure = "events"\nmaxx = 1', "FILE: rule 1: unknown key maxx; did you mean max?"),
         (
@@ -65,11 +69,19 @@ def test_a_rule_has_what_the_file_says(tmp_path: Path) -> None:
         ('[[rules]]\nmeasure = "events"\nmax = nan', "FILE: rule 1: max = nan: not a number; write it like 0.01"),
         (
             '[[rules]]\nmeasure = "events"\nevent_type = 3\nmax = 1',
-            'FILE: rule 1: event_type = 3: not a name; write it like "payment"',
+            'FILE: rule 1: event_type = 3: not a string; write it like "text"',
+        ),
+        (
+            '[[rules]]\nmeasure = "events"\nevent_type = ""\nmax = 1',
+            "FILE: rule 1: event_type = '': not a name; write it like \"payment\"",
         ),
         (
             '[[rules]]\nmeasure = "events"\nmin = 1\nhours = 0',
             "FILE: rule 1: hours = 0: must be 1 to 744 whole hours",
+        ),
+        (
+            '[[rules]]\nmeasure = "events"\nmin = 1\nhours = 1.5',
+            "FILE: rule 1: hours = 1.5: not a whole number; write it like 600",
         ),
         (
             '[[rules]]\nmeasure = "events"\nmin = 1\nmin_events = -1',

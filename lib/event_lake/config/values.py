@@ -3,7 +3,8 @@
 import difflib
 import re
 from collections.abc import Collection
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 
 from event_lake.errors import ConfigError
 
@@ -12,7 +13,8 @@ _DURATION = re.compile(r"([1-9][0-9]{0,5}) (second|minute|hour|day)s?")
 
 def unusable(key: str, value: object, problem: str) -> ConfigError:
     """Return the one-line error to raise for a value that can't be used: key, value, problem with remedy."""
-    return ConfigError(f"{key} = {value!r}: {problem}")
+    shown = list(value) if isinstance(value, tuple) else str(value) if isinstance(value, Decimal | date) else value
+    return ConfigError(f"{key} = {shown!r}: {problem}")
 
 
 def nearest(key: str, known: Collection[str], prefix: str = "") -> str:

@@ -31,20 +31,21 @@ _T = TypeVar("_T", bound=Hashable)
 class Column:
     """One column: its Spark `type` (`column_types.checked`), and where and what it is in the payload.
 
-    `path`: the keys that lead to it, its name if empty. `subtypes`: it's only looked for in events of these, if any are
-    named. `allowed`, `minimum` and `maximum` (included) are for values that are there. `pii`: it's personal data.
+    `path`: the keys that lead to it, with dots between or each for itself; its name if None. `subtypes`: it's only
+    looked for in events of these, if any are named. `allowed`, `minimum` and `maximum` (included) are for values that
+    are there. `pii`: it's personal data.
     """
 
     name: str
     type: str
-    path: tuple[str, ...] = ()
+    path: str | tuple[str, ...] | None = None
     required: bool = False
     description: str = ""
     pii: bool = False
-    allowed: tuple[str | int, ...] = ()
+    allowed: tuple[str | int, ...] | None = None
     minimum: Bound | None = None
     maximum: Bound | None = None
-    subtypes: tuple[str, ...] = ()
+    subtypes: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if not _COLUMN_NAME.fullmatch(self.name):
@@ -59,30 +60,43 @@ class Column:
             object.__setattr__(self, "type", column_types.checked(self.type))
         except ConfigError as error:
             raise self._unusable("type", self.type, str(error)) from None
+        self._check_places()
         self._check_allowed()
         self._check_bounds()
 
     @property
     def keys(self) -> tuple[str, ...]:
         """The keys that lead to the value in the payload, from the outside in."""
-        return self.path or (self.name,)
+        if self.path is None:
+            return (self.name,)
+        return tuple(self.path.split(".")) if isinstance(self.path, str) else self.path
 
     @property
     def comment(self) -> str:
         """What the table says of the column."""
         return " ".join(part for part in (self.description, "[personal data]" if self.pii else "") if part)
 
+    def _check_places(self) -> None:
+        if not self.keys or not all(self.keys):
+            problem = 'not a path; write it like "device.os", or ["device.model", "os"] if keys have dots'
+            raise self._unusable("path", self.path, problem)
+        if self.subtypes is not None and (not self.subtypes or "" in self.subtypes):
+            problem = 'not a list of strings; write it like ["started", "finished"]'
+            raise self._unusable("subtypes", self.subtypes, problem)
+
     def _check_allowed(self) -> None:
+        if self.allowed is None:
+            return
+        if not self.allowed:
+            raise self._unusable("allowed", self.allowed, 'not a list of values; write it like ["web", "ios"]')
         wanted = str if self.type == "string" else int if self.type in _WHOLE else None
-        if self.allowed and wanted is None:
-            raise self._unusable(
-                "allowed", list(self.allowed), f"not for a {self.type}; for string, int and bigint only"
-            )
+        if wanted is None:
+            raise self._unusable("allowed", self.allowed, f"not for a {self.type}; for string, int and bigint only")
         for value in self.allowed:
             if type(value) is not wanted:
-                raise self._unusable("allowed", list(self.allowed), f"{value!r} is no {self.type}")
+                raise self._unusable("allowed", self.allowed, f"{value!r} is no {self.type}")
             if isinstance(value, int) and not _has_literal(value):
-                raise self._unusable("allowed", list(self.allowed), f"{value} doesn't fit into 64 bits; leave it out")
+                raise self._unusable("allowed", self.allowed, f"{value} doesn't fit into 64 bits; leave it out")
 
     def _check_bounds(self) -> None:
         for key, bound in (("minimum", self.minimum), ("maximum", self.maximum)):
@@ -101,8 +115,7 @@ class Column:
         return is_number and (type(bound) is int or (isinstance(bound, Decimal) and bound.is_finite()))
 
     def _unusable(self, key: str, value: object, problem: str) -> ConfigError:
-        shown = str(value) if isinstance(value, Decimal | date) else value
-        return unusable(f"columns.{self.name}.{key}", shown, problem)
+        return unusable(f"columns.{self.name}.{key}", value, problem)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,8 +123,8 @@ class Contract:
     """The columns of the typed table of `event_type`, beside the `COMMON` ones."""
 
     event_type: str
-    columns: tuple[Column, ...]
     description: str = ""
+    columns: tuple[Column, ...] = ()
 
     def __post_init__(self) -> None:
         if not is_possible(self.event_type):

@@ -1,12 +1,10 @@
 """The file of thresholds, and which measures break them. Pure but for reading the file."""
 
-import math
-import tomllib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
+from event_lake.config.tables import name_in_errors, read_table, read_toml
 from event_lake.config.values import nearest, unusable
 from event_lake.errors import ConfigError
 from event_lake.quality.catalogue import MEASURES
@@ -54,6 +52,18 @@ class Rule:
             raise ConfigError(f'{self.measure} has a subject ({measure.subject}); set subject = "*", or one')
         if self.subject is not None and not measure.subject:
             raise unusable("subject", self.subject, f"{self.measure} has none; leave it out")
+        self._check_values()
+
+    def _check_values(self) -> None:
+        for key in ("event_type", "subject"):
+            if getattr(self, key) == "":
+                raise unusable(key, "", 'not a name; write it like "payment"')
+        if self.hours is not None and not 1 <= self.hours <= MOST_HOURS:
+            raise unusable("hours", self.hours, f"must be 1 to {MOST_HOURS} whole hours")
+        if self.min_events < 0:
+            raise unusable("min_events", self.min_events, "must be 0 or more events")
+        if self.absolute is not None and self.absolute < 0:
+            raise unusable("absolute", self.absolute, "must be 0 or more; it bounds values below 0, too")
 
     def is_of(self, metric: Metric) -> bool:
         """Whether the rule is about this measure, type and subject."""
@@ -72,6 +82,15 @@ class Rule:
         if self.absolute is not None and abs(value) > self.absolute:
             return f"absolute = {self.absolute:g}"
         return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _File:
+    rules: tuple[Rule, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.rules:
+            raise ConfigError("no rules; write [[rules]] and measure = … below, for each of them")
 
 
 @dataclass(frozen=True)
@@ -93,20 +112,10 @@ class Breach:
 
 
 def load(path: str) -> tuple[Rule, ...]:
-    """The `[[rules]]` of the TOML file. Raises ConfigError, naming file, rule and remedy, if they can't be meant."""
-    try:
-        table = tomllib.loads(Path(path).read_text("utf-8"))
-    except FileNotFoundError:
-        raise unusable("quality.thresholds", path, "no such file; conf/quality.toml shows what it may hold") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise unusable("quality.thresholds", path, f"can't be read as TOML: {error}") from None
-    rules = table.pop("rules", [])
-    if table:
-        name = next(iter(table))
-        raise ConfigError(f"{path}: unknown key {name}; {nearest(name, ['rules'])}")
-    if not isinstance(rules, list) or not rules or not all(isinstance(rule, dict) for rule in rules):
-        raise ConfigError(f"{path}: no rules; write [[rules]] and measure = … below, for each of them")
-    return tuple(_rule(path, number, rule) for number, rule in enumerate(rules, 1))
+    """Return the `[[rules]]` of the TOML file. Raise ConfigError, with file, rule and remedy, for what can't be one."""
+    table = read_toml(path, f"quality.thresholds = {path!r}", "conf/quality.toml")
+    with name_in_errors(path):
+        return read_table(_File, table).rules
 
 
 def measures_of(rules: Iterable[Rule]) -> set[str]:
@@ -171,31 +180,3 @@ def _ages(rule: Rule, recent: Collection[Metric], since: datetime, now: datetime
 
 def _matches(wanted: str | None, value: str | None) -> bool:
     return value is not None if wanted == ANY else value == wanted
-
-
-def _rule(path: str, number: int, table: Mapping[str, object]) -> Rule:
-    place = f"{path}: rule {number}"
-    try:
-        for key, value in table.items():
-            _check(key, value)
-        return Rule(**table)  # type: ignore[arg-type]
-    except ConfigError as error:
-        raise ConfigError(f"{place}: {error}") from None
-
-
-def _check(key: str, value: object) -> None:
-    """Raise ConfigError unless there's such a key, and `value` is of its kind."""
-    known = [field.name for field in fields(Rule)]
-    if key not in known:
-        raise ConfigError(f"unknown key {key}; {nearest(key, known)}")
-    if key in ("measure", "event_type", "subject"):
-        if not isinstance(value, str) or not value:
-            raise unusable(key, value, 'not a name; write it like "payment"')
-    elif isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise unusable(key, value, "not a number; write it like 0.01")
-    elif key == "hours" and not (isinstance(value, int) and 1 <= value <= MOST_HOURS):
-        raise unusable(key, value, f"must be 1 to {MOST_HOURS} whole hours")
-    elif key == "min_events" and not (isinstance(value, int) and value >= 0):
-        raise unusable(key, value, "must be 0 or more events")
-    elif key == "absolute" and value < 0:
-        raise unusable(key, value, "must be 0 or more; it bounds values below 0, too")

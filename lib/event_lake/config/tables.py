@@ -1,0 +1,130 @@
+"""From TOML files to frozen dataclasses, whose type hints say what may be written."""
+
+import sys
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import MISSING, fields, is_dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from functools import reduce
+from operator import or_
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from event_lake.config.values import nearest, parse_duration, unusable
+from event_lake.errors import ConfigError
+
+_T = TypeVar("_T")
+
+# For each type of a single key, what is wrong with a value that isn't of it.
+_WRONG: Mapping[Any, str] = {
+    str: 'not a string; write it like "text"',
+    bool: "not true or false; write it without quotes",
+    int: "not a whole number; write it like 600",
+    float: "not a number; write it like 0.01",
+    int | Decimal | date: "not a number or a date; write it like 99.5, or 2026-01-31 without quotes",
+    tuple[str, ...]: 'not a list of strings; write it like ["lesson", "payment"]',
+    tuple[str | int, ...]: 'not a list of strings or whole numbers; write it like ["web", "ios"]',
+    str | tuple[str, ...]: 'not a string or a list of strings; write it like "text", or ["lesson", "payment"]',
+}
+
+
+def read_toml(
+    path: str | Path, named: str, example: str, parse_float: Callable[[str], object] = float
+) -> dict[str, Any]:
+    """Return the table in the TOML file at `path`, with fractions as `parse_float` makes them of their text.
+
+    Raise ConfigError, one line that begins with `named`, if the file isn't there (it refers to the file `example`) or
+    can't be read as TOML.
+    """
+    try:
+        return tomllib.loads(Path(path).read_text("utf-8"), parse_float=parse_float)
+    except FileNotFoundError:
+        raise ConfigError(f"{named}: no such file; {example} shows what it may hold") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{named}: can't be read as TOML: {error}") from None
+
+
+@contextmanager
+def name_in_errors(place: object) -> Iterator[None]:
+    """Put `place` in front of the message of each ConfigError that is raised within."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(f"{place}: {error}") from None
+
+
+def read_table(cls: type[_T], table: Mapping[str, object], prefix: str = "", **known: object) -> _T:
+    """Return an instance of the dataclass `cls` whose fields are the keys of `table`, and those that are `known`.
+
+    A field's type may be a dataclass ([key] in the file), a tuple of them ([key.<name>] if they have a field `name`,
+    otherwise [[key]]), a mapping from strings, a timedelta ("10 minutes") or one of `_WRONG`; it may be optional. Raise
+    ConfigError, one line of key (behind `prefix`), value and remedy, for an unknown or a missing key, and for a value
+    that isn't of the field's type.
+    """
+    hints = {name: hint for name, hint in get_type_hints(cls).items() if name not in known}
+    for key in table:
+        if key not in hints:
+            raise ConfigError(f"unknown key {prefix}{key}; {nearest(key, hints, prefix)}")
+    values = known | {key: _read_value(prefix + key, value, hints[key]) for key, value in table.items()}
+    for f in fields(cls):  # type: ignore[arg-type]
+        if f.name in values or f.default is not MISSING or f.default_factory is not MISSING:
+            continue
+        if not is_dataclass(hints[f.name]):
+            raise ConfigError(f"{prefix}{f.name} is missing; set {prefix}{f.name} = …")
+        values[f.name] = read_table(hints[f.name], {}, f"{prefix}{f.name}.")
+    return cls(**values)
+
+
+def _read_value(key: str, value: object, hint: Any) -> object:
+    if isinstance(hint, UnionType):
+        # TOML has no null: what's optional is left out.
+        hint = reduce(or_, (kind for kind in get_args(hint) if kind is not NoneType))
+    of = get_args(hint)
+    if is_dataclass(hint):
+        return read_table(hint, _section(key, value), f"{key}.")  # type: ignore[arg-type]
+    if get_origin(hint) is tuple and is_dataclass(of[0]):
+        return tuple(_sections(key, value, of[0]))  # type: ignore[arg-type]
+    if get_origin(hint) is Mapping:
+        return {name: _read_value(f'{key}."{name}"', one, of[1]) for name, one in _section(key, value).items()}
+    if hint is timedelta:
+        return parse_duration(key, value)
+    if hint is str and isinstance(value, date):
+        return value.isoformat()  # TOML has dates of its own; ours are text
+    if not _is_of(value, hint):
+        raise unusable(key, value, _WRONG[hint])
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _section(key: str, value: object, header: str = "") -> Mapping[str, object]:
+    if not isinstance(value, dict):
+        raise unusable(key, value, f"not a section; write [{header or key}] and its keys below")
+    return value
+
+
+def _sections(key: str, value: object, cls: type[_T]) -> Iterator[_T]:
+    if "name" in get_type_hints(cls):
+        for name, table in _section(key, value, f"{key}.<name>").items():
+            yield read_table(cls, _section(f"{key}.{name}", table), f"{key}.{name}.", name=name)
+        return
+    if not isinstance(value, list) or not all(isinstance(table, dict) for table in value):
+        raise unusable(key, value, f"not sections; write [[{key}]] and its keys below, for each of them")
+    for number, table in enumerate(value, 1):
+        # Their keys are all the same, so the number tells them apart: [[rules]] are "rule 1", "rule 2".
+        with name_in_errors(f"{key.removesuffix('s')} {number}"):
+            yield read_table(cls, table)
+
+
+def _is_of(value: object, hint: Any) -> bool:
+    if isinstance(hint, UnionType):
+        return any(_is_of(value, kind) for kind in get_args(hint))
+    if get_origin(hint) is tuple:
+        return isinstance(value, list) and all(_is_of(item, get_args(hint)[0]) for item in value)
+    # bool is an int to Python, not to a reader of the file.
+    if isinstance(value, bool):
+        return hint is bool
+    if hint is float:
+        return isinstance(value, int | float) and abs(value) <= sys.float_info.max  # no nan, inf, nor what would be one
+    return isinstance(value, hint)
