@@ -49,7 +49,7 @@ test-spark41: emulators ## Run the tests that depend on Spark's version by 4.1, 
 	@.venv-spark41/bin/python -m pytest $(SIDE_BY_SIDE) $(SPARK41_TESTS)
 
 golden: setup ## Keep what this code writes as FORMAT=N for the test of taking over older lakes (tests/golden/README.md)
-	@PYTHONPATH=lib:tests unshare --map-root-user --uts sh -c 'hostname localhost && $(BIN)/python -m support.golden_make $(FORMAT)'
+	@PYTHONPATH=tests unshare --map-root-user --uts sh -c 'hostname localhost && $(BIN)/python -m support.golden_make $(FORMAT)'
 
 # Without the other tests' conftest.py, which puts an emulator's credentials in place of yours.
 test-aws: setup ## Ask a real stream what the fakes assume: STREAM=name REGION=eu-west-1; puts 505 records, which AWS bills
@@ -72,10 +72,10 @@ package: setup ## Build the wheel, and dist/event_lake.zip for spark-submit --py
 	@rm -rf build
 
 bench: setup ## Measure events/s of each station into .bench/ (ARGS="--only raw" for less)
-	@$(BIN)/python benchmarks/run.py $(ARGS)
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks.run $(ARGS)
 
 bench-compare: setup ## Print the ratios of two measurements: make bench-compare A=.bench/a.json B=.bench/b.json
-	@$(BIN)/python benchmarks/compare.py $(A) $(B)
+	@$(BIN)/python -m benchmarks.compare $(A) $(B)
 
 clean: ## Remove what the demo, the benchmarks and the builds wrote (.venv stays)
 	rm -rf .demo .bench dist build spark-warehouse artifacts .pytest_cache .hypothesis .mypy_cache .ruff_cache

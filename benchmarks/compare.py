@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from report import ratios_of
+from benchmarks.report import ratios_of
 
 
 def main() -> int:

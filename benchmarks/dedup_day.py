@@ -6,10 +6,10 @@ from statistics import median
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from benchmarks.figures import Figures
+from benchmarks.source_session import check, in_new_process, session
 from event_lake.config.settings import Raw
 from event_lake.raw.dedupe import clocked, without_copies
-from figures import Figures
-from source_session import check, in_new_process, session
 
 EVENTS_PER_HOUR = 1_000_000
 BATCH_MINUTES = 6

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from pyspark.sql.streaming.listener import StreamingQueryProgress
 
-from meter import Mark, Usage, batch_seconds, batches, phases
+from benchmarks.meter import Mark, Usage, batch_seconds, batches, phases
 
 Figures: TypeAlias = dict[str, float]
 """By name; what a station doesn't have is left out."""

@@ -7,11 +7,11 @@ from datetime import datetime
 from itertools import islice
 from pathlib import Path
 
+from benchmarks.replay import Replay
 from event_lake.generator.events import Timeline
 from event_lake.generator.sequence import Record, records
 from event_lake.generator.truth import Truth
 from event_lake.lake.ledger import Totals
-from replay import Replay
 
 SHARDS = 4
 # What `source.max_batch_seconds` must be, so that batches are cut where a load's batches end.

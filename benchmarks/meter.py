@@ -19,7 +19,7 @@ from pyspark.sql.streaming.listener import (
     StreamingQueryProgress,
 )
 
-from replay import calls
+from benchmarks.replay import calls
 
 _SAMPLE_SECONDS = 0.5
 

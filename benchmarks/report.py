@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from rich.table import Table
 
-from figures import Figures
+from benchmarks.figures import Figures
 
 # In the order of the way: what a station costs more than the one before it is the price of its own work.
 _WAY = ("source", "source+parse", "source+parse+dedup", "raw")

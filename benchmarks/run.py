@@ -23,13 +23,13 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from figures import Figures
-from load import Load, expected, replayed
-from replay import serve
-from report import table_of
-from source_report import MEASUREMENTS, source_table, targets_of
-from source_session import WrongRecordsError
-from station import STATIONS, Task, WrongResultError, measured
+from benchmarks.figures import Figures
+from benchmarks.load import Load, expected, replayed
+from benchmarks.replay import serve
+from benchmarks.report import table_of
+from benchmarks.source_report import MEASUREMENTS, source_table, targets_of
+from benchmarks.source_session import WrongRecordsError
+from benchmarks.station import STATIONS, Task, WrongResultError, measured
 
 _FOLDER = Path(".bench")
 _SOURCE_WIDTH = 120

@@ -10,15 +10,15 @@ from datetime import UTC, datetime, timedelta
 from math import ceil
 from time import process_time
 
+from benchmarks.figures import Figures
+from benchmarks.source_replay import RECORD_BYTES
+from benchmarks.source_session import check
 from event_lake.config.settings import Source
 from event_lake.kinesis.api.reads import Page
 from event_lake.kinesis.offsets import After, At, Offset, Summary, TrimHorizon, last_read
 from event_lake.kinesis.planning.ends import MOST_PER_SECOND
 from event_lake.kinesis.planning.planner import Bounds, Planner
 from event_lake.kinesis.shards import Shard
-from figures import Figures
-from source_replay import RECORD_BYTES
-from source_session import check
 
 # With 4 shards batches are bounded by their time, with 32 by their records.
 SHARDS = (4, 32)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import psutil
 
-from figures import Figures
-from replay import calls, serve
-from source_replay import Alike, ago, payloads
-from source_session import in_new_process, records, session, source_of
+from benchmarks.figures import Figures
+from benchmarks.replay import calls, serve
+from benchmarks.source_replay import Alike, ago, payloads
+from benchmarks.source_session import in_new_process, records, session, source_of
 
 SHARDS = 8
 _WARM_UP_SECONDS = 40

@@ -1,11 +1,9 @@
 """How soon records are seen, and how soon a run ends that has read all: over 4 shards of moto."""
 
 import logging
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from queue import Queue
 from random import Random
 from statistics import median, quantiles
@@ -16,11 +14,8 @@ import boto3
 from moto.kinesis.models import KinesisBackend
 from pyspark.sql import DataFrame
 
-from figures import Figures
-from source_session import REGION, check, in_new_process, records, session, source_of, use_any_credentials
-
-sys.path.append(str(Path(__file__).parents[1] / "tests"))
-
+from benchmarks.figures import Figures
+from benchmarks.source_session import REGION, check, in_new_process, records, session, source_of, use_any_credentials
 from support.emulators import Stream, moto_endpoint
 
 SHARDS = 4

@@ -6,11 +6,11 @@ from time import perf_counter
 
 import psutil
 
-from figures import Figures
-from meter import Sampled, peak_memory
-from replay import serve
-from source_replay import Alike, ago
-from source_session import check, in_new_process, records, session, source_of
+from benchmarks.figures import Figures
+from benchmarks.meter import Sampled, peak_memory
+from benchmarks.replay import serve
+from benchmarks.source_replay import Alike, ago
+from benchmarks.source_session import check, in_new_process, records, session, source_of
 
 SHARDS = 4
 _RECORD_BYTES = 10 * 1024 * 1024

@@ -4,14 +4,14 @@ from datetime import UTC, datetime, timedelta
 from statistics import median
 from time import perf_counter, sleep
 
+from benchmarks.figures import Figures
+from benchmarks.replay import calls, serve
+from benchmarks.source_replay import Alike, ago, payloads
+from benchmarks.source_session import in_new_process, source_of
 from event_lake.config.values import parse_instant
 from event_lake.kinesis.admission import ReadMaxRows
 from event_lake.kinesis.planning.ends import MOST_PER_SECOND
 from event_lake.kinesis.source import KinesisStreamReader
-from figures import Figures
-from replay import calls, serve
-from source_replay import Alike, ago, payloads
-from source_session import in_new_process, source_of
 
 SHARDS = 256
 CALL_SECONDS = 0.02

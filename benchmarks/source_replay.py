@@ -8,7 +8,7 @@ from random import Random
 from time import sleep
 from typing import Any
 
-from replay import Body, Replay
+from benchmarks.replay import Body, Replay
 
 RECORD_BYTES = 450
 _DISTINCT = 1_000

@@ -5,18 +5,18 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
-from dedup_day import day
+from benchmarks.dedup_day import day
+from benchmarks.figures import Figures
+from benchmarks.report import number
+from benchmarks.source_catchup import catch_up
+from benchmarks.source_idle import idle
+from benchmarks.source_latency import end_of_data, put_to_visible
+from benchmarks.source_memory import memory
+from benchmarks.source_planning import planning
+from benchmarks.source_throughput import throughput
+from benchmarks.staging_hours import hours
+from benchmarks.trickle import trickle
 from event_lake.config.settings import Source
-from figures import Figures
-from report import number
-from source_catchup import catch_up
-from source_idle import idle
-from source_latency import end_of_data, put_to_visible
-from source_memory import memory
-from source_planning import planning
-from source_throughput import throughput
-from staging_hours import hours
-from trickle import trickle
 
 # By the name that --only takes; each is told what share of its full work to do.
 MEASUREMENTS: Mapping[str, Callable[[float], Figures]] = {

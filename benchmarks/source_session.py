@@ -11,11 +11,11 @@ from typing import ParamSpec, TypeVar
 
 from pyspark.sql import DataFrame, SparkSession
 
+from benchmarks.station import JVM
 from event_lake.config.files import load_settings
 from event_lake.config.settings import Source
 from event_lake.kinesis import options, source
 from event_lake.lake.session import spark_session
-from station import JVM
 
 T = TypeVar("T")
 P = ParamSpec("P")

@@ -5,12 +5,12 @@ from statistics import median
 
 from pyspark.sql.streaming.listener import StreamingQueryProgress
 
-from figures import Figures
-from load import BATCH_SECONDS
-from meter import Usage, batch_seconds, batches, metered
-from replay import serve
-from source_replay import Alike, ago, payloads
-from source_session import CORES, check, in_new_process, records, session, source_of
+from benchmarks.figures import Figures
+from benchmarks.load import BATCH_SECONDS
+from benchmarks.meter import Usage, batch_seconds, batches, metered
+from benchmarks.replay import serve
+from benchmarks.source_replay import Alike, ago, payloads
+from benchmarks.source_session import CORES, check, in_new_process, records, session, source_of
 
 SHARDS = (1, 4, 32, 256)
 # A multiple of 256, so that each shard has as many.

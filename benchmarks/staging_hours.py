@@ -12,6 +12,9 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from benchmarks.figures import Figures
+from benchmarks.meter import Usage
+from benchmarks.source_session import check, in_new_process, session
 from event_lake.config.settings import Lake, Quality, Raw, Settings, Source
 from event_lake.contracts.propose import Sampling, propose_contracts
 from event_lake.generator.events import Timeline
@@ -21,9 +24,6 @@ from event_lake.lake.schemas import LEDGER, RECORD
 from event_lake.raw.judging import judged
 from event_lake.raw.parse import events
 from event_lake.staging.build import build_staging
-from figures import Figures
-from meter import Usage
-from source_session import check, in_new_process, session
 
 COMMITS = 6
 # Drawn one by one; an hour and a day are so many copies of these, under event_uuids of their own.

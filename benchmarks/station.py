@@ -8,7 +8,10 @@ from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
 
-import plain
+from benchmarks import plain
+from benchmarks.figures import Figures, figures_of
+from benchmarks.load import BATCH_SECONDS, SHARDS
+from benchmarks.meter import Mark, Usage, batches, metered
 from event_lake.config.files import load_settings
 from event_lake.config.settings import Quality, Settings
 from event_lake.kinesis import options, source
@@ -19,9 +22,6 @@ from event_lake.raw.ingest import IngestOptions, ingest_raw, raw_rows
 from event_lake.raw.ledger_rows import totals
 from event_lake.raw.source import judged_stream
 from event_lake.staging.build import build_staging
-from figures import Figures, figures_of
-from load import BATCH_SECONDS, SHARDS
-from meter import Mark, Usage, batches, metered
 
 # conf/local.toml is for jobs of a minute. A benchmark asks what a job of hours does, as conf/prod.toml has it.
 JVM = {"spark.driver.extraJavaOptions": "-XX:+UseParallelGC"}

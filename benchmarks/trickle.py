@@ -9,16 +9,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
 
+from benchmarks.figures import Figures
+from benchmarks.load import BATCH_SECONDS, Load, replayed
+from benchmarks.replay import serve
+from benchmarks.source_idle import Used, per_second, used
+from benchmarks.source_session import CORES, WrongRecordsError, in_new_process
+from benchmarks.station import JVM
 from event_lake.config.files import load_settings
 from event_lake.lake import layout, tables
 from event_lake.lake.session import spark_session
 from event_lake.raw.ingest import IngestOptions, ingest_raw
-from figures import Figures
-from load import BATCH_SECONDS, Load, replayed
-from replay import serve
-from source_idle import Used, per_second, used
-from source_session import CORES, WrongRecordsError, in_new_process
-from station import JVM
 
 EVENTS_PER_SECOND = 278
 _TRIGGER_SECONDS = 60

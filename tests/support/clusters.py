@@ -72,7 +72,7 @@ def ingesting(stream: Stream, folder: Path, **spark: str) -> Iterator[Ingest]:
         settings = _settings(f"spark://{master}", folder) | spark
         overrides = [f'spark."{key}"={json.dumps(value)}' for key, value in settings.items()]
         pace = ["raw.trigger_interval='1 second'", *stream.overrides(root)[1::2]]
-        command = [sys.executable, "tests/support/cluster_driver.py", *overrides, *pace]
+        command = [sys.executable, "-m", "support.cluster_driver", *overrides, *pace]
         out, log = (running.enter_context((folder / name).open("w")) for name in ("out", "log"))
         driver = subprocess.Popen(
             command, env=_environment("127.0.0.1"), stdin=subprocess.PIPE, stdout=out, stderr=log, text=True

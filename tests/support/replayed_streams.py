@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+
 from benchmarks.replay import Body, Replay, serve
 
 REGION = "eu-west-1"

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
-from benchmarks.replay import Body, RefusedError
 
+from benchmarks.replay import Body, RefusedError
 from event_lake.config.settings import Raw, Source
 from event_lake.kinesis.admission import ReadLimit
 from event_lake.kinesis.offsets import instant

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from benchmarks.replay import calls
 
+from benchmarks.replay import calls
 from event_lake.errors import UserError
 from event_lake.kinesis.api.client import KinesisClient
 from event_lake.kinesis.api.reads import Page

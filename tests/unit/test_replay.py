@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import boto3
 import pytest
-from benchmarks.replay import Replay, calls, serve
 
+from benchmarks.replay import Replay, calls, serve
 from event_lake.errors import EventLakeError
 from event_lake.kinesis.api.client import KinesisClient
 from event_lake.kinesis.api.reads import Page, ShardGoneError

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from benchmarks.replay import calls
 
+from benchmarks.replay import calls
 from event_lake.errors import DataLossError, StreamNotFoundError
 from event_lake.kinesis.admission import ReadAllAvailable, ReadMaxRows
 from event_lake.kinesis.source import KinesisDataSource

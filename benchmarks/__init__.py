@@ -1,0 +1,1 @@
+"""Measurements of Event Lake: `make bench` runs them, `make bench-compare` compares two runs."""
