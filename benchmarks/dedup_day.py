@@ -5,6 +5,8 @@ from statistics import median
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.streaming.listener import StreamingQueryProgress
+from pyspark.sql.streaming.query import StreamingQuery
 
 from benchmarks.figures import Figures
 from benchmarks.source_session import check, in_new_process, session
@@ -38,14 +40,10 @@ def _figures(spark: SparkSession, folder: Path, batches: int) -> Figures:
         .option("checkpointLocation", str(folder / "checkpoint"))
         .start()
     )
-    done = []
-    while len(done) < batches:
-        seen = done[-1].batchId if done else -1
-        done += [progress for progress in query.recentProgress if progress.batchId > seen]
-        query.awaitTermination(1)
+    done = _awaited(query, batches)
     query.stop()
-    seconds = [progress.durationMs["triggerExecution"] / 1000 for progress in done[:batches]]
-    states = [progress.stateOperators[0] for progress in done[:batches]]
+    seconds = [progress.durationMs["triggerExecution"] / 1000 for progress in done]
+    states = [progress.stateOperators[0] for progress in done]
     copies = sum(state.customMetrics["numDroppedDuplicateRows"] for state in states)
     check("copies dropped", copies, (batches * _PER_BATCH - _COPY_BEHIND) // _COPY_EVERY)
     rows, most = 0, 0
@@ -63,6 +61,16 @@ def _figures(spark: SparkSession, folder: Path, batches: int) -> Figures:
         "hours of events in the state, at the end": rows / EVENTS_PER_HOUR,
         "MB in memory, at the end": states[-1].memoryUsedBytes / 1e6,
     }
+
+
+def _awaited(query: StreamingQuery, batches: int) -> list[StreamingQueryProgress]:
+    """The progress of the first so many batches, all of which have ended."""
+    done: list[StreamingQueryProgress] = []
+    while len(done) < batches:
+        seen = done[-1].batchId if done else -1
+        done += [progress for progress in query.recentProgress if progress.batchId > seen]
+        query.awaitTermination(1)
+    return done[:batches]
 
 
 def _rows(spark: SparkSession) -> DataFrame:

@@ -15,7 +15,7 @@ from benchmarks.source_replay import RECORD_BYTES
 from benchmarks.source_session import check
 from event_lake.config.settings import Source
 from event_lake.kinesis.api.reads import Page
-from event_lake.kinesis.offsets import After, At, Offset, Summary, TrimHorizon, last_read
+from event_lake.kinesis.offsets import After, At, Offset, Position, Summary, TrimHorizon, last_read
 from event_lake.kinesis.planning.ends import MOST_PER_SECOND
 from event_lake.kinesis.planning.planner import Bounds, Planner
 from event_lake.kinesis.shards import Shard
@@ -138,5 +138,5 @@ def _planned(planner: Planner, stream: _FullShards, start: Offset, bounds: Bound
     )
 
 
-def _number(position: object) -> int:
-    return int(last_read(position) or 0)  # type: ignore[arg-type]
+def _number(position: Position) -> int:
+    return int(last_read(position) or 0)

@@ -145,7 +145,7 @@ def _check_ledger(spark: SparkSession, task: Task, marks: list[Mark]) -> None:
     """The ledger says what was replayed, and the tables hold what the ledger says."""
     _check_read(spark, task, marks)
     events, quarantine, ledger = (spark.read.format("delta").load(table.path(task.root)) for table in _RAW_TABLES)
-    found = totals(ledger.collect())
+    found = totals(row.asDict() for row in ledger.collect())
     _check(task, "ledger", found, task.expected)
     _check(task, "rows in raw", events.count(), found.raw)
     _check(task, "rows in quarantine", quarantine.count(), found.quarantined)

@@ -12,11 +12,12 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import boto3
 from botocore.config import Config
@@ -172,7 +173,7 @@ def print_counts(ingesting_seconds: float) -> bool:
     return found == expected
 
 
-def expected_counts(truths: Mapping[str, Mapping]) -> dict[str, int]:
+def expected_counts(truths: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
     """What the tables must hold: of the repeated events each good one is a duplicate, each bad one bad again."""
     quarantined = sum((Counter(truth["quarantined"]) for truth in truths.values()), Counter[str]())
     staged = truths["first"]["raw"] + truths["more"]["raw"]
@@ -185,7 +186,7 @@ def expected_counts(truths: Mapping[str, Mapping]) -> dict[str, int]:
     }
 
 
-def found_counts(names: Sequence[str]) -> dict[str, int]:
+def found_counts(names: Iterable[str]) -> dict[str, int]:
     """The same counts from the tables' files, read without Spark."""
     ledger = columns_of("raw/ledger", ["read", "duplicates"])
     found = Counter(
@@ -206,7 +207,7 @@ def rows_of(table: str) -> int:
     return sum(parquet.ParquetFile(file).metadata.num_rows for file in DeltaTable(LAKE / table).file_uris())
 
 
-def columns_of(table: str, columns: list[str]) -> dict[str, list]:
+def columns_of(table: str, columns: list[str]) -> dict[str, list[Any]]:
     """Some columns of a small table."""
     parts = [parquet.ParquetFile(file).read(columns) for file in DeltaTable(LAKE / table).file_uris()]
     return {name: [value for part in parts for value in part[name].to_pylist()] for name in columns}

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import List, NamedTuple, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".cache"
@@ -23,7 +23,7 @@ class Environment(NamedTuple):
     """A folder, what pip installs into it, and the Delta that fits its Spark."""
 
     folder: Path
-    requirements: list
+    requirements: List[str]
     delta: str
 
 
@@ -50,7 +50,7 @@ builder.config("spark.jars.ivy", {ivy!r}).getOrCreate().stop()
 """
 
 
-def main():
+def main() -> None:
     """Check Python and Java, then install what is missing. One line and exit code 1 where that's impossible."""
     if sys.version_info < (3, 11):
         sys.exit(
@@ -81,7 +81,7 @@ def main():
     stamp.write_text(wanted)
 
 
-def check_java():
+def check_java() -> None:
     """Exit with one line unless Java 17 or 21 is what Spark would start."""
     home = os.environ.get("JAVA_HOME")
     java = str(Path(home) / "bin" / "java") if home else "java"
@@ -95,7 +95,7 @@ def check_java():
         sys.exit(f"setup: {java} is {told.splitlines()[0]}, and Spark 4 needs Java 17 or 21; {wanted}")
 
 
-def fetch_jars(environment):
+def fetch_jars(environment: Environment) -> None:
     """Put the jars where every session of `environment` finds them."""
     ivy = CACHE / "ivy"
     shutil.rmtree(ivy / "jars", ignore_errors=True)
@@ -109,7 +109,7 @@ def fetch_jars(environment):
         shutil.copy(jar, spark_jars)
 
 
-def logged(command, problem):
+def logged(command: Sequence[object], problem: str) -> None:
     """Run `command` with its output in the log; exit with one line if it fails."""
     with LOG.open("ab") as log:
         words = [str(part) for part in command]

@@ -99,7 +99,7 @@ def test_a_signal_between_triggers_ends_the_run_at_once(lines: Lines) -> None:
     sent: list[float] = []
 
     def start(batch: Batch) -> StreamingQuery:
-        queries.append(lines.start(batch, processingTime="10 minutes"))
+        queries.append(lines.start(batch, every="10 minutes"))
         return queries[0]
 
     def send_when_it_waits(told: Told) -> None:

@@ -64,4 +64,5 @@ class Answers:
         return batches_of(source, raw or Raw(), part or everything, client)
 
     def rows(self, part: Range | Hole | None = None, **asked: Any) -> list[dict[str, Any]]:
-        return pa.Table.from_batches(self.batches(part, **asked)).to_pylist()
+        rows: list[dict[str, Any]] = pa.Table.from_batches(self.batches(part, **asked)).to_pylist()
+        return rows

@@ -79,14 +79,15 @@ class Page:
         while (answer := self._next()).get("id") != self._last:
             pass
         assert "error" not in answer, f"{method}: {answer['error']}"
-        return answer["result"]
+        result: dict[str, Any] = answer["result"]
+        return result
 
     def _next(self) -> dict[str, Any]:
         text = bytearray()
         while (byte := self._from.read(1)) != b"\0":
             assert byte, "Chromium ended"
             text += byte
-        message = json.loads(text)
+        message: dict[str, Any] = json.loads(text)
         method, params = message.get("method"), message.get("params", {})
         if method == "Network.requestWillBeSent":
             self.requested.append(params["request"]["url"])

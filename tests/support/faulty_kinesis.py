@@ -168,7 +168,7 @@ class FaultyKinesis:
         if not self.shards.exists:
             raise _RefusedError("ResourceNotFoundException", f"Stream {stream} not found.")
         try:
-            return getattr(self, f"_{call.action}")(call, request)
+            return dict(getattr(self, f"_{call.action}")(call, request))
         except ShardGoneError:
             message = f"Shard {call.shard} in stream {stream} does not exist"
             raise _RefusedError("ResourceNotFoundException", message) from None

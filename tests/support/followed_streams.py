@@ -6,6 +6,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.streaming.query import StreamingQuery
+from pyspark.sql.streaming.readwriter import DataStreamWriter
 
 from event_lake.lake.ledger import Totals, Written
 from event_lake.progress.report import BatchReport
@@ -29,21 +30,22 @@ class Lines:
         for line in lines:
             (self._folder / "in" / line).write_text(f"{line}\n", "utf-8")
 
-    def start(self, batch: Batch, **trigger: object) -> StreamingQuery:
-        """The query, with a trigger that begins the next batch at once unless another is given."""
+    def start(self, batch: Batch, every: str = "0 seconds") -> StreamingQuery:
+        """The query, which by default begins the next batch at once."""
+        return self._writing(batch).trigger(processingTime=every).start()
+
+    def start_all(self, batch: Batch) -> StreamingQuery:
+        """The query, for what there is now."""
+        return self._writing(batch).trigger(availableNow=True).start()
+
+    def _writing(self, batch: Batch) -> DataStreamWriter:
         stream = self._spark.readStream.option("maxFilesPerTrigger", 1).text(str(self._folder / "in"))
         clocked = stream.withColumn("at", F.current_timestamp()).withWatermark("at", "1 hour")
         return (
             clocked.dropDuplicatesWithinWatermark(["value"])
             .writeStream.option("checkpointLocation", str(self._folder / "checkpoint"))
             .foreachBatch(batch)
-            .trigger(**(trigger or {"processingTime": "0 seconds"}))  # type: ignore[arg-type]
-            .start()
         )
-
-    def start_all(self, batch: Batch) -> StreamingQuery:
-        """The query, for what there is now."""
-        return self.start(batch, availableNow=True)
 
     def write(self, rows: DataFrame, batch_id: int) -> Written:
         """Write a batch, if only to memory."""

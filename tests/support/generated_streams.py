@@ -21,6 +21,7 @@ gaps = st.one_of(
     st.just(0.0), st.floats(0.001, 2), st.floats(2, 100), st.sampled_from([59.999, 60.0, 60.001, 600, 1300])
 )
 bursts = st.tuples(gaps, st.integers(1, 12), st.sampled_from([0.0, 0.001, 0.2, 1.0, 7.0]))
+starts: st.SearchStrategy[Position] = st.sampled_from([TrimHorizon(), At(T0)])
 disorders = st.one_of(st.just([0.0]), st.lists(st.floats(0, DISORDER), min_size=1, max_size=5))
 
 
@@ -184,7 +185,7 @@ def streams(draw: st.DrawFn) -> Stream:
         time=timedelta(seconds=draw(st.sampled_from([1, 5, 60, 600]))),
         records=draw(st.sampled_from([10**9, 10**9, 1, 7])),
     )
-    return Stream(shards, bounds, draw(st.sampled_from([TrimHorizon(), At(T0)])), lists_late > 0)
+    return Stream(shards, bounds, draw(starts), lists_late > 0)
 
 
 def reshard(draw: st.DrawFn, shards: FakeShards) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -67,12 +68,12 @@ def job(log: Path, name: str, *flags: str, package: Path | None = None) -> Itera
             kill(running)
 
 
-def assert_runs(running: subprocess.Popen[bytes], log: Path) -> None:
+def assert_runs(running: subprocess.Popen[Any], log: Path) -> None:
     """It hasn't ended by itself."""
     assert running.poll() is None, log.read_text()
 
 
-def kill(running: subprocess.Popen[bytes]) -> None:
+def kill(running: subprocess.Popen[Any]) -> None:
     """SIGKILL for the job's Python, its JVM and its workers: what a machine does that dies."""
     with suppress(psutil.NoSuchProcess):
         job = psutil.Process(running.pid)

@@ -16,7 +16,7 @@ def aggregated(*records: Put) -> bytes:
     for put in records:
         assert packing.add_user_record(*put) is None, "they fit in one"
     _, _, data = packing.clear_and_get().get_contents()
-    return data
+    return bytes(data)
 
 
 __all__ = ["Put", "aggregated", "messages_pb2"]

@@ -3,7 +3,7 @@
 import json
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from event_lake.config.settings import Raw
 from support.sent import ARRIVED
@@ -111,7 +111,7 @@ def _depth(value: Any) -> int:
     return deepest
 
 
-def _is_string(value: Any) -> bool:
+def _is_string(value: Any) -> TypeGuard[str]:
     return isinstance(value, str) and not isinstance(value, Number)
 
 

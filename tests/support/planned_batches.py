@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -50,8 +51,8 @@ def calls_of(shards: FakeShards, planner: Planner, start: Offset, most: Bounds |
     return dict(shards.calls)
 
 
-def a_shard(*arrivals: float, clock: float, **kinds: float) -> FakeShards:
-    shards = FakeShards("a", clock=clock, **kinds)  # type: ignore[arg-type]
+def a_shard(*arrivals: float, clock: float, **kinds: Any) -> FakeShards:
+    shards = FakeShards("a", clock=clock, **kinds)
     shards.put("a", *arrivals)
     return shards
 

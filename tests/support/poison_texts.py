@@ -200,8 +200,8 @@ def _values() -> Iterator[Record]:
         yield value.encode(), ["not_an_object"]
     for value in (f"[{event}]", f"[{event},{event}]", json.dumps(event), f" {json.dumps([event])}\n", '"{}"', "[[{}]]"):
         yield value.encode(), ["not_an_object"]
-    for values in ("1 2", "null,null", '"a" "b"', "[] []", "[]{}", f"1{event}", f"[],{event}", f"null\n{event}"):
-        yield values.encode(), ["not_json"]
+    for text in ("1 2", "null,null", '"a" "b"', "[] []", "[]{}", f"1{event}", f"[],{event}", f"null\n{event}"):
+        yield text.encode(), ["not_json"]
 
 
 def _deep() -> Iterator[Record]:

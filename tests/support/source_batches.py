@@ -39,12 +39,14 @@ def a_reader(url: str, *, raw: Raw | None = None, **settings: Any) -> KinesisStr
     """As Spark makes one: through the options, and shipped as bytes."""
     source = Source(**({"stream": "events", "region": REGION, "endpoint_url": url} | settings))
     data_source = KinesisDataSource(options_of(source, raw or Raw()))
-    return pickle.loads(pickle.dumps(data_source.streamReader(RECORD)))
+    reader: KinesisStreamReader = pickle.loads(pickle.dumps(data_source.streamReader(RECORD)))
+    return reader
 
 
 def latest(reader: KinesisStreamReader, start: dict[str, Any], limit: ReadLimit | None = None) -> dict[str, Any]:
     """Through the offset log, which is JSON."""
-    return json.loads(json.dumps(reader.latestOffset(start, limit or reader.getDefaultReadLimit())))
+    offset: dict[str, Any] = json.loads(json.dumps(reader.latestOffset(start, limit or reader.getDefaultReadLimit())))
+    return offset
 
 
 def offsets_of(reader: KinesisStreamReader, limit: ReadLimit | None = None) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 from pyspark.sql import Row, SparkSession
 
@@ -49,7 +50,7 @@ class TakenOver:
         """The payload of each event_uuid that came first."""
         return dict(reversed(self.sent))
 
-    def rows(self, name: str, *columns: str) -> Counter[tuple]:
+    def rows(self, name: str, *columns: str) -> Counter[tuple[Any, ...]]:
         """Of a table of the lake."""
         found = self.spark.read.format("delta").load(f"{self.settings.lake.root}/{name}")
         return Counter(tuple(row) for row in found.select(*columns).collect())
@@ -78,8 +79,8 @@ def settings_of_spark(spark: SparkSession, told: Mapping[str, str]) -> Iterator[
     for key, value in told.items():
         spark.conf.set(key, value)
     yield
-    for key, value in before.items():
-        spark.conf.set(key, str(value))
+    for key, earlier in before.items():
+        spark.conf.set(key, str(earlier))
 
 
 def go_on_with(spark: SparkSession, golden: GoldenSet) -> TakenOver:

@@ -88,8 +88,9 @@ def a_report(**changes: Any) -> Report:
 
 def _change(measure: str, event_type: str, subject: str | None, *, hours: int, peak: float, more: str | None) -> Change:
     first = _LAST - timedelta(hours=hours)
-    kind = {"measure": measure, "event_type": event_type, "subject": subject}
-    return Change(**kind, first=first, hours=hours, peak=peak, detail=more)
+    return Change(
+        measure=measure, event_type=event_type, subject=subject, first=first, hours=hours, peak=peak, detail=more
+    )
 
 
 def _hour(index: int) -> Ingested:
