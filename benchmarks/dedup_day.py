@@ -11,7 +11,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 from benchmarks.figures import Figures
 from benchmarks.source_session import check, in_new_process, session
 from event_lake.config.settings import Raw
-from event_lake.raw.dedupe import clocked, without_copies
+from event_lake.raw.dedupe import drop_duplicates, with_watermark
 
 EVENTS_PER_HOUR = 1_000_000
 BATCH_MINUTES = 6
@@ -34,8 +34,8 @@ def _day(batches: int) -> Figures:
 def _figures(spark: SparkSession, folder: Path, batches: int) -> Figures:
     query = (
         _rows(spark)
-        .transform(clocked, Raw().dedup_window, clock=F.col("timestamp"))
-        .transform(without_copies)
+        .transform(with_watermark, Raw().dedup_window, clock=F.col("timestamp"))
+        .transform(drop_duplicates)
         .writeStream.format("noop")
         .option("checkpointLocation", str(folder / "checkpoint"))
         .start()

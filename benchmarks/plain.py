@@ -10,8 +10,8 @@ from pyspark.sql import functions as F
 from event_lake.config.settings import Raw, Settings
 from event_lake.kinesis import options, source
 from event_lake.lake import layout, tables
-from event_lake.raw.dedupe import clocked, without_copies
-from event_lake.raw.parse import events
+from event_lake.raw.dedupe import drop_duplicates, with_watermark
+from event_lake.raw.parse import select_events
 
 _QUERY = "plain"
 _FIELDS = "event_uuid string, event_name string, created_at string"
@@ -27,13 +27,13 @@ def ingest(spark: SparkSession, settings: Settings) -> None:
     )
 
     def write(rows: DataFrame, batch_id: int) -> None:
-        with tables.adaptive(rows.sparkSession):
-            found = events(rows.withColumn("batch_id", F.lit(batch_id).cast("long")))
+        with tables.enable_adaptive(rows.sparkSession):
+            found = select_events(rows.withColumn("batch_id", F.lit(batch_id).cast("long")))
             by_partition = found.hint("rebalance", *layout.RAW_EVENTS.partitioned_by)
             tables.append_once(by_partition, root, layout.RAW_EVENTS, writer=_QUERY, batch_id=batch_id)
 
     (
-        without_copies(clocked(_parsed(records), settings.raw.dedup_window))
+        drop_duplicates(with_watermark(_parsed(records), settings.raw.dedup_window))
         .writeStream.option("checkpointLocation", layout.checkpoint_path(root, _QUERY))
         .foreachBatch(write)
         .trigger(availableNow=True)

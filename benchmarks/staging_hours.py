@@ -21,8 +21,8 @@ from event_lake.generator.events import Timeline
 from event_lake.generator.sequence import EVENT, LATE, records
 from event_lake.lake import layout, tables
 from event_lake.lake.schemas import LEDGER, RECORD
-from event_lake.raw.judging import judged
-from event_lake.raw.parse import events
+from event_lake.raw.judging import validated
+from event_lake.raw.parse import select_events
 from event_lake.staging.build import build_staging
 
 COMMITS = 6
@@ -116,7 +116,7 @@ class _Measuring:
                 number = self._days * COMMITS + part
                 moved = _moved(self._drawn, self._days, part, commits, copies)
                 rows = moved.withColumn("batch_id", F.lit(number).cast("long")).hint("rebalance", "date", "event_type")
-                with tables.adaptive(self._spark):
+                with tables.enable_adaptive(self._spark):
                     tables.append_once(rows, self._lake, layout.RAW_EVENTS, writer="bench", batch_id=number)
                 booked = _booked(self._spark, number, copies * self._events // commits)
                 tables.append(booked, self._lake, layout.LEDGER)
@@ -144,7 +144,7 @@ def _drawn(spark: SparkSession, folder: Path) -> DataFrame:
     path = str(folder / "drawn")
     sent = spark.createDataFrame([(*row, None, None) for row in rows], RECORD).repartition(4)
     clock = {"ingested_at": F.col("arrived_at"), "batch_id": F.lit(0).cast("long")}
-    events(judged(sent, Raw(max_future=timedelta(days=1))).withColumns(clock)).write.parquet(path)
+    select_events(validated(sent, Raw(max_future=timedelta(days=1))).withColumns(clock)).write.parquet(path)
     return spark.read.parquet(path)
 
 

@@ -18,9 +18,9 @@ from event_lake.kinesis import options, source
 from event_lake.lake import layout
 from event_lake.lake.ledger import Totals
 from event_lake.lake.session import spark_session
-from event_lake.raw.ingest import IngestOptions, ingest_raw, raw_rows
-from event_lake.raw.ledger_rows import totals
-from event_lake.raw.source import judged_stream
+from event_lake.raw.ingest import IngestOptions, deduplicate, ingest_raw
+from event_lake.raw.ledger_rows import sum_totals
+from event_lake.raw.source import read_validated
 from event_lake.staging.build import build_staging
 
 # conf/local.toml is for jobs of a minute. A benchmark asks what a job of hours does, as conf/prod.toml has it.
@@ -128,7 +128,7 @@ def _read(spark: SparkSession, settings: Settings) -> DataFrame:
 
 
 def _judged(spark: SparkSession, settings: Settings) -> DataFrame:
-    return judged_stream(spark, settings.source, settings.raw)
+    return read_validated(spark, settings.source, settings.raw)
 
 
 def _check_read(_: SparkSession, task: Task, marks: list[Mark]) -> None:
@@ -145,7 +145,7 @@ def _check_ledger(spark: SparkSession, task: Task, marks: list[Mark]) -> None:
     """The ledger says what was replayed, and the tables hold what the ledger says."""
     _check_read(spark, task, marks)
     events, quarantine, ledger = (spark.read.format("delta").load(table.path(task.root)) for table in _RAW_TABLES)
-    found = totals(row.asDict() for row in ledger.collect())
+    found = sum_totals(row.asDict() for row in ledger.collect())
     _check(task, "ledger", found, task.expected)
     _check(task, "rows in raw", events.count(), found.raw)
     _check(task, "rows in quarantine", quarantine.count(), found.quarantined)
@@ -183,7 +183,7 @@ _INGEST = Station(run=_ingest, check=_check_ledger, query="ingest_raw", writes=_
 STATIONS = {
     "source": _up_to(_read),
     "source+parse": _up_to(_judged),
-    "source+parse+dedup": _up_to(lambda spark, settings: raw_rows(_judged(spark, settings), settings.raw)),
+    "source+parse+dedup": _up_to(lambda spark, settings: deduplicate(_judged(spark, settings), settings.raw)),
     "plain": Station(run=plain.ingest, check=_check_plain, query="plain", writes=(layout.RAW_EVENTS,)),
     "raw": _INGEST,
     "small": _INGEST,

@@ -19,7 +19,7 @@ from event_lake.lake.sole_writer import sole_writer
 from event_lake.lake.window import Dates, Window
 from event_lake.progress.reporter import LogReporter
 from event_lake.quality import check, thresholds
-from event_lake.quality.check import Checked
+from event_lake.quality.check import QualityCheck
 from event_lake.raw import ingest
 from event_lake.raw.ingest import IngestOptions
 from event_lake.reconciliation import reconcile as reconciling
@@ -95,14 +95,14 @@ def reconcile(
     return reconciling.reconcile(spark, settings, Window(begin, end), incoming)
 
 
-def check_quality(spark: SparkSession, settings: Settings, *, hours: int | None = None) -> Checked:
+def check_quality(spark: SparkSession, settings: Settings, *, hours: int | None = None) -> QualityCheck:
     """Hold the measures of the newest `hours` to the thresholds that the settings name; only reads.
 
     `refuse_breaches` of the result raises QualityError if any measure breaks one. Raises UserError where nothing was
     measured yet, and ConfigError for thresholds that can't be read.
     """
     refuse_unconfigured(spark)
-    return check.check_quality(spark, settings, thresholds.load(settings.quality.thresholds), hours=hours)
+    return check.check_quality(spark, settings, thresholds.load_rules(settings.quality.thresholds), hours=hours)
 
 
 def open_lake(spark: SparkSession, settings: Settings) -> OpenLake:

@@ -20,7 +20,7 @@ from event_lake.errors import EventLakeError
 from event_lake.kinesis.api.client import KinesisClient
 from event_lake.kinesis.api.cursor import Cursor
 from event_lake.kinesis.api.reads import Page, ShardGoneError
-from event_lake.kinesis.offsets import After, At, TrimHorizon, instant
+from event_lake.kinesis.offsets import After, At, TrimHorizon, instant_of_seconds
 
 STREAM, REGION = os.environ.get("STREAM"), os.environ.get("REGION") or None
 pytestmark = [
@@ -109,7 +109,7 @@ def test_sequence_numbers_grow_as_numbers_in_the_order_of_puts(put: Put) -> None
 def test_an_arrival_is_of_this_minute_by_the_clock_of_answers(put: Put) -> None:
     page = put.first_page(After(put.numbers[0]), inclusive=True)
     # The clock of answers is whole seconds, rounded down.
-    assert put.began - timedelta(seconds=1) <= instant(page.arrived[0]) <= put.began + timedelta(seconds=60)
+    assert put.began - timedelta(seconds=1) <= instant_of_seconds(page.arrived[0]) <= put.began + timedelta(seconds=60)
 
 
 def test_behind_a_record_comes_the_next_and_inclusive_is_the_record_itself(put: Put) -> None:
@@ -120,7 +120,7 @@ def test_behind_a_record_comes_the_next_and_inclusive_is_the_record_itself(put: 
 
 @pytest.mark.parametrize("off", [0, 1], ids=["its own arrival", "a millisecond later"])
 def test_a_time_begins_with_the_first_record_that_arrived_then_or_later(put: Put, off: int) -> None:
-    arrived = instant(put.first_page(After(put.numbers[1]), inclusive=True).arrived[0])
+    arrived = instant_of_seconds(put.first_page(After(put.numbers[1]), inclusive=True).arrived[0])
     page = put.first_page(At(arrived + timedelta(milliseconds=off)))
     assert put.own(page) == [put.numbers[1 + off]]
 

@@ -61,7 +61,7 @@ def test_reconcile_finds_the_deletion_and_nothing_else(lake: TakenOver) -> None:
 
 
 def test_the_jobs_that_only_read_do(lake: TakenOver, tmp_path: Path) -> None:
-    rules = thresholds.load("conf/quality.toml")
+    rules = thresholds.load_rules("conf/quality.toml")
     assert check_quality(lake.spark, lake.settings, rules).newest is not None
     proposed = propose_contracts(lake.spark, lake.settings, Sampling(), str(tmp_path), force=True)
     assert "lesson.toml" in proposed.written

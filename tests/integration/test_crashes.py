@@ -26,7 +26,7 @@ from pyspark.sql import functions as F
 
 from event_lake.errors import UserError
 from event_lake.generator.events import Timeline
-from event_lake.generator.put import RecordPutter, batches, paced
+from event_lake.generator.put import RecordPutter, batches, pace
 from event_lake.generator.sequence import Record, records
 from event_lake.lake import layout
 from event_lake.lake.window import Window
@@ -149,7 +149,7 @@ def _arriving(stream: Stream) -> Iterator[list[Record]]:
     def produce() -> None:
         timeline = Timeline(seed=3, start_ms=int(datetime.now(UTC).timestamp() * 1000), rate=RATE)
         putter = RecordPutter(stream.client())
-        for batch in paced(batches(records(timeline, first=0, count=10**6), most_seconds=0.5)):
+        for batch in pace(batches(records(timeline, first=0, count=10**6), most_seconds=0.5)):
             putter.put(batch)
             sent.extend(batch)
             if enough.is_set():

@@ -15,7 +15,7 @@ from event_lake.generator.faults import FAULTS, reason_of
 from event_lake.generator.put import RecordPutter, batches
 from event_lake.generator.sequence import EVENT, LATE, RETRY, Record, records
 from event_lake.kinesis import source
-from event_lake.kinesis.options import FORMAT, options_of, unbounded
+from event_lake.kinesis.options import FORMAT, options_of, without_bounds
 from event_lake.lake import layout
 from event_lake.lake.ledger import Totals
 from event_lake.raw.ingest import IngestOptions, ingest_raw
@@ -111,8 +111,8 @@ def _table(spark: SparkSession, settings: Settings, table: layout.Table):
 def test_a_progress_event_tells_each_shards_receipt(spark: SparkSession, stream: Stream, tmp_path: Path) -> None:
     stream.put(b"1", b"22")
     source.register(spark)
-    told = unbounded(options_of(stream.settings("lake").source))
-    records = source.observed(spark.readStream.format(FORMAT).options(**told).load())
+    told = without_bounds(options_of(stream.settings("lake").source))
+    records = source.observe_receipts(spark.readStream.format(FORMAT).options(**told).load())
     writing = records.writeStream.format("noop").option("checkpointLocation", str(tmp_path))
     query = writing.trigger(availableNow=True).start()
     assert query.awaitTermination(60)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from event_lake.report.page import page
+from event_lake.report.page import render_page
 from event_lake.report.values import Count
 from support.chromium import Page, a_page
 from support.weekly_reports import HOSTILE, a_report
@@ -45,7 +45,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("report") / "report.html"
-    file.write_text(page(a_report()), "utf-8")
+    file.write_text(render_page(a_report()), "utf-8")
     return file
 
 
@@ -102,7 +102,7 @@ def test_pictures_are_saved_for_a_person_to_look_at(week: Page) -> None:
 
 def test_a_name_that_tries_to_run_is_only_text(browser: Page, tmp_path: Path) -> None:
     file = tmp_path / "hostile.html"
-    file.write_text(page(a_report(lake=HOSTILE, conflicts=[Count(HOSTILE, 3)])), "utf-8")
+    file.write_text(render_page(a_report(lake=HOSTILE, conflicts=[Count(HOSTILE, 3)])), "utf-8")
     browser.show(*DESK)
     browser.open(file)
     assert browser.value(DRAWN) == 0

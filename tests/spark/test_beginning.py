@@ -18,7 +18,7 @@ from event_lake.kinesis.options import FORMAT, options_of
 from event_lake.lake import layout, tables
 from event_lake.lake.checkpoints import Checkpoint
 from event_lake.lake.schemas import EVENT, LEDGER, QUARANTINE
-from event_lake.raw.beginning import Beginning, beginning_of, begun, keep_beginning
+from event_lake.raw.beginning import Beginning, beginning_of, keep_beginning, open_or_replace_checkpoint
 from support.emulators import Stream
 from support.fake_shards import T0, FakeShards
 
@@ -122,7 +122,7 @@ def start(
     spark: SparkSession, settings: Settings, shards: FakeShards | None = None, *, anew: bool = False
 ) -> Beginning:
     checkpoint = checkpoint_of(spark, settings)
-    beginning = begun(spark, settings, checkpoint, shards or the_stream(), anew=anew)
+    beginning = open_or_replace_checkpoint(spark, settings, checkpoint, shards or the_stream(), anew=anew)
     assert beginning_of(checkpoint) == beginning
     assert not checkpoint.is_being_replaced
     return beginning
@@ -155,7 +155,7 @@ def refusal(spark: SparkSession, settings: Settings, kind: type[EventLakeError],
     folder = Path(settings.lake.root)
     before = {p: p.stat().st_mtime_ns for p in folder.rglob("*")}
     with pytest.raises(kind) as refused:
-        begun(spark, settings, checkpoint_of(spark, settings), the_stream(), anew=anew)
+        open_or_replace_checkpoint(spark, settings, checkpoint_of(spark, settings), the_stream(), anew=anew)
     assert {p: p.stat().st_mtime_ns for p in folder.rglob("*")} == before
     assert refused.type is kind
     return str(refused.value).replace(layout.checkpoint_path(settings.lake.root, "ingest_raw"), "IT")
@@ -265,7 +265,7 @@ def test_a_new_checkpoint_ends_right_wherever_it_is_killed_and_however_it_is_sta
     plan(written, 2)
     dying = DyingCheckpoint(spark, checkpoint_of(spark, written).path, step, after=after)
     with pytest.raises(Killed):
-        begun(spark, written, dying, the_stream(), anew=True)
+        open_or_replace_checkpoint(spark, written, dying, the_stream(), anew=True)
     assert start(spark, written, anew=anew) == RESUMED
     assert batches(spark, written) == [[1], [1]]
     assert [name for name in aside(written) if name != "event_lake.json"] == ["2", "metadata"]
@@ -293,7 +293,7 @@ def test_records_that_expired_are_told_before_anything_is_changed(spark: SparkSe
     late = FakeShards("a", "b", clock=3 * 24 * 3600)
     late.put("a", 10, 100)
     with pytest.raises(DataLossError, match=r"records of a behind 1 .* may have expired unread"):
-        begun(spark, written, checkpoint_of(spark, written), late, anew=True)
+        open_or_replace_checkpoint(spark, written, checkpoint_of(spark, written), late, anew=True)
     assert batches(spark, written) == [[1, 2], [1, 2]]
     assert aside(written) == []
     going_on = replace(written, source=replace(written.source, fail_on_data_loss=False))
@@ -333,7 +333,7 @@ def test_a_query_whose_checkpoint_is_lost_reads_exactly_the_rest_of_its_stream(
 def _ingest(spark: SparkSession, stream: Stream, settings: Settings, read: list[bytes], *, anew: bool = False) -> None:
     """Run a query that keeps what the ledger tells of positions, and puts what it reads into `read`."""
     checkpoint = checkpoint_of(spark, settings)
-    beginning = begun(spark, settings, checkpoint, stream.client(), anew=anew)
+    beginning = open_or_replace_checkpoint(spark, settings, checkpoint, stream.client(), anew=anew)
 
     def write(rows: DataFrame, spark_batch: int) -> None:
         planned, batch_id = checkpoint.planned(spark_batch), beginning.first_batch + spark_batch

@@ -7,8 +7,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from event_lake.lake.schemas import RECORD
-from event_lake.raw.dedupe import clocked, without_copies
-from event_lake.raw.judging import judged
+from event_lake.raw.dedupe import drop_duplicates, with_watermark
+from event_lake.raw.judging import validated
 from support.record_frames import RULES, records
 from support.sent import an_event
 
@@ -41,9 +41,9 @@ class Arrivals:
 
         query = (
             stream.parquet(str(self._folder / "in"))
-            .transform(judged, RULES)
-            .transform(clocked, self._window)
-            .transform(without_copies)
+            .transform(validated, RULES)
+            .transform(with_watermark, self._window)
+            .transform(drop_duplicates)
             .writeStream.option("checkpointLocation", str(self._folder / "checkpoint"))
             .foreachBatch(note)
             .trigger(availableNow=True)

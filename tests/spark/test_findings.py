@@ -9,10 +9,18 @@ from pyspark.sql import DataFrame, SparkSession
 
 from event_lake.errors import DataLossError, UserError
 from event_lake.lake import layout, tables
-from event_lake.lake.checkpoints import Checkpoint, Planned, Unchecked
+from event_lake.lake.checkpoints import Checkpoint, PlannedBatch, Unchecked
 from event_lake.lake.ledger import Totals, Written
-from event_lake.raw.findings import Finding, Kind, acknowledge, findings, record, refuse_standing, standing_in
-from event_lake.raw.kept_checks import KeptChecks, settled
+from event_lake.raw.findings import (
+    Finding,
+    Kind,
+    acknowledge,
+    find_standing,
+    keep_finding,
+    read_findings,
+    refuse_standing,
+)
+from event_lake.raw.kept_checks import KeptChecks, settle_findings
 from event_lake.raw.running import Checks, run_to_end
 from support.followed_streams import Lines
 
@@ -35,7 +43,7 @@ def kept(spark: SparkSession, root: str, checkpoint: Checkpoint, first_batch: in
 
 
 def acknowledged(spark: SparkSession, root: str, *batches: int, by: str = "ada") -> None:
-    acknowledge(spark, root, standing_in(findings(spark, root), batches), by)
+    acknowledge(spark, root, find_standing(read_findings(spark, root), batches), by)
 
 
 def told(found: list[Finding]) -> list[tuple[int, str, str | None]]:
@@ -43,42 +51,42 @@ def told(found: list[Finding]) -> list[tuple[int, str, str | None]]:
 
 
 def test_a_lake_of_an_older_version_has_no_findings(spark: SparkSession, root: str) -> None:
-    assert findings(spark, root) == []
+    assert read_findings(spark, root) == []
 
 
 def test_a_finding_stands_until_it_is_acknowledged(spark: SparkSession, lake: str) -> None:
     before = datetime.now(UTC) - timedelta(microseconds=1)
-    record(spark, lake, 7, Kind.LOST, "batch 7: 1 records vanished")
-    record(spark, lake, 8, Kind.LATE, "batch 8: late")
+    keep_finding(spark, lake, 7, Kind.LOST, "batch 7: 1 records vanished")
+    keep_finding(spark, lake, 8, Kind.LATE, "batch 8: late")
     with pytest.raises(DataLossError, match=r"batch 7: 1 records vanished \(and 1 more\); no batch is begun until"):
-        refuse_standing(findings(spark, lake))
+        refuse_standing(read_findings(spark, lake))
     acknowledged(spark, lake, 7, by="ada on host")
     with pytest.raises(DataLossError, match=r"batch 8: late; .* ingest_raw --acknowledge 8, given once"):
-        refuse_standing(findings(spark, lake))
+        refuse_standing(read_findings(spark, lake))
     acknowledged(spark, lake, 8, by="ada on host")
-    found = findings(spark, lake)
+    found = read_findings(spark, lake)
     refuse_standing(found)
     assert told(found) == [(7, "lost", "ada on host"), (8, "late", "ada on host")]
     assert all(f.acknowledged_at and before < f.found_at < f.acknowledged_at < datetime.now(UTC) for f in found)
 
 
 def test_the_same_batch_may_lose_something_again(spark: SparkSession, lake: str) -> None:
-    record(spark, lake, 7, Kind.LATE, "batch 7: late")
+    keep_finding(spark, lake, 7, Kind.LATE, "batch 7: late")
     acknowledged(spark, lake, 7)
-    record(spark, lake, 7, Kind.LATE, "batch 7: late")
-    assert told(findings(spark, lake)) == [(7, "late", "ada"), (7, "late", None)]
+    keep_finding(spark, lake, 7, Kind.LATE, "batch 7: late")
+    assert told(read_findings(spark, lake)) == [(7, "late", "ada"), (7, "late", None)]
 
 
 @pytest.mark.parametrize("there", [True, False])
 def test_only_a_finding_that_stands_can_be_acknowledged(spark: SparkSession, lake: str, *, there: bool) -> None:
-    record(spark, lake, 6, Kind.UNCHECKED, "batch 6 was never held against the state store")
+    keep_finding(spark, lake, 6, Kind.UNCHECKED, "batch 6 was never held against the state store")
     if there:
-        record(spark, lake, 7, Kind.LOST, "batch 7: 1 records vanished")
+        keep_finding(spark, lake, 7, Kind.LOST, "batch 7: 1 records vanished")
     with pytest.raises(UserError) as refused:
         acknowledged(spark, lake, 7, 6)
     batches = "7" if there else "none"
     assert str(refused.value) == f"--acknowledge 6: no finding stands in this batch; batches with one: {batches}"
-    assert told(findings(spark, lake))[1:] == ([(7, "lost", None)] if there else [])
+    assert told(read_findings(spark, lake))[1:] == ([(7, "lost", None)] if there else [])
 
 
 def losing(lines: Lines) -> Callable[[DataFrame, int], Written]:
@@ -99,11 +107,11 @@ def test_a_batch_that_lost_records_lets_no_run_begin_another(
     assert lines.log("commits") == [0, 1]
     for _ in range(2):
         with pytest.raises(DataLossError, match=r"batch 41: .* 1 records vanished; .* --acknowledge 41"):
-            settled(spark, lake, checkpoint, [], "ada")
-    assert not settled(spark, lake, checkpoint, [41], "ada")
-    assert not settled(spark, lake, checkpoint, [], "ada")
+            settle_findings(spark, lake, checkpoint, [], "ada")
+    assert not settle_findings(spark, lake, checkpoint, [41], "ada")
+    assert not settle_findings(spark, lake, checkpoint, [], "ada")
     run_to_end(lines.start_all, lines.write, [], kept(spark, lake, checkpoint, 40))
-    assert told(findings(spark, lake)) == [(41, "lost", "ada")]
+    assert told(read_findings(spark, lake)) == [(41, "lost", "ada")]
     assert checkpoint.unchecked is None
 
 
@@ -133,8 +141,8 @@ def test_a_kill_before_the_check_leaves_an_unchecked_batch_unless_it_is_repeated
     with pytest.raises(Exception, match="killed"):
         run_to_end(lines.start_all, lines.write, [], Dying(kept(spark, lake, checkpoint), by_the_commit=by_the_commit))
     assert checkpoint.unchecked == Unchecked(0, 0)
-    assert not settled(spark, lake, checkpoint, [], "ada")
-    found = findings(spark, lake)
+    assert not settle_findings(spark, lake, checkpoint, [], "ada")
+    found = read_findings(spark, lake)
     assert told(found) == ([] if by_the_commit else [(0, "unchecked", None)])
     assert [str(finding) for finding in found] == (
         [] if by_the_commit else ["batch 0 was never held against the state store's count: its job ended before that"]
@@ -152,28 +160,28 @@ def test_a_batch_whose_progress_spark_has_forgotten_is_kept_as_unchecked(
         run_to_end(lines.start_all, lines.write, [], kept(spark, lake, checkpoint))
     finally:
         spark.conf.unset("spark.sql.streaming.numRecentProgressUpdates")
-    assert told(findings(spark, lake)) == [(0, "unchecked", None)]
+    assert told(read_findings(spark, lake)) == [(0, "unchecked", None)]
 
 
 def test_a_late_batch_is_found_once_and_its_acknowledgement_asks_for_a_new_checkpoint(
     spark: SparkSession, lake: str, checkpoint: Checkpoint
 ) -> None:
     checks = kept(spark, lake, checkpoint, 40)
-    before = Planned(NINE, NINE, None)
-    checks.refuse_late(41, Planned(NINE + timedelta(milliseconds=1), NINE, None), before)
+    before = PlannedBatch(NINE, NINE, None)
+    checks.refuse_late(41, PlannedBatch(NINE + timedelta(milliseconds=1), NINE, None), before)
     with pytest.raises(DataLossError, match=r"batch 41: its clock, 2026-11-21T09:00:00\+00:00, isn't later than the"):
-        checks.refuse_late(41, Planned(NINE, NINE, None), before)
+        checks.refuse_late(41, PlannedBatch(NINE, NINE, None), before)
     with pytest.raises(DataLossError, match=r"batch 41: its clock, .*; no batch is begun until"):
-        settled(spark, lake, checkpoint, [], "ada")
-    assert settled(spark, lake, checkpoint, [41], "ada")
+        settle_findings(spark, lake, checkpoint, [], "ada")
+    assert settle_findings(spark, lake, checkpoint, [41], "ada")
     assert checkpoint.is_being_replaced
-    assert told(findings(spark, lake)) == [(41, "late", "ada")]
+    assert told(read_findings(spark, lake)) == [(41, "late", "ada")]
 
 
 def test_nothing_changes_where_one_of_the_acknowledged_batches_has_no_finding(
     spark: SparkSession, lake: str, checkpoint: Checkpoint
 ) -> None:
-    record(spark, lake, 41, Kind.LATE, "batch 41: late")
+    keep_finding(spark, lake, 41, Kind.LATE, "batch 41: late")
     with pytest.raises(UserError, match="--acknowledge 40: no finding stands in this batch; batches with one: 41"):
-        settled(spark, lake, checkpoint, [41, 40], "ada")
-    assert (checkpoint.is_being_replaced, told(findings(spark, lake))) == (False, [(41, "late", None)])
+        settle_findings(spark, lake, checkpoint, [41, 40], "ada")
+    assert (checkpoint.is_being_replaced, told(read_findings(spark, lake))) == (False, [(41, "late", None)])

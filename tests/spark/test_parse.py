@@ -9,10 +9,10 @@ from chispa import assert_df_equality
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from event_lake.generator.events import Timeline, drafted
+from event_lake.generator.events import Timeline, draft_event
 from event_lake.generator.faults import FAULTS, reason_of
-from event_lake.raw.judging import judged
-from event_lake.raw.parse import events, quarantined
+from event_lake.raw.judging import validated
+from event_lake.raw.parse import select_events, select_quarantined
 from support.record_frames import RULES, records
 from support.sent import ARRIVED, an_event, with_tokens
 
@@ -78,7 +78,7 @@ REASONS = {
 
 
 def test_a_record_that_is_no_event_has_all_the_reasons_that_apply(spark: SparkSession) -> None:
-    rows = judged(records(spark, list(REASONS)), RULES).where("receipt is null").orderBy("sequence_number").collect()
+    rows = validated(records(spark, list(REASONS)), RULES).where("receipt is null").orderBy("sequence_number").collect()
     found = {data: row["reasons"] for data, row in zip(REASONS, rows, strict=True)}
     assert found == REASONS
 
@@ -86,8 +86,8 @@ def test_a_record_that_is_no_event_has_all_the_reasons_that_apply(spark: SparkSe
 def test_each_of_the_generators_faults_is_quarantined_for_its_one_reason(spark: SparkSession) -> None:
     rng = Random(1)
     timeline = Timeline(seed=1, start_ms=SECONDS * 1000, rate=300)
-    data = [fault(drafted(rng, timeline.place_ms(0)), rng) for fault in FAULTS.values()]
-    rows = judged(records(spark, data), RULES).where("receipt is null").orderBy("sequence_number").collect()
+    data = [fault(draft_event(rng, timeline.place_ms(0)), rng) for fault in FAULTS.values()]
+    rows = validated(records(spark, data), RULES).where("receipt is null").orderBy("sequence_number").collect()
     assert {kind: row["reasons"] for kind, row in zip(FAULTS, rows, strict=True)} == {
         kind: [reason_of(kind)] for kind in FAULTS
     }
@@ -108,13 +108,13 @@ def test_each_of_the_generators_faults_is_quarantined_for_its_one_reason(spark: 
     ],
 )
 def test_every_spelling_of_created_at_is_one_instant(spark: SparkSession, spelling: object, created: str) -> None:
-    found = events(_batch(spark, an_event(created_at=spelling))).select("created_datetime")
+    found = select_events(_batch(spark, an_event(created_at=spelling))).select("created_datetime")
     assert_df_equality(found, spark.sql(f"select timestamp '{created}' as created_datetime"), ignore_nullable=True)
 
 
 def test_an_event_is_one_row_of_all_that_is_known_of_it(spark: SparkSession) -> None:
     payload = b' {"created_at": 1.0e3, "event_uuid":"u","event_name":"a:b:c","created_at":"1795251600.5","n":1.50} '
-    [row] = events(_batch(spark, payload)).collect()
+    [row] = select_events(_batch(spark, payload)).collect()
     assert row == Row(
         event_uuid="u",
         event_name="a:b:c",
@@ -137,47 +137,51 @@ def test_an_event_is_one_row_of_all_that_is_known_of_it(spark: SparkSession) -> 
 
 
 def test_a_name_of_one_part_has_no_subtype(spark: SparkSession) -> None:
-    [row] = events(_batch(spark, an_event(event_name="login"))).collect()
+    [row] = select_events(_batch(spark, an_event(event_name="login"))).collect()
     assert (row.event_type, row.event_subtype) == ("login", None)
 
 
 def test_the_date_is_that_of_creation_in_utc(spark: SparkSession) -> None:
     just_before_midnight = datetime(2026, 11, 20, 23, 59, 59, tzinfo=UTC).timestamp()
-    [row] = events(_batch(spark, an_event(created_at=just_before_midnight))).collect()
+    [row] = select_events(_batch(spark, an_event(created_at=just_before_midnight))).collect()
     assert row.date == date(2026, 11, 20)
 
 
 def test_quarantine_keeps_the_bytes_and_what_could_be_read(spark: SparkSession) -> None:
     data = b'{"event_uuid":"u","event_name":"a::b","created_at":"today","\xff":1}'
-    [row] = quarantined(_batch(spark, data)).collect()
+    [row] = select_quarantined(_batch(spark, data)).collect()
     assert (bytes(row.data), row.event_uuid, row.event_name, row.created_at) == (data, "u", "a::b", "today")
     assert row.reasons == ["not_utf8", "malformed_event_name", "unreadable_created_at"]
     assert row.date == date(2026, 11, 21)
 
 
 def test_a_row_keeps_its_place_in_its_aggregate(spark: SparkSession) -> None:
-    batch = _clocked(judged(records(spark, [an_event(), b"x", an_event()], aggregated=True), RULES))
-    places = [(row.sequence_number, row.sub_sequence_number) for row in events(batch).collect()]
+    batch = _clocked(validated(records(spark, [an_event(), b"x", an_event()], aggregated=True), RULES))
+    places = [(row.sequence_number, row.sub_sequence_number) for row in select_events(batch).collect()]
     assert sorted(places) == [("100", 0), ("100", 2)]
-    [row] = quarantined(batch).collect()
+    [row] = select_quarantined(batch).collect()
     assert (row.sequence_number, row.sub_sequence_number) == ("100", 1)
 
 
 def test_numbers_are_times_however_they_are_spelled(spark: SparkSession) -> None:
     spellings = ["1.7952516e9", "17952516E+02", f"{SECONDS}.{'0' * 2000}", f"{SECONDS}000e-3", f"{SECONDS}000"]
-    rows = events(_batch(spark, *(with_tokens(created_at=spelling) for spelling in spellings))).collect()
+    rows = select_events(_batch(spark, *(with_tokens(created_at=spelling) for spelling in spellings))).collect()
     assert [row.created_at for row in rows] == [float(SECONDS)] * len(spellings)
 
 
 def test_any_string_can_be_a_uuid_that_fits_and_can_be_written(spark: SparkSession) -> None:
     uuids = ["5", "-1.5e3", "true", "null", "a?", "{a}", "[a]", " ", '"', "\\", "x", "é" * 256, "😀", "\u2028", "a\r\n"]
-    rows = events(_batch(spark, *(an_event(event_uuid=uuid) for uuid in uuids))).orderBy("sequence_number").collect()
+    rows = (
+        select_events(_batch(spark, *(an_event(event_uuid=uuid) for uuid in uuids)))
+        .orderBy("sequence_number")
+        .collect()
+    )
     assert [row.event_uuid for row in rows] == uuids
 
 
 def test_names_that_look_like_other_things_are_names(spark: SparkSession, tmp_path: Path) -> None:
     names = ["true", "null", "5", "-1.5e3", "-", "_", ".", "..", "a.", "CON", ":".join("abcdefgh"), "a" * 100]
-    rows = events(_batch(spark, *(an_event(event_name=name) for name in names)))
+    rows = select_events(_batch(spark, *(an_event(event_name=name) for name in names)))
     # Folders that mean something to some file system, behind "event_type=", mean nothing.
     rows.write.format("delta").partitionBy("event_type").save(str(tmp_path / "table"))
     written = spark.read.format("delta").load(str(tmp_path / "table")).orderBy("sequence_number").collect()
@@ -195,7 +199,7 @@ def test_names_that_look_like_other_things_are_names(spark: SparkSession, tmp_pa
 )
 def test_of_a_key_that_comes_twice_the_last_counts(spark: SparkSession, more: str, changed: dict[str, object]) -> None:
     payload = an_event()[:-1] + b"," + more.encode() + b"}"
-    [plain, row] = events(_batch(spark, an_event(), payload)).orderBy("sequence_number").collect()
+    [plain, row] = select_events(_batch(spark, an_event(), payload)).orderBy("sequence_number").collect()
     kept = {**plain.asDict(), **changed}
     fields = ("event_uuid", "event_name", "created_at")
     assert [row[field] for field in fields] == [kept[field] for field in fields]
@@ -204,11 +208,11 @@ def test_of_a_key_that_comes_twice_the_last_counts(spark: SparkSession, more: st
 
 def test_a_receipt_is_neither_event_nor_quarantined(spark: SparkSession) -> None:
     batch = _batch(spark, an_event(), b"x")
-    assert (batch.count(), events(batch).count(), quarantined(batch).count()) == (3, 1, 1)
+    assert (batch.count(), select_events(batch).count(), select_quarantined(batch).count()) == (3, 1, 1)
 
 
 def _batch(spark: SparkSession, *data: bytes) -> DataFrame:
-    return _clocked(judged(records(spark, list(data)), RULES))
+    return _clocked(validated(records(spark, list(data)), RULES))
 
 
 def _clocked(rows: DataFrame) -> DataFrame:

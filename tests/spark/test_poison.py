@@ -9,9 +9,9 @@ from pyspark.sql import functions as F
 from event_lake.lake import layout, tables
 from event_lake.lake.ledger import Totals
 from event_lake.lake.schemas import RECORD
-from event_lake.raw.dedupe import clocked, without_copies
-from event_lake.raw.judging import judged
-from event_lake.raw.parse import events, quarantined
+from event_lake.raw.dedupe import drop_duplicates, with_watermark
+from event_lake.raw.judging import validated
+from event_lake.raw.parse import select_events, select_quarantined
 from support.poison import harmless, heavy, poison
 from support.record_frames import RULES, records, written
 from support.sent import ARRIVED, an_event
@@ -50,9 +50,9 @@ def test_megabytes_of_poison_are_no_more_than_poison(spark: SparkSession, root: 
 
 def test_what_only_looks_like_poison_passes(spark: SparkSession) -> None:
     sent = list(harmless())
-    batch = _clocked(judged(records(spark, sent), RULES))
-    assert quarantined(batch).select("reasons").collect() == []
-    passed = events(batch).select("payload").orderBy("sequence_number").collect()
+    batch = _clocked(validated(records(spark, sent), RULES))
+    assert select_quarantined(batch).select("reasons").collect() == []
+    passed = select_events(batch).select("payload").orderBy("sequence_number").collect()
     assert [row.payload.encode() for row in passed] == sent
 
 
@@ -68,16 +68,16 @@ def test_an_event_of_the_year_2999_keeps_none_of_ten_thousand_others_back(spark:
 
     def note(rows, batch_id: int) -> None:
         batch = rows.withColumn("batch_id", F.lit(batch_id).cast("long"))
-        arrived.extend(row.event_uuid for row in events(batch).collect())
-        reasons.extend(reason for row in quarantined(batch).collect() for reason in row.reasons)
+        arrived.extend(row.event_uuid for row in select_events(batch).collect())
+        reasons.extend(reason for row in select_quarantined(batch).collect() for reason in row.reasons)
 
     query = (
         spark.readStream.schema(RECORD)
         .option("maxFilesPerTrigger", 1)
         .parquet(folder)
-        .transform(judged, RULES)
-        .transform(clocked, RULES.dedup_window)
-        .transform(without_copies)
+        .transform(validated, RULES)
+        .transform(with_watermark, RULES.dedup_window)
+        .transform(drop_duplicates)
         .writeStream.option("checkpointLocation", str(tmp_path / "checkpoint"))
         .foreachBatch(note)
         .trigger(availableNow=True)

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from event_lake.config.settings import Lake, Settings, Source
 from event_lake.contracts.contract import Contract
 from event_lake.contracts.files import load_contracts
-from event_lake.contracts.propose import Sampling, masked, proposals, propose_contracts
+from event_lake.contracts.propose import Sampling, make_proposals, mask_column, propose_contracts
 from event_lake.errors import ConfigError, UserError
 from event_lake.generator.catalog import EVENT_TYPES
 from event_lake.lake import layout, tables
@@ -39,7 +39,7 @@ def others(spark: SparkSession) -> Iterator[DataFrame]:
 
 @pytest.fixture(scope="module")
 def texts(spark: SparkSession, events: list[Event]) -> dict[str, str]:
-    return dict(proposals(frame(spark, events), Sampling()))
+    return dict(make_proposals(frame(spark, events), Sampling()))
 
 
 def rejected(rows: DataFrame, contracts: Mapping[str, Contract]) -> int:
@@ -84,7 +84,7 @@ def test_proposals_hold_no_value_of_an_event(texts: dict[str, str], events: list
 
 def test_a_masked_text_keeps_its_form_only(spark: SparkSession) -> None:
     shown = spark.createDataFrame([("Ünï-Aa9 ٣ 漢😀\n/x@y.z",), ("b" * 99,)], "text string")
-    assert [row[0] for row in shown.select(masked(F.col("text"))).collect()] == ["Aaa-Aa9 9 a??/a@a.a", "a" * 40]
+    assert [row[0] for row in shown.select(mask_column(F.col("text"))).collect()] == ["Aaa-Aa9 9 a??/a@a.a", "a" * 40]
 
 
 def test_files_are_written_for_the_events_asked_for_and_never_over_others(

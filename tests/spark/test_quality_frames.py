@@ -8,9 +8,9 @@ from chispa import assert_df_equality
 from pyspark.sql import DataFrame, SparkSession
 
 from event_lake.lake import layout
-from event_lake.quality.arrivals import arrivals, candidates, counted, elsewhere, staged_twice
-from event_lake.quality.fields import _bit, inventory
-from event_lake.quality.refused import refusals
+from event_lake.quality.arrivals import candidates, count_arrivals, elsewhere, narrow_arrivals, staged_twice
+from event_lake.quality.fields import _bit, take_inventory
+from event_lake.quality.refused import count_refusals
 from support.raw_layers import NOON, Event, frame
 
 HOUR = int(NOON.timestamp())
@@ -21,7 +21,7 @@ LATER = Event(uuid="later", arrived=3600)
 
 def test_an_hours_events_are_counted_by_type_and_together(spark: SparkSession) -> None:
     events = [Event(), Event(uuid="b", arrived=1), Event(uuid="c", event_type="quiz", created=9, arrived=5), LATER]
-    found = counted(arrivals(frame(spark, events), [NOON], []))
+    found = count_arrivals(narrow_arrivals(frame(spark, events), [NOON], []))
     _assert_equal(
         found.drop("late", "wait"),
         "hour long, event_type string, events long, subtypes long, in_order long, latest double, longest double, "
@@ -41,7 +41,7 @@ def test_an_event_uuid_is_elsewhere_where_its_date_or_type_is_another(spark: Spa
             spark, [Event(event_type="quiz"), Event(uuid="b", day=-1), Event(uuid="d", day=-1), Event(event_type="x")]
         )
     )
-    found = candidates(arrivals(events, [NOON], []), staged, 3)
+    found = candidates(narrow_arrivals(events, [NOON], []), staged, 3)
     others = [("a", DAY, "quiz"), ("a", DAY, "x"), ("b", DAY - timedelta(days=1), "lesson")]
     _assert_equal(found, "event_uuid string, date date, true_event_type string", others)
     _assert_equal(
@@ -54,7 +54,7 @@ def test_an_event_uuid_is_elsewhere_where_its_date_or_type_is_another(spark: Spa
 def test_an_event_is_nowhere_else_where_only_its_partition_is_another(spark: SparkSession) -> None:
     events = frame(spark, [Event()])
     staged = frame(spark, [Event(partition="__other__")])
-    assert candidates(arrivals(events, [NOON], []), staged, 1).count() == 0
+    assert candidates(narrow_arrivals(events, [NOON], []), staged, 1).count() == 0
 
 
 def test_an_event_in_both_partitions_is_staged_twice_in_the_hours_of_both_rows(spark: SparkSession) -> None:
@@ -71,7 +71,7 @@ def test_a_types_fields_are_counted_with_their_types_and_what_cant_be_read(spark
     every = spark.createDataFrame([(HOUR, "lesson", 1)], "hour long, measured string, every long")
     of_type = (3, 1, 2)
     _assert_equal(
-        inventory(events, [NOON], [], every).where("key is not null"),
+        take_inventory(events, [NOON], [], every).where("key is not null"),
         "hour long, measured string, key string, events long, values long, types int, sampled long, unread long, "
         "fields long",
         [
@@ -94,7 +94,7 @@ def test_what_was_refused_is_counted_of_four_tables_at_once(spark: SparkSession)
     }
     read = {table: _frame(spark, table, rows) for table, rows in held.items()}
     _assert_equal(
-        refusals(read.__getitem__, [NOON], []),
+        count_refusals(read.__getitem__, [NOON], []),
         "kind string, hour long, event_type string, names array<string>, records long, others long, until double",
         [
             ("quarantine", HOUR, None, ["a", "b"], 2, 0, None),

@@ -20,10 +20,10 @@ from event_lake.errors import DataLossError, UserError
 from event_lake.lake import layout, tables
 from event_lake.lake.ledger import LedgerRow
 from event_lake.lake.window import Window
-from event_lake.raw.findings import Kind, acknowledge, findings, record, standing_in
+from event_lake.raw.findings import Kind, acknowledge, find_standing, keep_finding, read_findings
 from event_lake.reconciliation.reconcile import reconcile
-from event_lake.reconciliation.rules import Check, faults_of
-from event_lake.reconciliation.screening import doubtful
+from event_lake.reconciliation.rules import Check, check_ledger_row
+from event_lake.reconciliation.screening import find_doubtful
 from event_lake.reconciliation.verdict import Comparison, Verdict
 from support.ledger_histories import a_start, an_entry, audited, histories
 
@@ -309,7 +309,7 @@ def test_no_row_at_fault_is_taken_for_plain(spark: SparkSession, data: st.DataOb
     frame = spark.createDataFrame(
         [tuple(row.get(n) for n in layout.LEDGER.schema.names) for row in rows], layout.LEDGER.schema
     )
-    found = [fault for doubt in doubtful(frame, Window()) for fault in faults_of(*doubt)]
+    found = [fault for doubt in find_doubtful(frame, Window()) for fault in check_ledger_row(*doubt)]
     expected = [fault for index in range(60) for fault in audited([row for row in ledger if row.stream == str(index)])]
     assert sorted(map(repr, found)) == sorted(map(repr, expected))
 
@@ -362,8 +362,8 @@ def test_a_time_that_cannot_be_read_is_one_line_and_exit_code_2() -> None:
 
 def test_a_finding_is_a_fault_until_it_is_acknowledged_and_a_note_then(spark: SparkSession, lake: str) -> None:
     tables.create(spark, lake, [layout.FINDINGS])
-    record(spark, lake, 1, Kind.LOST, "batch 1: 1 records vanished")
-    record(spark, lake, 2, Kind.UNCHECKED, "batch 2 was never held against the state store's count")
+    keep_finding(spark, lake, 1, Kind.LOST, "batch 1: 1 records vanished")
+    keep_finding(spark, lake, 2, Kind.UNCHECKED, "batch 2 was never held against the state store's count")
     # Whatever the window: it stands now.
     verdict = audit(spark, lake, Window(begin=ingested(100)))
     [fault] = verdict.faults.first
@@ -372,7 +372,7 @@ def test_a_finding_is_a_fault_until_it_is_acknowledged_and_a_note_then(spark: Sp
         "batch 1: 1 records vanished; ingest_raw --acknowledge 1 notes that you know",
     )
     assert list(verdict.notes) == ["batch 2 was never held against the state store's count"]
-    acknowledge(spark, lake, standing_in(findings(spark, lake), [1]), "ada on host")
+    acknowledge(spark, lake, find_standing(read_findings(spark, lake), [1]), "ada on host")
     verdict = audit(spark, lake, EVERYTHING)
     assert verdict.faults.first == []
     assert verdict.notes[0].startswith("acknowledged by ada on host at ")

@@ -10,11 +10,11 @@ from event_lake.config.settings import Lake, Raw, Settings, Source
 from event_lake.errors import UserError
 from event_lake.lake import layout, tables
 from event_lake.lake.ledger import Totals
-from event_lake.raw.beginning import configured
-from event_lake.raw.judging import judged
+from event_lake.raw.beginning import make_beginning
+from event_lake.raw.judging import validated
 from event_lake.raw.ledger_rows import Batch
-from event_lake.raw.parse import events, quarantined
-from event_lake.raw.write import BegunUnder, RawWriter
+from event_lake.raw.parse import select_events, select_quarantined
+from event_lake.raw.write import EarlierRules, RawWriter
 from support.record_frames import records
 from support.sent import ARRIVED, an_event
 
@@ -30,14 +30,14 @@ WAY_OUT = (
 
 def rows_of(spark: SparkSession, data: Sequence[bytes], *, shard: str = "shardId-0", first: int = 100) -> DataFrame:
     """A batch of these records, as it comes to the writer."""
-    came = judged(records(spark, data, shard=shard, first=first), Raw())
+    came = validated(records(spark, data, shard=shard, first=first), Raw())
     return came.withColumns({"ingested_at": F.lit(ARRIVED), "batch_id": F.lit(0).cast("long")})
 
 
 def leave(rows: DataFrame, root: str, table: layout.Table) -> None:
     """Leave in one table what it would have of a batch, as a crash does."""
     tables.create(rows.sparkSession, root, layout.RAW)
-    part = events(rows) if table is layout.RAW_EVENTS else quarantined(rows)
+    part = select_events(rows) if table is layout.RAW_EVENTS else select_quarantined(rows)
     tables.append_once(part, root, table, writer="query", batch_id=0)
 
 
@@ -46,7 +46,7 @@ def write(rows: DataFrame, root: str, raw: Raw | None = None) -> Totals:
     spark = rows.sparkSession
     settings = Settings(source=Source(stream="events"), lake=Lake(root=root), raw=raw or Raw())
     changed = ["raw.max_future is '60 seconds' and was '300 seconds'"]
-    writer = RawWriter(settings, configured(spark, settings), "query", begun_under=BegunUnder(changed=changed))
+    writer = RawWriter(settings, make_beginning(spark, settings), "query", begun_under=EarlierRules(changed=changed))
     return writer.write(rows.drop("batch_id"), BATCH).totals
 
 
@@ -141,10 +141,10 @@ def test_rules_are_kept_once_the_batch_is_known_to_be_the_same_and_before_it_is_
     leave(rows_of(spark, BAD), root, layout.QUARANTINE)
     writer = RawWriter(
         settings,
-        configured(spark, settings),
+        make_beginning(spark, settings),
         "query",
         lambda: order.append("write"),
-        BegunUnder(keep=lambda: order.append("keep")),
+        EarlierRules(keep=lambda: order.append("keep")),
     )
     with pytest.raises(UserError):
         writer.write(rows.drop("batch_id"), BATCH)

@@ -10,12 +10,12 @@ from pyspark.sql import functions as F
 from event_lake.config.settings import Lake, Settings, Source
 from event_lake.lake import layout, tables
 from event_lake.lake.window import Window
-from event_lake.raw.findings import Kind, record
+from event_lake.raw.findings import Kind, keep_finding
 from event_lake.report.build import quality_report
 from event_lake.report.masking import MOST_SHOWN, Example
 from event_lake.report.values import (
     Accepted,
-    Arrivals,
+    ArrivalCount,
     Change,
     Count,
     Ingested,
@@ -63,8 +63,8 @@ def test_it_counts_what_the_tables_hold(spark: SparkSession, root: str) -> None:
     assert report.ingested == [Ingested(begin=ARRIVED, read=7, raw=4, duplicates=0, quarantined=3, lag_ms=0)]
     assert report.accepted
     assert sorted(report.accepted.arrivals, key=str) == [
-        Arrivals("lesson", ARRIVED, 3),
-        Arrivals("payment", ARRIVED, 1),
+        ArrivalCount("lesson", ARRIVED, 3),
+        ArrivalCount("payment", ARRIVED, 1),
     ]
     assert replace(report.accepted, arrivals=[]) == Accepted(
         rows=4,
@@ -105,7 +105,7 @@ def test_it_counts_what_the_tables_hold(spark: SparkSession, root: str) -> None:
 def stage(spark: SparkSession, root: str) -> None:
     """Rows in each table of staging, from those in raw/events; measures of this hour and the one before; a finding."""
     tables.create(spark, root, layout.STAGING)
-    record(spark, root, 0, Kind.UNCHECKED, "batch 0 was never held against the state store's count")
+    keep_finding(spark, root, 0, Kind.UNCHECKED, "batch 0 was never held against the state store's count")
     raw = tables.read(spark, root, layout.RAW_EVENTS)
     a_lesson = raw.where("true_event_type = 'lesson'").limit(1)
     reasons = F.array(F.struct(F.lit("price").alias("column"), F.lit("missing").alias("reason")))

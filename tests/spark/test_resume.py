@@ -11,8 +11,8 @@ from event_lake.errors import DataLossError, UserError
 from event_lake.lake import layout, tables
 from event_lake.lake.schemas import EVENT, LEDGER, QUARANTINE
 from event_lake.raw.beginning import Beginning
-from event_lake.raw.dedupe import known, without_known
-from event_lake.raw.resume import Taken, delete_unfinished, reached, taken, unfinished
+from event_lake.raw.dedupe import drop_known, known_events
+from event_lake.raw.resume import LastCommitted, delete_unfinished, find_unfinished, last_committed, positions_reached
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -66,9 +66,9 @@ def held(spark: SparkSession, root: str, table: layout.Table) -> list[int]:
 
 def test_the_ledger_tells_its_last_batch_and_when_that_was_ingested(spark: SparkSession, root: str) -> None:
     a_ledger(spark, root)
-    assert taken(spark, root) == Taken(-1, None)
+    assert last_committed(spark, root) == LastCommitted(-1, None)
     a_ledger(spark, root, an_entry("a", 7, stream="other"), an_entry("a", 3))
-    assert taken(spark, root) == Taken(7, NOON + 7 * MINUTE)
+    assert last_committed(spark, root) == LastCommitted(7, NOON + 7 * MINUTE)
 
 
 def test_each_shard_was_read_up_to_its_newest_entry(spark: SparkSession, root: str) -> None:
@@ -86,30 +86,30 @@ def test_each_shard_was_read_up_to_its_newest_entry(spark: SparkSession, root: s
     )
     a_ledger(spark, root, *reversed(entries))
     found = {"a": "10", "b": "TRIM_HORIZON", "c": "77", "d": "TRIM_HORIZON LOST 2026-11-21T12:05:00+00:00"}
-    assert reached(spark, root, "events") == (found, NOON + 9 * MINUTE)
-    assert reached(spark, root, "another") is None
+    assert positions_reached(spark, root, "events") == (found, NOON + 9 * MINUTE)
+    assert positions_reached(spark, root, "another") is None
 
 
 def test_a_ledger_without_receipts_does_not_tell_up_to_where_it_was_read(spark: SparkSession, root: str) -> None:
     a_ledger(spark, root, an_entry("a", 1))
     with pytest.raises(UserError, match="raw/ledger doesn't tell up to where a was read; a new"):
-        reached(spark, root, "events")
+        positions_reached(spark, root, "events")
 
 
 def test_what_a_crash_left_of_a_batch_is_deleted_and_nothing_else(spark: SparkSession, root: str) -> None:
     holding(spark, root, events=[2, 3, 4], quarantined=[3, 4])
-    assert unfinished(spark, root, 3) == {4}
+    assert find_unfinished(spark, root, 3) == {4}
     delete_unfinished(spark, root, 3)
     assert held(spark, root, layout.RAW_EVENTS) == [2, 3]
     assert held(spark, root, layout.QUARANTINE) == [3]
-    assert unfinished(spark, root, 3) == set()
+    assert find_unfinished(spark, root, 3) == set()
     delete_unfinished(spark, root, 3)
     assert held(spark, root, layout.RAW_EVENTS) == [2, 3]
 
 
 def test_a_batch_that_a_crash_left_in_one_table_alone_is_found(spark: SparkSession, root: str) -> None:
     holding(spark, root, events=[2], quarantined=[5])
-    assert unfinished(spark, root, 2) == {5}
+    assert find_unfinished(spark, root, 2) == {5}
 
 
 @pytest.mark.parametrize(("last", "told"), [(1, "2, 3"), (-1, "2, 3")])
@@ -118,15 +118,15 @@ def test_several_batches_that_the_ledger_lacks_are_its_own_loss(
 ) -> None:
     holding(spark, root, events=[2], quarantined=[3])
     with pytest.raises(DataLossError, match=f"raw/ledger ends with batch {last}, but .* hold {told}: it has lost rows"):
-        unfinished(spark, root, last)
+        find_unfinished(spark, root, last)
 
 
 def test_without_a_ledger_only_the_first_batch_can_have_been_left_by_a_crash(spark: SparkSession, root: str) -> None:
     holding(spark, root, events=[0])
-    assert unfinished(spark, root, -1) == {0}
+    assert find_unfinished(spark, root, -1) == {0}
     holding(spark, f"{root}2", events=[1])
     with pytest.raises(DataLossError, match="raw/ledger ends with batch -1"):
-        unfinished(spark, f"{root}2", -1)
+        find_unfinished(spark, f"{root}2", -1)
 
 
 def test_a_batch_looks_for_its_events_among_those_of_older_batches_within_the_window(spark: SparkSession) -> None:
@@ -138,20 +138,20 @@ def test_a_batch_looks_for_its_events_among_those_of_older_batches_within_the_wi
         an_event_row(8, "own", ingested_at=NOON + 30 * MINUTE),
     ]
     raw_events = spark.createDataFrame(rows, EVENT)
-    found = known(raw_events, BEGINNING, NOON + 30 * MINUTE)
+    found = known_events(raw_events, BEGINNING, NOON + 30 * MINUTE)
     assert found is not None
     assert {row.event_uuid for row in found.collect()} == {"oldest", "newest"}
 
 
 def test_once_the_window_is_over_no_batch_looks_back(spark: SparkSession) -> None:
     raw_events = spark.createDataFrame([an_event_row(7)], EVENT)
-    assert known(raw_events, BEGINNING, NOON + 60 * MINUTE) is not None
-    assert known(raw_events, BEGINNING, NOON + 61 * MINUTE) is None
+    assert known_events(raw_events, BEGINNING, NOON + 60 * MINUTE) is not None
+    assert known_events(raw_events, BEGINNING, NOON + 61 * MINUTE) is None
 
 
 def test_the_first_checkpoint_of_a_lake_has_no_older_batches(spark: SparkSession) -> None:
     first = Beginning(**{**vars(BEGINNING), "first_batch": 0, "older_until": None})
-    assert known(spark.createDataFrame([], EVENT), first, NOON) is None
+    assert known_events(spark.createDataFrame([], EVENT), first, NOON) is None
 
 
 def a_batch(spark: SparkSession) -> DataFrame:
@@ -168,12 +168,12 @@ def a_batch(spark: SparkSession) -> DataFrame:
 def test_events_that_are_known_are_dropped_and_what_is_no_event_passes(spark: SparkSession) -> None:
     known_events = spark.createDataFrame([an_event_row(7, "1"), an_event_row(6, "1"), an_event_row(7, "3")], EVENT)
     batch = a_batch(spark)
-    left = without_known(batch, known_events, "event_uuid")
+    left = drop_known(batch, known_events, "event_uuid")
     assert left.columns == batch.columns
     assert {(row.is_event, row.event_uuid) for row in left.collect()} == {(True, "2"), (False, "1"), (False, None)}
 
 
 def test_with_the_payload_in_the_key_another_payload_of_a_known_event_passes(spark: SparkSession) -> None:
     rows = [an_event_row(7, "1", payload="{another}"), an_event_row(7, "2", payload="{2}")]
-    left = without_known(a_batch(spark), spark.createDataFrame(rows, EVENT), "event_uuid+payload")
+    left = drop_known(a_batch(spark), spark.createDataFrame(rows, EVENT), "event_uuid+payload")
     assert {row.event_uuid for row in left.where("is_event").collect()} == {"1"}

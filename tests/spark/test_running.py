@@ -14,10 +14,10 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from event_lake.errors import DataLossError
 from event_lake.kinesis import source
-from event_lake.kinesis.options import FORMAT, options_of, unbounded
+from event_lake.kinesis.options import FORMAT, options_of, without_bounds
 from event_lake.lake.checkpoints import Checkpoint
 from event_lake.lake.ledger import Totals, Written
-from event_lake.raw.running import Checks, Ended, run_to_end
+from event_lake.raw.running import Checks, RunResult, run_to_end
 from support.emulators import Stream
 from support.followed_streams import Batch, Lines, Told
 
@@ -31,7 +31,7 @@ def test_every_batch_is_told_once_and_in_order(lines: Lines) -> None:
     lines.put(*"abcde")
     told = Told()
     ended = run_to_end(lines.start_all, lines.write, [told])
-    assert ended == Ended(Totals(read=5, raw=5), stopped=False)
+    assert ended == RunResult(Totals(read=5, raw=5), stopped=False)
     assert (told.began_batches, told.finished_batches) == ([*range(5)], [*range(5)])
     assert [report.totals for report in told.reports] == [Totals(read=1, raw=1)] * 5
 
@@ -49,8 +49,8 @@ def test_a_report_counts_what_the_receipts_and_the_state_store_say(
     stream.put(b"1", b"22", b"22")
     stream.put(b"333", key="another")
     source.register(spark)
-    told = unbounded(options_of(stream.settings("lake").source))
-    records = source.observed(spark.readStream.format(FORMAT).options(**told).load())
+    told = without_bounds(options_of(stream.settings("lake").source))
+    records = source.observe_receipts(spark.readStream.format(FORMAT).options(**told).load())
     key = F.when(F.col("receipt").isNull(), F.col("data").cast("string")).otherwise(F.col("shardId"))
     rows = records.withColumns({"at": F.current_timestamp(), "key": key}).withWatermark("at", "1 hour")
 
@@ -83,11 +83,11 @@ def test_a_report_counts_what_the_receipts_and_the_state_store_say(
 
 def test_a_run_in_another_thread_ends_as_well(lines: Lines) -> None:
     lines.put("a")
-    ended: list[Ended] = []
+    ended: list[RunResult] = []
     thread = threading.Thread(target=lambda: ended.append(run_to_end(lines.start_all, lines.write, [])))
     thread.start()
     thread.join()
-    assert ended == [Ended(Totals(read=1, raw=1), stopped=False)]
+    assert ended == [RunResult(Totals(read=1, raw=1), stopped=False)]
 
 
 def test_a_batch_that_lost_records_ends_the_run_and_none_is_written_behind_it(lines: Lines) -> None:

@@ -14,7 +14,7 @@ from pyspark.sql.datasource import DataSource, DataSourceStreamReader, InputPart
 from pyspark.sql.streaming.query import StreamingQuery
 
 from event_lake.lake.ledger import Totals, Written
-from event_lake.raw.running import Ended, run_to_end
+from event_lake.raw.running import RunResult, run_to_end
 from support.followed_streams import Batch, Lines, Told
 
 
@@ -63,7 +63,7 @@ def test_a_signal_in_the_middle_of_a_batch_lets_it_be_finished_and_committed(
 
     told = Told()
     ended = run_to_end(lines.start, write, [told])
-    assert ended == Ended(Totals(read=2, raw=2), stopped=True)
+    assert ended == RunResult(Totals(read=2, raw=2), stopped=True)
     assert (lines.batches, told.finished_batches, lines.log("commits")) == ([0, 1], [0, 1], [0, 1])
     assert signal.getsignal(number) == before
 
@@ -89,7 +89,7 @@ def test_a_signal_between_write_and_commit_lets_the_batch_be_committed(lines: Li
             goes_on.set()
 
     told = Told(see_that_it_goes_on)
-    assert run_to_end(start, lines.write, [told]) == Ended(Totals(read=1, raw=1), stopped=True)
+    assert run_to_end(start, lines.write, [told]) == RunResult(Totals(read=1, raw=1), stopped=True)
     assert (lines.batches, told.finished_batches, lines.log("commits")) == ([0], [0], [0])
 
 
@@ -109,7 +109,7 @@ def test_a_signal_between_triggers_ends_the_run_at_once(lines: Lines) -> None:
 
     ended = run_to_end(start, lines.write, [Told(send_when_it_waits)])
     assert time.monotonic() - sent[0] < 60
-    assert ended == Ended(Totals(read=1, raw=1), stopped=True)
+    assert ended == RunResult(Totals(read=1, raw=1), stopped=True)
     assert (lines.log("offsets"), lines.log("commits")) == ([0], [0])
 
 
@@ -136,7 +136,7 @@ def test_a_signal_while_a_batch_is_planned_ends_the_run_at_once(spark: SparkSess
             send(signal.SIGTERM)
 
     ended = run_to_end(start, write, [Told(send_when_it_is_planned)])
-    assert (ended, batches) == (Ended(Totals(), stopped=True), [1])
+    assert (ended, batches) == (RunResult(Totals(), stopped=True), [1])
     # Lets the process go that plans, if it is still there.
     os.close(os.open(fifo, os.O_RDWR))
 
@@ -186,7 +186,7 @@ def test_a_batch_that_comes_after_a_stop_is_left_to_the_next_run(lines: Lines) -
         batches[0].__self__.close()  # type: ignore[attr-defined]
         return lines.write(rows, batch_id)
 
-    assert run_to_end(start, write, []) == Ended(Totals(read=1, raw=1), stopped=True)
+    assert run_to_end(start, write, []) == RunResult(Totals(read=1, raw=1), stopped=True)
     assert (lines.log("offsets"), lines.log("commits"), lines.batches) == ([0, 1], [0], [0])
 
     run_to_end(lines.start_all, lines.write, [])
@@ -202,7 +202,7 @@ def test_a_signal_that_comes_twice_at_once_counts_once(lines: Lines, noticed: th
         send(signal.SIGTERM)
         return lines.write(rows, batch_id)
 
-    assert run_to_end(lines.start, write, []) == Ended(Totals(read=1, raw=1), stopped=True)
+    assert run_to_end(lines.start, write, []) == RunResult(Totals(read=1, raw=1), stopped=True)
     assert lines.log("commits") == [0]
 
 

@@ -11,7 +11,7 @@ from event_lake.lake import layout, tables
 from event_lake.lake.schemas import OTHER
 from event_lake.lake.window import Dates
 from event_lake.staging.build import build_staging
-from event_lake.staging.chunk import chunk_of, known_places
+from event_lake.staging.chunk import known_places, make_chunk
 from event_lake.staging.dry_run import plan_staging
 from event_lake.staging.rebuild import rebuild_staging
 from event_lake.staging.write import Staged
@@ -98,7 +98,7 @@ def test_a_rebuild_puts_events_in_order_that_an_older_version_staged_twice(
 
 def test_of_many_types_without_partitions_all_partitions_of_the_date_are_looked_at(spark: SparkSession) -> None:
     events = frame(spark, [replace(GAMMA, event_type=f"type-{number}") for number in range(3)])
-    chunk = chunk_of(events, frame(spark, []))
+    chunk = make_chunk(events, frame(spark, []))
     staged = frame(spark, [replace(GAMMA, partition=None, event_type=name) for name in ("type-1", "lesson")])
     found = {most: staged.where(known_places(chunk, most)).count() for most in (2, 3)}
     assert found == {2: 2, 3: 1}

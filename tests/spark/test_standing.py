@@ -7,7 +7,7 @@ from pyspark.sql import SparkSession
 
 from event_lake.errors import DataLossError
 from event_lake.lake import layout
-from event_lake.raw.missing_tables import refuse_gone
+from event_lake.raw.missing_tables import refuse_missing_tables
 from support.record_frames import written
 from support.sent import an_event
 
@@ -25,22 +25,22 @@ DATA = (an_event(event_uuid="1"), b"x")
 )
 def test_a_table_that_held_rows_is_missed(spark: SparkSession, root: str, table: layout.Table, told: str) -> None:
     written(spark, root, DATA)
-    refuse_gone(spark, root, has_begun=True)
+    refuse_missing_tables(spark, root, has_begun=True)
     shutil.rmtree(table.path(root))
     with pytest.raises(DataLossError, match=f"{table.path(root)} is gone.*{told}"):
-        refuse_gone(spark, root, has_begun=False)
+        refuse_missing_tables(spark, root, has_begun=False)
 
 
 def test_a_ledger_that_a_checkpoint_has_written_is_missed_though_it_held_nothing_else(
     spark: SparkSession, root: str
 ) -> None:
-    refuse_gone(spark, root, has_begun=False)
+    refuse_missing_tables(spark, root, has_begun=False)
     with pytest.raises(DataLossError, match="ledger is gone"):
-        refuse_gone(spark, root, has_begun=True)
+        refuse_missing_tables(spark, root, has_begun=True)
 
 
 def test_tables_that_held_nothing_are_not_missed(spark: SparkSession, root: str) -> None:
     written(spark, root, DATA[1:])
     shutil.rmtree(layout.RAW_EVENTS.path(root))
     shutil.rmtree(layout.EVENT_TYPES.path(root))
-    refuse_gone(spark, root, has_begun=True)
+    refuse_missing_tables(spark, root, has_begun=True)

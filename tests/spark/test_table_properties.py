@@ -88,7 +88,7 @@ def test_a_clusters_defaults_dont_change_what_a_table_is(odd: SparkSession, plai
 def test_a_rewritten_typed_table_stays_what_it_is(odd: SparkSession, root: str) -> None:
     def made_with(kind: str) -> Row:
         contract = a_contract(Column(name="score", type=kind))
-        typed_tables.prepare(odd, root, {"lesson": contract})
+        typed_tables.prepare_tables(odd, root, {"lesson": contract})
         return told(odd, root, typed_tables.table_of(contract))
 
     assert made_with("int") == made_with("bigint")

@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 
 from event_lake.contracts.contract import Column
 from event_lake.lake.schemas import REJECTED
-from event_lake.staging.typed import rejected_rows, typed_rows, typed_schema
+from event_lake.staging.typed import select_rejected, select_typed, typed_schema
 from support.staged_events import Event, a_contract, frame
 
 COLUMNS = (
@@ -112,11 +112,11 @@ def test_each_value_reads_as_the_rules_say_and_each_event_is_in_one_of_the_two(s
     payloads = [payload for payload, _ in [*GOOD, *BAD]]
     rows = frame(spark, [Event(uuid=str(at), payload=payload) for at, payload in enumerate(payloads)])
     contract = a_contract(*COLUMNS)
-    typed = typed_rows(rows, contract)
+    typed = select_typed(rows, contract)
     assert [(f.name, f.dataType) for f in typed.schema] == [(f.name, f.dataType) for f in typed_schema(contract)]
     found = {row.event_uuid: _values(row.asDict()) for row in typed.collect()}
     assert {payloads[int(uuid)]: values for uuid, values in found.items()} == dict(GOOD)
-    told = rejected_rows(rows, contract)
+    told = select_rejected(rows, contract)
     assert told.schema.names == REJECTED.names
     assert {payloads[int(row.event_uuid)]: [tuple(reason) for reason in row.reasons] for row in told.collect()} == dict(
         BAD
@@ -164,8 +164,10 @@ def test_required_allowed_and_bounded_values_are_told_apart_and_subtypes_have_co
     ]
     events = [Event(uuid=str(at), name=name, payload=payload) for at, (name, payload, _) in enumerate(cases)]
     rows = frame(spark, events)
-    kept = {int(row.event_uuid): (row.score, row["at"]) for row in typed_rows(rows, contract).collect()}
-    told = {int(row.event_uuid): [tuple(one) for one in row.reasons] for row in rejected_rows(rows, contract).collect()}
+    kept = {int(row.event_uuid): (row.score, row["at"]) for row in select_typed(rows, contract).collect()}
+    told = {
+        int(row.event_uuid): [tuple(one) for one in row.reasons] for row in select_rejected(rows, contract).collect()
+    }
     assert told == {at: reasons for at, (_, _, reasons) in enumerate(cases) if reasons}
     assert kept == {
         at: (5 if name == "lesson:finished" else None, None)
@@ -174,7 +176,7 @@ def test_required_allowed_and_bounded_values_are_told_apart_and_subtypes_have_co
     }
 
 
-@pytest.mark.parametrize("rows_of", [typed_rows, rejected_rows])
+@pytest.mark.parametrize("rows_of", [select_typed, select_rejected])
 def test_a_payload_is_parsed_once(spark: SparkSession, rows_of) -> None:
     contract = a_contract(Column(name="i", type="int", required=True), Column(name="d", type="double", minimum=0))
     plan = rows_of(frame(spark, [Event()]), contract)._jdf.queryExecution().optimizedPlan()

@@ -33,15 +33,15 @@ class Lake:
         self.contracts = {contract.event_type: contract for contract in contracts}
 
     def prepare(self) -> None:
-        typed_tables.prepare(self._spark, self.root, self.contracts)
+        typed_tables.prepare_tables(self._spark, self.root, self.contracts)
 
     def append(self, *events: Event) -> None:
-        typed_tables.append(frame(self._spark, events), self.root, self.contracts)
+        typed_tables.append_fresh(frame(self._spark, events), self.root, self.contracts)
 
     def append_again(self, *events: Event) -> None:
         rows = frame(self._spark, events)
         dates = {row.date for row in rows.select("date").collect()}
-        typed_tables.append(rows, self.root, self.contracts, maybe_there=dates)
+        typed_tables.append_fresh(rows, self.root, self.contracts, maybe_there=dates)
 
     def replace(self, *events: Event) -> None:
         typed_tables.replace_events(frame(self._spark, events), self.root, self.contracts)
@@ -51,7 +51,7 @@ class Lake:
         typed_tables.replace_dates(frame(self._spark, events), self.root, self.contracts, *days)
 
     def changes(self) -> list[str]:
-        return typed_tables.changes(self._spark, self.root, self.contracts)
+        return typed_tables.describe_changes(self._spark, self.root, self.contracts)
 
     def scores(self, event_type: str = "lesson") -> list[tuple[str, Any]]:
         rows = tables.read(self._spark, self.root, typed_tables.table_of(self.contracts[event_type])).collect()

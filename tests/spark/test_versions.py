@@ -11,11 +11,11 @@ from pyspark.sql.types import BooleanType, StructType
 from event_lake.lake.schemas import CONFLICT, EVENT
 from event_lake.staging.versions import (
     POSITION,
-    conflicts,
-    inserted,
-    replaced,
-    shared_keys,
-    versions,
+    find_shared_keys,
+    rank_versions,
+    select_conflicts,
+    select_inserted,
+    select_replaced,
     with_keys,
     without_keys,
 )
@@ -33,7 +33,7 @@ def test_events_meet_by_uuid_type_and_date(spark: SparkSession) -> None:
     meeting = [Event(uuid="twice"), Event(uuid="twice", number=101), Event(uuid="known")]
     alone = [Event(uuid="new"), Event(uuid="known", event_type="quiz"), Event(uuid="known", day=1)]
     came = frame(spark, [*meeting, *alone])
-    keys = shared_keys(came, frame(spark, [Event(uuid="known", number=9), Event(uuid="old")]))
+    keys = find_shared_keys(came, frame(spark, [Event(uuid="known", number=9), Event(uuid="old")]))
     _assert_equal(with_keys(came, keys), frame(spark, meeting))
     _assert_equal(without_keys(came, keys), frame(spark, alone))
 
@@ -43,28 +43,28 @@ def test_of_new_versions_one_is_inserted_and_the_other_refused_whatever_their_or
     spark: SparkSession, keep: str, kept: Event, refused: Event
 ) -> None:
     for came in ([ONE, COPY, TWO], [TWO, COPY, ONE]):
-        told = versions(frame(spark, came), frame(spark, []), _conflicts(spark, []), keep)
-        _assert_equal(inserted(told), frame(spark, [kept]))
-        _assert_equal(replaced(told), frame(spark, []))
-        _assert_equal(conflicts(told), _changes(spark, [(refused, kept, None, False)]))
+        told = rank_versions(frame(spark, came), frame(spark, []), _conflicts(spark, []), keep)
+        _assert_equal(select_inserted(told), frame(spark, [kept]))
+        _assert_equal(select_replaced(told), frame(spark, []))
+        _assert_equal(select_conflicts(told), _changes(spark, [(refused, kept, None, False)]))
 
 
 def test_a_copy_of_what_is_staged_or_refused_changes_nothing(spark: SparkSession) -> None:
     came = frame(spark, [COPY, replace(TWO, number=12, arrived=9)])
-    told = versions(came, frame(spark, [ONE]), _conflicts(spark, [(TWO, ONE)]), "first")
-    _assert_equal(inserted(told), frame(spark, []))
-    _assert_equal(replaced(told), frame(spark, []))
-    _assert_equal(conflicts(told), _changes(spark, []))
+    told = rank_versions(came, frame(spark, [ONE]), _conflicts(spark, [(TWO, ONE)]), "first")
+    _assert_equal(select_inserted(told), frame(spark, []))
+    _assert_equal(select_replaced(told), frame(spark, []))
+    _assert_equal(select_conflicts(told), _changes(spark, []))
 
 
 def test_a_refused_version_that_turns_out_to_be_the_first_changes_places_with_the_staged_one(
     spark: SparkSession,
 ) -> None:
     earlier = replace(TWO, number=1, arrived=0)
-    told = versions(frame(spark, [earlier]), frame(spark, [ONE]), _conflicts(spark, [(TWO, ONE)]), "first")
-    _assert_equal(inserted(told), frame(spark, []))
-    _assert_equal(replaced(told), frame(spark, [earlier]))
-    _assert_equal(conflicts(told), _changes(spark, [(ONE, earlier, None, False), (earlier, earlier, TWO, True)]))
+    told = rank_versions(frame(spark, [earlier]), frame(spark, [ONE]), _conflicts(spark, [(TWO, ONE)]), "first")
+    _assert_equal(select_inserted(told), frame(spark, []))
+    _assert_equal(select_replaced(told), frame(spark, [earlier]))
+    _assert_equal(select_conflicts(told), _changes(spark, [(ONE, earlier, None, False), (earlier, earlier, TWO, True)]))
 
 
 def _assert_equal(found: DataFrame, wanted: DataFrame) -> None:

@@ -15,9 +15,9 @@ from event_lake.errors import DataLossError, UserError
 from event_lake.lake import layout, tables
 from event_lake.lake.ledger import Totals
 from event_lake.raw.beginning import Beginning
-from event_lake.raw.judging import judged
+from event_lake.raw.judging import validated
 from event_lake.raw.ledger_rows import Batch
-from event_lake.raw.parse import events, quarantined
+from event_lake.raw.parse import select_events, select_quarantined
 from event_lake.raw.write import RawWriter
 from support.record_frames import RULES, a_hole, records
 from support.sent import ARRIVED, an_event
@@ -95,7 +95,7 @@ def test_a_replayed_batch_adds_no_row(spark: SparkSession, root: str) -> None:
 def test_a_crash_after_raw_leaves_a_replay_that_completes_the_rest(spark: SparkSession, root: str) -> None:
     writer = _writer(spark, root)
     rows = _batch(spark).withColumn("batch_id", F.lit(0).cast("long"))
-    tables.append_once(events(rows), root, layout.RAW_EVENTS, writer="query-1", batch_id=0)
+    tables.append_once(select_events(rows), root, layout.RAW_EVENTS, writer="query-1", batch_id=0)
     writer.write(_batch(spark), BATCH)
     assert _rows(spark, root) == [3, 1, 1]
 
@@ -103,7 +103,7 @@ def test_a_crash_after_raw_leaves_a_replay_that_completes_the_rest(spark: SparkS
 def test_a_crash_after_quarantine_leaves_a_replay_that_completes_the_rest(spark: SparkSession, root: str) -> None:
     writer = _writer(spark, root)
     rows = _batch(spark).withColumn("batch_id", F.lit(0).cast("long"))
-    tables.append_once(quarantined(rows), root, layout.QUARANTINE, writer="query-1", batch_id=0)
+    tables.append_once(select_quarantined(rows), root, layout.QUARANTINE, writer="query-1", batch_id=0)
     assert writer.write(_batch(spark), BATCH).totals == ALL
     assert _rows(spark, root) == [3, 1, 1]
 
@@ -112,7 +112,7 @@ def test_a_replay_that_kept_another_shards_copy_counts_what_raw_has(spark: Spark
     first, second = (_deduplicated(records(spark, DATA[:1], shard=shard)) for shard in "ab")
     writer = _writer(spark, root)
     crashed = first.where("receipt is null").withColumn("batch_id", F.lit(0).cast("long"))
-    tables.append_once(events(crashed), root, layout.RAW_EVENTS, writer="query-1", batch_id=0)
+    tables.append_once(select_events(crashed), root, layout.RAW_EVENTS, writer="query-1", batch_id=0)
     replayed = first.where("receipt is not null").union(second)
     assert writer.write(replayed, BATCH).totals == Totals(read=2, raw=1, duplicates=1)
     assert {row.shard_id: (row.raw, row.duplicates) for row in _ledger(spark, root)} == {"a": (1, 0), "b": (0, 1)}
@@ -221,7 +221,7 @@ def _of_types(spark: SparkSession, *types: str) -> DataFrame:
 
 
 def _deduplicated(frame: DataFrame) -> DataFrame:
-    return judged(frame, RULES).withColumn("ingested_at", F.lit(ARRIVED))
+    return validated(frame, RULES).withColumn("ingested_at", F.lit(ARRIVED))
 
 
 def _ledger(spark: SparkSession, root: str) -> list[Row]:

@@ -13,8 +13,8 @@ from event_lake.config.settings import Lake, Raw, Settings, Source
 from event_lake.errors import DataLossError
 from event_lake.lake import layout, tables
 from event_lake.lake.ledger import Totals
-from event_lake.raw.beginning import configured
-from event_lake.raw.judging import judged
+from event_lake.raw.beginning import make_beginning
+from event_lake.raw.judging import validated
 from event_lake.raw.ledger_rows import Batch
 from event_lake.raw.write import RawWriter
 from support.record_frames import RULES, records
@@ -54,7 +54,7 @@ class Recomputed:
 
         tables.create(self.spark, self.root, layout.RAW)
         settings = Settings(source=Source(stream="events"), lake=Lake(root=self.root), raw=self.raw)
-        writer = RawWriter(settings, configured(self.spark, settings), "query", lost)
+        writer = RawWriter(settings, make_beginning(self.spark, settings), "query", lost)
         # The first batch of a run is counted by what raw has in any case.
         writer.write(first.limit(0), Batch(batch_id=0, clock=ARRIVED, read_until=ARRIVED))
         return writer.write(rows, BATCH).totals
@@ -116,7 +116,7 @@ def test_an_append_that_spark_gave_up_is_begun_again(spark: SparkSession, root: 
 
     tables.create(spark, root, layout.RAW)
     settings = Settings(source=Source(stream="events"), lake=Lake(root=root))
-    writer = RawWriter(settings, configured(spark, settings), "query", failing)
+    writer = RawWriter(settings, make_beginning(spark, settings), "query", failing)
     rows = _of_two_shards(spark, ["1"]).where(_kept("a"))
     assert writer.write(rows, BATCH).totals == Totals(read=2, raw=1, duplicates=1)
     assert not failures
@@ -125,7 +125,7 @@ def test_an_append_that_spark_gave_up_is_begun_again(spark: SparkSession, root: 
 def _of_two_shards(spark: SparkSession, uuids: Sequence[str], extra: str = "") -> DataFrame:
     data = [an_event(event_uuid=uuid, extra=extra) for uuid in uuids]
     both = records(spark, data, shard="a").union(records(spark, data, shard="b"))
-    return judged(both, RULES).withColumn("ingested_at", F.lit(ARRIVED))
+    return validated(both, RULES).withColumn("ingested_at", F.lit(ARRIVED))
 
 
 def _kept(*shards: str) -> str:

@@ -11,7 +11,7 @@ from event_lake.kinesis.api.reads import Page, ShardGoneError
 from event_lake.kinesis.api.retries import Calls
 from event_lake.kinesis.offsets import After, TrimHorizon
 from event_lake.kinesis.reading.ranges import Range
-from event_lake.kinesis.reading.records import Hole, batches_of
+from event_lake.kinesis.reading.records import Hole, read_batches
 from support.fake_shards import T0
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Answers:
         last = 99 + sum(map(len, self._pages))
         everything = Range("s-0", TrimHorizon(), After(str(last)), T0, timedelta(days=1))
         source, client = Source(stream="events", fail_on_data_loss=not go_on), cast("KinesisClient", self)
-        return batches_of(source, raw or Raw(), part or everything, client)
+        return read_batches(source, raw or Raw(), part or everything, client)
 
     def rows(self, part: Range | Hole | None = None, **asked: Any) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = pa.Table.from_batches(self.batches(part, **asked)).to_pylist()

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from event_lake.errors import EventLakeError
 from event_lake.kinesis.api.reads import IteratorExpiredError, ShardGoneError
-from event_lake.kinesis.offsets import After, At, TrimHorizon, instant
+from event_lake.kinesis.offsets import After, At, TrimHorizon, instant_of_seconds
 from support.fake_shards import FakeShards
 
 Request: TypeAlias = Mapping[str, Any]
@@ -194,7 +194,7 @@ class FaultyKinesis:
     def _GetShardIterator(self, call: _Call, request: Request) -> dict[str, Any]:
         position: TrimHorizon | At | After = TrimHorizon()
         if call.iterator == "AT_TIMESTAMP":
-            position = At(instant(request["Timestamp"]))
+            position = At(instant_of_seconds(request["Timestamp"]))
         elif call.iterator != "TRIM_HORIZON":
             position = After(request["StartingSequenceNumber"])
         token = self.shards.iterator(request["ShardId"], position, inclusive=call.iterator == "AT_SEQUENCE_NUMBER")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from event_lake.kinesis.offsets import After, At, Closed, Offset, Position, TrimHorizon, last_read
 from event_lake.kinesis.planning.ends import TIP_WINDOW
 from event_lake.kinesis.planning.planner import Bounds, Planner
-from event_lake.kinesis.reading.ranges import Range, pages_of
+from event_lake.kinesis.reading.ranges import Range, read_pages
 from support.fake_shards import T0, FakeShards
 
 # Neighbours of one shard arrive out of order by this much at most.
@@ -131,7 +131,7 @@ class Stream:
         assert not isinstance(begin, Closed)
         assert last in self.shards.arrived(shard_id)
         part = Range(shard_id, begin, After(last), start.cut, RETENTION)
-        pages = list(pages_of(part, self.shards, lost=pytest.fail))
+        pages = list(read_pages(part, self.shards, lost=pytest.fail))
         assert all(page.sequence_numbers for page in pages)
         return [number for page in pages for number in page.sequence_numbers]
 

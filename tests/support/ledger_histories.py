@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from event_lake.lake.ledger import LedgerRow
-from event_lake.reconciliation.rules import Fault, faults_of, number_of
+from event_lake.reconciliation.rules import Fault, check_ledger_row, number_of
 
 # Real ones have 56 digits, emulators' fewer.
 NUMBERS = st.one_of(st.integers(1, 1_000), st.integers(10**55, 10**56 - 1))
@@ -43,7 +43,7 @@ def audited(entries: Sequence[LedgerRow]) -> list[Fault]:
     before: LedgerRow | None = None
     reached: int | None = None
     for entry in sorted(entries, key=lambda e: (e.batch_id, e.has_range, e.last_sequence_number or "")):
-        faults += faults_of(entry, before, reached)
+        faults += check_ledger_row(entry, before, reached)
         before = entry
         read = number_of(entry.last_sequence_number) if entry.has_range else None
         reached = read if reached is None or (read is not None and read > reached) else reached

@@ -10,8 +10,8 @@ from event_lake.config.settings import Lake, Raw, Settings, Source
 from event_lake.lake import layout, tables
 from event_lake.lake.ledger import Totals
 from event_lake.lake.schemas import RECORD
-from event_lake.raw.beginning import configured
-from event_lake.raw.judging import judged
+from event_lake.raw.beginning import make_beginning
+from event_lake.raw.judging import validated
 from event_lake.raw.ledger_rows import Batch
 from event_lake.raw.write import RawWriter
 from support.sent import ARRIVED
@@ -48,6 +48,6 @@ def written(spark: SparkSession, root: str, data: Sequence[bytes]) -> Totals:
     """A lake's first batch of `data`, numbered in their order, in its tables."""
     settings = Settings(source=Source(stream="events"), lake=Lake(root=root))
     tables.create(spark, root, layout.RAW)
-    rows = judged(records(spark, data, first=10_000), RULES).withColumn("ingested_at", F.lit(ARRIVED))
-    writer = RawWriter(settings, configured(spark, settings), "query")
+    rows = validated(records(spark, data, first=10_000), RULES).withColumn("ingested_at", F.lit(ARRIVED))
+    writer = RawWriter(settings, make_beginning(spark, settings), "query")
     return writer.write(rows, Batch(batch_id=0, clock=ARRIVED, read_until=ARRIVED)).totals

@@ -11,7 +11,7 @@ import pyarrow as pa
 from benchmarks.replay import Body, RefusedError
 from event_lake.config.settings import Raw, Source
 from event_lake.kinesis.admission import ReadLimit
-from event_lake.kinesis.offsets import instant
+from event_lake.kinesis.offsets import instant_of_seconds
 from event_lake.kinesis.options import options_of
 from event_lake.kinesis.source import KinesisDataSource, KinesisStreamReader
 from event_lake.lake.schemas import RECORD
@@ -19,7 +19,7 @@ from support.replayed_streams import REGION, Stream
 
 FIRST, SECOND = "shardId-000000000000", "shardId-000000000001"
 # 5 records a second, which all arrived within 20 s, an hour ago.
-START = instant(int(datetime.now(UTC).timestamp()) - 3600)
+START = instant_of_seconds(int(datetime.now(UTC).timestamp()) - 3600)
 COUNT = 100
 SUMMARY = {"stream_created": START.isoformat(), "retention_hours": 168}
 

@@ -9,7 +9,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 
 from event_lake.contracts.contract import Column, Contract
-from event_lake.generator.events import Draft, Timeline, drafted
+from event_lake.generator.events import Draft, Timeline, draft_event
 from event_lake.lake.schemas import EVENT
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -58,7 +58,7 @@ def frame(spark: SparkSession, events: Sequence[Event]) -> DataFrame:
 def generated(count: int, seed: int) -> list[Event]:
     """Good events of the generator's 100 types."""
     timeline = Timeline(seed=seed, start_ms=int(NOON.timestamp() * 1000), rate=300.0)
-    drafts: Iterable[Draft] = (drafted(timeline.rng(number), timeline.place_ms(number)) for number in range(count))
+    drafts: Iterable[Draft] = (draft_event(timeline.rng(number), timeline.place_ms(number)) for number in range(count))
     return [Event(uuid=draft.event_uuid, name=draft.event_name, payload=draft.text()) for draft in drafts]
 
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from event_lake.report.masking import MOST_READ, example
+from event_lake.report.masking import MOST_READ, make_example
 from event_lake.report.values import (
     Accepted,
-    Arrivals,
+    ArrivalCount,
     Change,
     Count,
     Files,
@@ -55,7 +55,7 @@ def a_report(**changes: Any) -> Report:
         accepted=_accepted(ingested, raw),
         quarantined=quarantined,
         refusals=[
-            Refusal(reason, quarantined * part // 100, example(data[:MOST_READ], len(data)))
+            Refusal(reason, quarantined * part // 100, make_example(data[:MOST_READ], len(data)))
             for (reason, data), part in zip(_RECORDS.items(), (41, 22, 15, 9, 6, 5, 2), strict=True)
         ],
         staged=raw - 1_204,
@@ -115,7 +115,7 @@ def _accepted(ingested: list[Ingested], raw: int) -> Accepted:
     parts = [0.27 / (rank + 1) ** 1.1 for rank in range(len(_TYPES))]
     types = [Count(name, int(raw * part)) for name, part in zip(_TYPES, parts, strict=True)]
     arrivals = [
-        Arrivals(name, hour.begin, int(hour.raw * part * (1 + 0.1 * math.sin(index * rank))))
+        ArrivalCount(name, hour.begin, int(hour.raw * part * (1 + 0.1 * math.sin(index * rank))))
         for rank, (name, part) in enumerate(zip(_TYPES[:15], parts, strict=False))
         for index, hour in enumerate(ingested)
         if hour.raw and not (name == "quiz" and index > 120)

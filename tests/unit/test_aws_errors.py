@@ -3,7 +3,7 @@
 import pytest
 from botocore import exceptions as aws
 
-from event_lake.aws.errors import Cause, Explainer, cause_of, code_of, text_of, translated
+from event_lake.aws.errors import Cause, Explainer, cause_of, code_of, text_of, translate_errors
 from event_lake.errors import EventLakeError, ServiceUnavailableError, UserError
 
 CREDENTIALS = [
@@ -100,14 +100,14 @@ def test_an_error_is_one_line_and_a_refusal_has_a_code(error: Exception, code: s
 
 @pytest.mark.parametrize("error", [refusal("SlowDown"), aws.NoRegionError(), KeyError("ETag")], ids=repr)
 def test_an_error_gives_way_to_its_translation_which_names_it_as_the_cause(error: Exception) -> None:
-    with pytest.raises(UserError, match=r"^AWS: ") as ours, translated(Explainer("AWS").unusable, KeyError):
+    with pytest.raises(UserError, match=r"^AWS: ") as ours, translate_errors(Explainer("AWS").unusable, KeyError):
         raise error
     assert ours.value.__cause__ is error
 
 
 @pytest.mark.parametrize("error", [KeyError("ETag"), ServiceUnavailableError("ours")], ids=repr)
 def test_what_is_neither_botocores_nor_asked_for_passes(error: Exception) -> None:
-    with pytest.raises(type(error)) as passed, translated(Explainer("AWS").unusable, ValueError):
+    with pytest.raises(type(error)) as passed, translate_errors(Explainer("AWS").unusable, ValueError):
         raise error
     assert passed.value is error
 

@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 import pytest
 
-from event_lake.aws.cloudwatch import CloudWatch, Metric
+from event_lake.aws.cloudwatch import CloudWatch, CloudWatchMetric
 from event_lake.errors import EventLakeError, ServiceUnavailableError, UserError
 from support.emulators import free_port
 from support.scripted import Script, ok, refused, script
@@ -25,8 +25,8 @@ def boto(kinesis_endpoint: str) -> Any:
     return boto3.client("cloudwatch", region_name="us-east-1", endpoint_url=kinesis_endpoint)
 
 
-def a_metric(time: datetime = NOW, value: float = 1) -> Metric:
-    return Metric("RecordsRead", value, "Count", time, ("Stream", "events"))
+def a_metric(time: datetime = NOW, value: float = 1) -> CloudWatchMetric:
+    return CloudWatchMetric("RecordsRead", value, "Count", time, ("Stream", "events"))
 
 
 def test_a_metric_arrives_with_its_value_unit_time_and_dimension(

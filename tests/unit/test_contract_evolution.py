@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 
 from event_lake.contracts.contract import Column, Contract
-from event_lake.contracts.evolution import Evolution, Held, evolution, holds_all_of
+from event_lake.contracts.evolution import Evolution, Held, holds_all_of, plan_evolution
 from event_lake.errors import UserError
 
 SCALARS = ["string", "boolean", "int", "bigint", "double", "date", "timestamp"]
@@ -44,7 +44,7 @@ def test_new_columns_wider_types_and_new_descriptions_are_taken() -> None:
     same = Column(name="same", type="int")
     held = {"event_uuid": Held("string"), "date": Held("date")}
     held |= {"same": Held("int"), "wide": Held("int"), "told": Held("int", "Said.")}
-    found = evolution(a_contract(new, wide, told, same), held)
+    found = plan_evolution(a_contract(new, wide, told, same), held)
     assert found == Evolution(added=(new,), widened=(("int", wide),), described=(told,))
     assert found.lines() == [
         "adds new string, null in old rows",
@@ -54,7 +54,7 @@ def test_new_columns_wider_types_and_new_descriptions_are_taken() -> None:
 
 
 def test_a_table_that_has_all_is_left_alone() -> None:
-    assert not evolution(a_contract(Column(name="a", type="int")), {"a": Held("int"), "date": Held("date")})
+    assert not plan_evolution(a_contract(Column(name="a", type="int")), {"a": Held("int"), "date": Held("date")})
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_table_that_has_all_is_left_alone() -> None:
 )
 def test_what_would_lose_values_is_refused_with_file_column_types_and_remedy(held: dict[str, Held], said: str) -> None:
     with pytest.raises(UserError) as raised:
-        evolution(a_contract(Column(name="a", type="int")), held)
+        plan_evolution(a_contract(Column(name="a", type="int")), held)
     assert str(raised.value) == (
         f"lesson.toml: {said}; put it back as it was (a new meaning needs a new column), or move the folder"
         " staging/types/lesson away and build its dates anew with build_staging --from"

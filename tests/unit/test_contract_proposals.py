@@ -10,17 +10,17 @@ from event_lake.contracts.proposals import (
     ENOUGH_TO_REQUIRE,
     MOST_COLUMNS,
     MOST_MEMBERS,
-    Seen,
+    FieldSeen,
+    format_proposal,
     looks_personal,
-    proposal,
     type_of,
 )
 
 MANY = ENOUGH_TO_REQUIRE
 
 
-def seen(path: str, kind: str, count: int = MANY, *examples: str) -> Seen:
-    return Seen(path=tuple(path.split("/")), kind=kind, count=count, examples=examples)
+def seen(path: str, kind: str, count: int = MANY, *examples: str) -> FieldSeen:
+    return FieldSeen(path=tuple(path.split("/")), kind=kind, count=count, examples=examples)
 
 
 FIELDS = [
@@ -72,7 +72,7 @@ pii = true
 def test_a_proposal_is_the_same_in_whatever_order_things_were_seen(tmp_path) -> None:
     for seed in range(5):
         shuffled = Random(seed).sample(FIELDS, len(FIELDS))
-        assert proposal("lesson", MANY, shuffled, "of all dates") == TEXT
+        assert format_proposal("lesson", MANY, shuffled, "of all dates") == TEXT
     file = tmp_path / "lesson.toml"
     file.write_text(TEXT, "utf-8")
     assert [column.name for column in load_contract(file).columns] == [
@@ -107,7 +107,7 @@ def test_a_type_is_one_that_took_enough_values_and_every_one(kinds: dict[str, in
 
 
 def test_too_few_events_prove_nothing_required() -> None:
-    assert "required" not in proposal("lesson", MANY - 1, [seen("a", "bigint", MANY - 1)], "")
+    assert "required" not in format_proposal("lesson", MANY - 1, [seen("a", "bigint", MANY - 1)], "")
 
 
 @pytest.mark.parametrize(
@@ -120,8 +120,8 @@ def test_too_few_events_prove_nothing_required() -> None:
     ],
     ids=["not always an object", "seldom", "a map", "without members"],
 )
-def test_such_an_object_is_one_column_of_text(fields: list[Seen]) -> None:
-    text = proposal("lesson", MANY, fields, "")
+def test_such_an_object_is_one_column_of_text(fields: list[FieldSeen]) -> None:
+    text = format_proposal("lesson", MANY, fields, "")
     assert text.count("[columns.") == 1
     assert "[columns.o]\n" in text
 
@@ -131,14 +131,14 @@ def test_names_that_no_column_can_have_are_made_ones_that_it_can(tmp_path) -> No
     fields = [seen(path, "string") for path in paths]
     fields.append(seen("o", "object"))
     file = tmp_path / "lesson.toml"
-    file.write_text(proposal("lesson", MANY, fields, ""), "utf-8")
+    file.write_text(format_proposal("lesson", MANY, fields, ""), "utf-8")
     columns = load_contract(file).columns
     assert {column.keys for column in columns} == {tuple(path.split("/")) for path in paths if path}
 
 
 def test_the_rarest_of_too_many_fields_are_left_out() -> None:
     fields = [seen(f"f{number:03d}", "string", 1 + number) for number in range(MOST_COLUMNS + 2)]
-    text = proposal("lesson", MANY, fields, "")
+    text = format_proposal("lesson", MANY, fields, "")
     assert text.count("[columns.") == MOST_COLUMNS
     assert "# Its 2 rarest fields are left out." in text
     assert "f001" not in text

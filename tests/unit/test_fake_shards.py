@@ -9,7 +9,7 @@ import pytest
 from event_lake.errors import EventLakeError, StreamNotFoundError
 from event_lake.kinesis.api.client import KinesisClient
 from event_lake.kinesis.api.reads import IteratorExpiredError, Page, Reads, ShardGoneError
-from event_lake.kinesis.offsets import After, At, Summary, TrimHorizon, instant
+from event_lake.kinesis.offsets import After, At, Summary, TrimHorizon, instant_of_seconds
 from event_lake.kinesis.shards import Shard
 from support.fake_shards import T0, FakeShards
 from support.replayed_streams import REGION, Stream, any_credentials, serve
@@ -43,7 +43,7 @@ def kinesis(request: pytest.FixtureRequest) -> Iterator[Kinesis]:
         shards.put(SHARD, *range(0, 10 * COUNT, 10))
         yield Kinesis(shards, T0)
         return
-    start = instant(int(datetime.now(UTC).timestamp()) - 3600)
+    start = instant_of_seconds(int(datetime.now(UTC).timestamp()) - 3600)
     payloads = [b"%d" % n for n in range(COUNT)]
     with any_credentials(), serve(lambda: Stream([payloads], start, 0.1)) as url:
         yield Kinesis(KinesisClient("any", REGION, url), start)
@@ -59,7 +59,7 @@ def test_the_horizon_is_the_first_record(kinesis: Kinesis) -> None:
         [b"%d" % n for n in range(COUNT)],
         [str(n) for n in range(COUNT)],
     )
-    assert [instant(seconds) for seconds in page.arrived] == [kinesis.arrival(n) for n in range(COUNT)]
+    assert [instant_of_seconds(seconds) for seconds in page.arrived] == [kinesis.arrival(n) for n in range(COUNT)]
 
 
 def test_pages_follow_each_other_without_gap_or_overlap(kinesis: Kinesis) -> None:

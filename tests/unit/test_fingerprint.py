@@ -2,7 +2,7 @@
 
 import pytest
 
-from event_lake.raw.fingerprint import Fingerprint, would_mix
+from event_lake.raw.fingerprint import Fingerprint, is_mixing_refused
 
 _CALL = "An error occurred while calling o1.append.\n: org.apache.spark.SparkException: "
 ABORTED = f"{_CALL}Job aborted due to stage failure: "
@@ -20,12 +20,12 @@ ABORTED = f"{_CALL}Job aborted due to stage failure: "
     ],
 )
 def test_a_job_that_spark_gave_up_so_as_not_to_mix_is_known_by_what_it_says(reason: str) -> None:
-    assert would_mix(RuntimeError(ABORTED + reason))
+    assert is_mixing_refused(RuntimeError(ABORTED + reason))
 
 
 @pytest.mark.parametrize("reason", ["Task 3 in stage 1.0 failed 4 times", "ResultStage 4 has failed: FetchFailed"])
 def test_other_failures_are_no_reason_to_begin_again(reason: str) -> None:
-    assert not would_mix(RuntimeError(ABORTED + reason))
+    assert not is_mixing_refused(RuntimeError(ABORTED + reason))
 
 
 def test_groups_add_up_to_the_same_whatever_their_order() -> None:

@@ -2,7 +2,7 @@ import json
 from collections import Counter
 from random import Random
 
-from event_lake.generator.catalog import EVENT_TYPES, drawn_event_type, drawn_fields
+from event_lake.generator.catalog import EVENT_TYPES, draw_event_type, draw_fields
 
 
 def test_a_hundred_event_types_differ_in_the_first_part_of_their_names() -> None:
@@ -28,14 +28,14 @@ def test_no_two_event_types_have_the_same_fields() -> None:
 
 def test_the_fields_of_all_types_are_json_of_every_kind() -> None:
     rng = Random(1)
-    payloads = [json.loads(f"{{{drawn_fields(kind, rng)}}}") for kind in EVENT_TYPES for _ in range(20)]
+    payloads = [json.loads(f"{{{draw_fields(kind, rng)}}}") for kind in EVENT_TYPES for _ in range(20)]
     found = {type(value) for payload in payloads for value in payload.values()}
     assert found == {str, int, float, bool, type(None), list, dict}
 
 
 def test_frequent_types_are_a_hundred_times_as_frequent_as_rare_ones() -> None:
     rng = Random(1)
-    drawn = Counter(drawn_event_type(rng).name for _ in range(20_000))
+    drawn = Counter(draw_event_type(rng).name for _ in range(20_000))
     assert 0.17 < drawn[EVENT_TYPES[0].name] / 20_000 < 0.21
     assert drawn[EVENT_TYPES[0].name] > 50 * drawn[EVENT_TYPES[-1].name]
     assert len(drawn) == 100

@@ -6,13 +6,13 @@ from uuid import UUID
 
 import pytest
 
-from event_lake.generator.events import SPELLINGS, Draft, Timeline, drafted
+from event_lake.generator.events import SPELLINGS, Draft, Timeline, draft_event
 
 TIMELINE = Timeline(seed=1, start_ms=1_795_000_000_000, rate=300.0)
 
 
 def drafts(count: int, timeline: Timeline = TIMELINE) -> list[Draft]:
-    return [drafted(timeline.rng(number), timeline.place_ms(number)) for number in range(count)]
+    return [draft_event(timeline.rng(number), timeline.place_ms(number)) for number in range(count)]
 
 
 def test_an_event_is_a_pure_function_of_timeline_and_number() -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from event_lake.errors import ConfigError
 from event_lake.generator.events import Timeline
-from event_lake.generator.plan import Flags, Plan, planned
+from event_lake.generator.plan import Flags, Plan, make_plan
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 NOW_MS = int(NOW.timestamp() * 1000)
@@ -14,7 +14,7 @@ MAX_AGE = timedelta(days=30)
 
 
 def plan(flags: Flags) -> Plan:
-    return planned(flags, now=NOW, max_age=MAX_AGE)
+    return make_plan(flags, now=NOW, max_age=MAX_AGE)
 
 
 def test_without_flags_50000_events_end_now_and_are_put_at_once() -> None:
@@ -50,9 +50,9 @@ def test_what_a_plan_describes_makes_the_same_plan_later(
     count: int, rate: float | None, seed: int, microseconds: int
 ) -> None:
     now = NOW + timedelta(microseconds=microseconds)
-    made = planned(Flags(count=count, rate=rate, seed=seed), now=now, max_age=MAX_AGE)
+    made = make_plan(Flags(count=count, rate=rate, seed=seed), now=now, max_age=MAX_AGE)
     start = str(made.described()["started_at"])
-    again = planned(
+    again = make_plan(
         Flags(count=count, rate=rate, seed=seed, started_at=start),
         now=now + timedelta(hours=1),
         max_age=MAX_AGE,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from event_lake.errors import ServiceUnavailableError
-from event_lake.generator.put import MOST_BYTES, MOST_RECORDS, RecordPutter, batches, paced
+from event_lake.generator.put import MOST_BYTES, MOST_RECORDS, RecordPutter, batches, pace
 from event_lake.generator.sequence import Record
 
 if TYPE_CHECKING:
@@ -119,14 +119,14 @@ def test_a_batch_spans_less_than_the_given_time() -> None:
 def test_a_paced_batch_waits_for_the_time_of_its_last_record() -> None:
     clock = Clock()
     in_time = [[a_record(seconds=50.0), a_record(seconds=50.2)], [a_record(seconds=51.0)]]
-    times = [clock() for _ in paced(in_time, clock=clock, sleep=clock.sleep)]
+    times = [clock() for _ in pace(in_time, clock=clock, sleep=clock.sleep)]
     assert times == pytest.approx([1000.2, 1001.0])
 
 
 def test_a_batch_behind_its_time_is_not_held_back() -> None:
     clock = Clock()
     times = []
-    for _ in paced([[a_record(seconds=at)] for at in (0.0, 1.0, 2.0, 6.0)], clock=clock, sleep=clock.sleep):
+    for _ in pace([[a_record(seconds=at)] for at in (0.0, 1.0, 2.0, 6.0)], clock=clock, sleep=clock.sleep):
         times.append(clock())
         clock.now += 2.5  # as long as this put took
     assert times == pytest.approx([1000, 1002.5, 1005, 1007.5])

@@ -7,14 +7,14 @@ from threading import enumerate as enumerate_threads
 import pytest
 
 from event_lake.errors import UserError
-from event_lake.lake.lease import Lease, Machine, held
+from event_lake.lake.lease import Lease, Machine, hold_lease
 from support.fake_lease import OUTAGE, FakeStore, raising
 
 
 def test_a_held_lease_is_renewed_in_the_background_over_outages_too() -> None:
     renewed = Event()
     store = FakeStore()
-    with held(store, job="ingest_raw", length_seconds=0.03):
+    with hold_lease(store, job="ingest_raw", length_seconds=0.03):
         store.before = raising(OUTAGE, times=3)
         store.after = lambda: renewed.set() if store.writes > 5 else None
         assert renewed.wait(30)
@@ -23,7 +23,7 @@ def test_a_held_lease_is_renewed_in_the_background_over_outages_too() -> None:
 
 def test_a_lease_is_released_when_its_block_fails() -> None:
     store = FakeStore()
-    with pytest.raises(KeyError, match="the block's own"), held(store, job="ingest_raw"):
+    with pytest.raises(KeyError, match="the block's own"), hold_lease(store, job="ingest_raw"):
         raise KeyError("the block's own")
     assert store.told["released"] is True
 
@@ -32,7 +32,7 @@ def test_a_release_that_fails_is_logged_and_hides_no_error(caplog: pytest.LogCap
     store = FakeStore()
 
     def fails_in_an_outage() -> None:
-        with held(store, job="ingest_raw"):
+        with hold_lease(store, job="ingest_raw"):
             store.before = raising(OUTAGE)
             raise KeyError("the block's own")
 
@@ -49,7 +49,7 @@ def test_a_lease_that_was_lost_is_neither_renewed_nor_released() -> None:
     assert store.record
     another = store.record[0]
     store.record = None
-    with held(store, job="ingest_raw", length_seconds=0.03) as lease:
+    with hold_lease(store, job="ingest_raw", length_seconds=0.03) as lease:
         [renewing] = [thread for thread in enumerate_threads() if thread.name == "lease"]
         store.record = another, "another"
         renewing.join(30)

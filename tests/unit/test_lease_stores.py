@@ -21,10 +21,10 @@ from event_lake.lake.lease_stores import LeaseStore, LocalFile, lease_store
 # Ends its lease when its standard input does.
 OWNER = """
 import sys
-from event_lake.lake.lease import held
+from event_lake.lake.lease import hold_lease
 from event_lake.lake.lease_stores import lease_store
 
-with held(lease_store(sys.argv[1], "raw"), job="ingest_raw", length_seconds=0.3):
+with hold_lease(lease_store(sys.argv[1], "raw"), job="ingest_raw", length_seconds=0.3):
     print("held", flush=True)
     sys.stdin.read()
 """

@@ -5,7 +5,7 @@ import pytest
 
 from event_lake.config.settings import Raw, Source
 from event_lake.errors import ConfigError
-from event_lake.kinesis.options import options_of, settings_from, unbounded
+from event_lake.kinesis.options import options_of, settings_from, without_bounds
 
 ALL = Source(
     stream="s",
@@ -55,7 +55,7 @@ def test_options_are_known_in_any_case() -> None:
 
 def test_options_may_be_left_without_bounds() -> None:
     texts = {"STREAMNAME": "s", "MAXBATCHSECONDS": "5", "maxRecordsPerBatch": "7", "region": "r"}
-    assert unbounded(texts) == {"STREAMNAME": "s", "region": "r"}
+    assert without_bounds(texts) == {"STREAMNAME": "s", "region": "r"}
 
 
 @pytest.mark.parametrize(

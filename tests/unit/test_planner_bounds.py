@@ -2,7 +2,7 @@
 
 import pytest
 
-from event_lake.kinesis.offsets import After, TrimHorizon, instant
+from event_lake.kinesis.offsets import After, TrimHorizon, instant_of_seconds
 from event_lake.kinesis.planning.ends import End, Ends
 from event_lake.kinesis.planning.planner import Planner
 from support.fake_shards import FakeShards
@@ -82,4 +82,4 @@ def test_a_range_that_expired_since_its_end_was_found_keeps_that_end() -> None:
     shards = a_shard(1, 2, 3, clock=3600)
     end = End(After(shards.numbers("a")[-1]))
     shards.trim("a", 3)
-    assert Ends(shards).bounded("a", TrimHorizon(), end, instant(60), 1) == end
+    assert Ends(shards).bounded("a", TrimHorizon(), end, instant_of_seconds(60), 1) == end

@@ -3,7 +3,7 @@
 import pytest
 
 from event_lake.lake.ledger import Totals, Written
-from event_lake.progress.report import BatchReport, is_of_batch, loss_in, report_of
+from event_lake.progress.report import BatchReport, find_loss, is_of_batch, make_report
 from support.batch_reports import BEGAN, a_receipt, a_report, an_event
 
 
@@ -15,7 +15,7 @@ def test_a_report_sums_up_receipts_durations_and_state() -> None:
         numRowsDroppedByWatermark=1,
     )
     totals = Totals(read=6, raw=3, quarantined=1, duplicates=2)
-    assert report_of(event, Written(totals=totals, known=1)) == BatchReport(
+    assert make_report(event, Written(totals=totals, known=1)) == BatchReport(
         batch_id=5,
         began=BEGAN,
         seconds=2.0,
@@ -42,19 +42,19 @@ def test_a_report_sums_up_receipts_durations_and_state() -> None:
 
 def test_a_shard_that_was_read_again_counts_once() -> None:
     event = an_event(a_receipt("a", calls=4), a_receipt("a", calls=9))
-    report = report_of(event, Written(totals=Totals()))
+    report = make_report(event, Written(totals=Totals()))
     assert (report.shards, report.received, report.records) == (1, 3, 2)
 
 
 def test_a_batch_without_receipts_where_there_should_be_some_received_nothing() -> None:
     event = an_event()
     del event["observedMetrics"]
-    assert report_of(event, Written(totals=Totals())).received == 0
+    assert make_report(event, Written(totals=Totals())).received == 0
 
 
 def test_without_deduplication_nothing_is_known_of_duplicates() -> None:
     event = an_event() | {"stateOperators": []}
-    report = report_of(event, Written(totals=Totals()))
+    report = make_report(event, Written(totals=Totals()))
     assert (report.dropped, report.imbalance) == (None, None)
 
 
@@ -84,7 +84,7 @@ def test_an_idle_trigger_is_not_taken_for_the_batch_that_it_announces() -> None:
     ],
 )
 def test_a_batch_in_which_every_record_is_accounted_for_lost_none(balanced: BatchReport) -> None:
-    assert loss_in(balanced) is None
+    assert find_loss(balanced) is None
 
 
 @pytest.mark.parametrize(
@@ -118,8 +118,8 @@ def test_a_batch_in_which_every_record_is_accounted_for_lost_none(balanced: Batc
     ],
 )
 def test_lost_records_are_named_with_batch_and_numbers(report: BatchReport, line: str) -> None:
-    assert loss_in(report) == line
+    assert find_loss(report) == line
 
 
 def test_late_rows_are_lost_though_nothing_was_received() -> None:
-    assert loss_in(a_report(late=1, received=0)) is not None
+    assert find_loss(a_report(late=1, received=0)) is not None

@@ -11,10 +11,10 @@ import pytest
 from event_lake.config.settings import Lake, Progress, Settings, Source
 from event_lake.lake.ledger import Totals
 from event_lake.progress.live import LiveReporter
-from event_lake.progress.log import JsonFormatter, formatter
+from event_lake.progress.log import JsonFormatter, make_formatter
 from event_lake.progress.metrics import MetricsReporter
 from event_lake.progress.reporter import LogReporter, lag_text
-from event_lake.progress.reporting import reporting
+from event_lake.progress.reporting import open_reporters
 from support.batch_reports import a_report
 
 REPORT = a_report(totals=Totals(read=1010, raw=1000, quarantined=3, duplicates=7), dropped=7, received=1010, lag_ms=800)
@@ -120,7 +120,7 @@ def test_a_lag_is_seconds_and_from_a_minute_on_hours_and_minutes(lag_ms: int, te
 
 def test_lines_are_json_where_asked_and_where_nobody_watches(terminal) -> None:
     made = {
-        (name, stream is terminal): isinstance(formatter(name, stream), JsonFormatter)
+        (name, stream is terminal): isinstance(make_formatter(name, stream), JsonFormatter)
         for name in ("auto", "text", "json")
         for stream in (terminal, StringIO())
     }
@@ -142,7 +142,7 @@ def settings(**progress: str) -> Settings:
 
 def test_who_is_told_follows_the_settings_and_the_terminal(terminal) -> None:
     def told(stream, **progress: str) -> list[type]:
-        with reporting(settings(**progress), stream) as reporters:
+        with open_reporters(settings(**progress), stream) as reporters:
             return [type(reporter) for reporter in reporters]
 
     assert told(terminal) == [LiveReporter]

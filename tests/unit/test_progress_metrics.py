@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
-from event_lake.aws.cloudwatch import CloudWatch, Metric
+from event_lake.aws.cloudwatch import CloudWatch, CloudWatchMetric
 from event_lake.lake.ledger import Totals
 from event_lake.progress.metrics import MetricsReporter, metrics_of
 from support.batch_reports import BEGAN, a_report
@@ -77,7 +77,7 @@ def test_metrics_are_put_while_the_run_goes_on() -> None:
 def test_metrics_that_are_refused_are_dropped_and_counted_and_told_once(caplog: pytest.LogCaptureFixture) -> None:
     tried = threading.Semaphore(0)
 
-    def refuse(_: Sequence[Metric]) -> None:
+    def refuse(_: Sequence[CloudWatchMetric]) -> None:
         tried.release()
         raise ConnectionError("no route")
 
@@ -101,7 +101,7 @@ def test_a_service_that_does_not_answer_holds_up_neither_batches_nor_the_end(
 ) -> None:
     asked, answers = threading.Event(), threading.Event()
 
-    def hang(_: Sequence[Metric]) -> None:
+    def hang(_: Sequence[CloudWatchMetric]) -> None:
         asked.set()
         answers.wait(60)
 

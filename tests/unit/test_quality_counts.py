@@ -5,8 +5,8 @@ import pytest
 from pyspark.sql import Row
 
 from event_lake.quality.arrivals import Arrivals
-from event_lake.quality.fields import by_type, completeness
-from event_lake.quality.histogram import middle, percentile
+from event_lake.quality.fields import group_by_type, measure_completeness
+from event_lake.quality.histogram import middle_of, percentile
 from event_lake.quality.refused import Refused
 
 HOUR = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -20,11 +20,11 @@ def number_of(seconds: float) -> int:
 
 @pytest.mark.parametrize("seconds", [0.0011, 0.5, 1.0, 59.9, 86_400.0, 2_600_000.0])
 def test_the_middle_of_a_bucket_is_within_one_percent(seconds: float) -> None:
-    assert middle(number_of(seconds)) == pytest.approx(seconds, rel=0.01)
+    assert middle_of(number_of(seconds)) == pytest.approx(seconds, rel=0.01)
 
 
 def test_buckets_mirror_negative_seconds() -> None:
-    assert (middle(0), middle(-500)) == (0.0, -middle(500))
+    assert (middle_of(0), middle_of(-500)) == (0.0, -middle_of(500))
 
 
 def test_a_percentile_is_reached_by_its_share_of_the_values() -> None:
@@ -92,10 +92,10 @@ def field(measured: str, key: str, values: int) -> Row:
 
 def test_a_field_of_nearly_all_types_is_complete_by_the_events_of_each() -> None:
     rows = [field("often", "user", 10), field("rarely", "user", 5), field("often", "page", 10)]
-    found = list(completeness(HOUR, by_type(rows, [HOUR])[HOUR], {"often": 90, "rarely": 10}))
+    found = list(measure_completeness(HOUR, group_by_type(rows, [HOUR])[HOUR], {"often": 90, "rarely": 10}))
     assert [(m.subject, m.value) for m in found] == [("user", pytest.approx(0.95))]
 
 
 def test_fields_that_are_counted_exactly_arent_estimated() -> None:
     rows = [field("a", name, 10) for name in ("event_uuid", "event_name", "created_at", "event_subtype")]
-    assert list(completeness(HOUR, by_type(rows, [HOUR])[HOUR], {"a": 10})) == []
+    assert list(measure_completeness(HOUR, group_by_type(rows, [HOUR])[HOUR], {"a": 10})) == []

@@ -3,8 +3,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from event_lake.contracts.contract import Column, Contract
-from event_lake.quality.comparison import Before, against_usual, compared
-from event_lake.quality.drift import Day, Expected, Field, Inventory, drifted, expected, new_types
+from event_lake.quality.comparison import Before, compare_with_before, compare_with_usual
+from event_lake.quality.drift import Day, Expected, Field, Inventory, expect_fields, find_drift, new_types
 from event_lake.quality.metric import Metric
 
 HOUR = datetime(2026, 11, 20, 9, tzinfo=UTC)
@@ -39,7 +39,7 @@ def days_ago(number: int) -> date:
 
 
 def found(now: Inventory, then: Expected) -> list[tuple[str, str | None, float, str | None]]:
-    return [(m.measure, m.subject, m.value, m.detail) for m in drifted(HOUR, "lesson", now, then)]
+    return [(m.measure, m.subject, m.value, m.detail) for m in find_drift(HOUR, "lesson", now, then)]
 
 
 def test_without_a_contract_fields_are_those_of_seven_days_with_the_shares_of_the_newest() -> None:
@@ -50,18 +50,18 @@ def test_without_a_contract_fields_are_those_of_seven_days_with_the_shares_of_th
         days_ago(8): {"lesson": day(old=(1.0, "string"))},
         TODAY: {"lesson": day(new=(1.0, "string"))},
     }
-    assert expected(TODAY, "lesson", days, None) == Expected(
+    assert expect_fields(TODAY, "lesson", days, None) == Expected(
         {"a": frozenset({"string", "null"}), "b": frozenset({"integer"})}, {"a": 0.5, "b": 1.0}
     )
 
 
 def test_a_type_without_days_before_and_contract_can_have_any_field() -> None:
-    assert expected(TODAY, "lesson", {TODAY: {"lesson": day(a=(1.0, "string"))}}, None) is None
+    assert expect_fields(TODAY, "lesson", {TODAY: {"lesson": day(a=(1.0, "string"))}}, None) is None
 
 
 def test_a_contract_says_which_fields_there_are_and_the_days_before_how_frequent() -> None:
     days = {days_ago(1): {"lesson": day(2, title=(1.0, "string"), gone=(2.0, "string"))}}
-    then = expected(TODAY, "lesson", days, CONTRACT)
+    then = expect_fields(TODAY, "lesson", days, CONTRACT)
     assert then == Expected(
         {
             "event_uuid": None,
@@ -138,7 +138,7 @@ def before_with(*hours: datetime) -> Before:
 def test_a_type_of_the_days_before_that_doesnt_come_has_no_events_and_drift_is_against_them() -> None:
     before = before_with(HOUR - timedelta(days=1))
     now = {"lesson": Inventory(20, has(b="string"))}
-    assert list(compared(HOUR, {None: 20, "lesson": 20}, now, before, {})) == [
+    assert list(compare_with_before(HOUR, {None: 20, "lesson": 20}, now, before, {})) == [
         Metric("events", "quiz", None, HOUR, 0),
         Metric("new_field", "lesson", "b", HOUR, 1.0, "string"),
         Metric("vanished_field", "lesson", "a", HOUR, 1.0),
@@ -147,7 +147,7 @@ def test_a_type_of_the_days_before_that_doesnt_come_has_no_events_and_drift_is_a
 
 def test_an_hour_that_was_measured_had_no_events_of_a_type_that_it_doesnt_name() -> None:
     before = before_with(*(HOUR - timedelta(days=back) for back in (1, 2, 3, 4)))
-    told = [(m.measure, m.event_type, m.value) for m in against_usual(HOUR, {None: 30, "new": 20}, before)]
+    told = [(m.measure, m.event_type, m.value) for m in compare_with_usual(HOUR, {None: 30, "new": 20}, before)]
     assert told == [
         ("unusual_events", None, 0.0),
         ("unusual_events", "new", 20.0),

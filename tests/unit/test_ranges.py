@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from event_lake.errors import DataLossError, ServiceUnavailableError
 from event_lake.kinesis.offsets import After, At, Position, TrimHorizon
-from event_lake.kinesis.reading.ranges import Range, pages_of
+from event_lake.kinesis.reading.ranges import Range, read_pages
 from support.fake_shards import FakeShards
 from support.planned_batches import DAY, a_shard, at
 
@@ -25,7 +25,7 @@ class Reading:
 
     def read(self, start: Position, end: str, *, unread_since: float = 0.0, retention: float = DAY) -> list[list[str]]:
         part = Range("a", start, After(end), at(unread_since).time, timedelta(seconds=retention))
-        for page in pages_of(part, self.shards, self.lost.append):
+        for page in read_pages(part, self.shards, self.lost.append):
             self.pages.append(list(page.sequence_numbers))
         return self.pages
 
@@ -62,7 +62,7 @@ def test_a_range_takes_as_many_pages_as_kinesis_makes_and_no_call_more() -> None
 def test_every_column_of_the_last_page_is_cut() -> None:
     shards = ten_records()
     part = Range("a", At(at(0).time), After(shards.numbers("a")[1]), at(0).time, timedelta(days=1))
-    (page,) = pages_of(part, shards, pytest.fail)
+    (page,) = read_pages(part, shards, pytest.fail)
     assert (page.data, page.partition_keys, page.arrived) == (
         [b"0", b"1"],
         ["0", "1"],
@@ -95,7 +95,7 @@ def test_an_iterator_that_expires_midway_is_taken_anew_behind_the_last_record() 
     shards = ten_records(page_size=3)
     numbers = shards.numbers("a")
     part = Range("a", TrimHorizon(), After(numbers[7]), at(0).time, timedelta(days=1))
-    pages = pages_of(part, shards, pytest.fail)
+    pages = read_pages(part, shards, pytest.fail)
     found = list(next(pages).sequence_numbers)
     shards.clock += 301
     for page in pages:
@@ -149,7 +149,7 @@ def test_records_that_expire_between_two_pages_are_told_and_the_rest_is_read() -
     shards = a_shard(*range(0, 100, 10), clock=HOUR - 1, retention=HOUR, page_size=3)
     numbers, lost = shards.numbers("a"), list[str]()
     part = Range("a", TrimHorizon(), After(numbers[8]), at(0).time, timedelta(seconds=HOUR))
-    pages = pages_of(part, shards, lost.append)
+    pages = read_pages(part, shards, lost.append)
     found = list(next(pages).sequence_numbers)
     shards.clock = HOUR + 55
     for page in pages:
@@ -201,7 +201,7 @@ def test_what_lost_raises_ends_the_reading() -> None:
     numbers = shards.numbers("a")
     part = Range("a", After(numbers[1]), After(numbers[6]), at(0).time, timedelta(seconds=HOUR))
     with pytest.raises(DataLossError, match=f"behind {numbers[1]} expired"):
-        next(pages_of(part, shards, lost))
+        next(read_pages(part, shards, lost))
 
 
 def test_records_that_expired_behind_a_time_are_told() -> None:

@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from event_lake.lake.ledger import LedgerRow
-from event_lake.reconciliation.rules import Check, Fault, Found, faults_in, faults_of, number_of
+from event_lake.reconciliation.rules import Check, Fault, RowsFound, check_ledger_row, check_rows_found, number_of
 from support.ledger_histories import NUMBERS, a_start, an_entry, audited, histories
 
 LOST = "TRIM_HORIZON LOST 2026-11-21T09:00:00+00:00"
@@ -99,7 +99,7 @@ def test_a_first_record_that_lies_outside_its_range_is_found(rows: list[LedgerRo
 
 
 def test_a_gap_names_the_shard_the_batch_and_what_is_missing() -> None:
-    assert faults_of(an_entry(start="100"), an_entry(batch_id=6, last_sequence_number="90"), 90) == [
+    assert check_ledger_row(an_entry(start="100"), an_entry(batch_id=6, last_sequence_number="90"), 90) == [
         Fault(
             check=Check.CHAIN,
             what="gap: batch 6 ended on 90",
@@ -112,7 +112,7 @@ def test_a_gap_names_the_shard_the_batch_and_what_is_missing() -> None:
 
 
 def test_an_overlap_names_what_was_read_twice() -> None:
-    [found] = faults_of(an_entry(start="95"), an_entry(batch_id=6, last_sequence_number="99"), 99)
+    [found] = check_ledger_row(an_entry(start="95"), an_entry(batch_id=6, last_sequence_number="99"), 99)
     assert (found.place, found.what) == ("behind 95 up to 99", "overlap: batch 6 ended on 99")
 
 
@@ -126,7 +126,7 @@ def test_an_overlap_names_what_was_read_twice() -> None:
     ],
 )
 def test_a_query_that_began_anew_is_found(before: LedgerRow, start: str, place: str) -> None:
-    [found] = faults_of(an_entry(start=start), before, 90)
+    [found] = check_ledger_row(an_entry(start=start), before, 90)
     assert (found.check, found.place) == (Check.CHAIN, place)
 
 
@@ -135,17 +135,17 @@ def test_a_query_that_began_anew_is_found(before: LedgerRow, start: str, place: 
 )
 def test_a_range_has_one_record_or_more_behind_its_start(first: str, last: str, *, wrong: bool) -> None:
     row = an_entry(first_sequence_number=first, last_sequence_number=last)
-    assert checks(faults_of(row, a_start("100", batch_id=6), None)) == [Check.RANGE] * wrong
+    assert checks(check_ledger_row(row, a_start("100", batch_id=6), None)) == [Check.RANGE] * wrong
 
 
 def test_a_negative_count_is_wrong_though_the_sum_is_right() -> None:
-    [found] = faults_of(an_entry(raw=-1, duplicates=3), a_start("100"), None)
+    [found] = check_ledger_row(an_entry(raw=-1, duplicates=3), a_start("100"), None)
     assert (found.check, found.what) == (Check.BALANCE, "raw is -1")
 
 
 def test_a_number_is_compared_as_a_number() -> None:
     row = an_entry(start="9", first_sequence_number="10", last_sequence_number="11")
-    assert faults_of(row, an_entry(batch_id=6, last_sequence_number="9"), 9) == []
+    assert check_ledger_row(row, an_entry(batch_id=6, last_sequence_number="9"), 9) == []
 
 
 @pytest.mark.parametrize(
@@ -168,26 +168,26 @@ def test_a_number_is_compared_as_a_number() -> None:
     ],
 )
 def test_a_row_may_follow(before: LedgerRow, row: LedgerRow) -> None:
-    assert faults_of(row, before, 90) == []
+    assert check_ledger_row(row, before, 90) == []
 
 
 def test_what_follows_a_hole_lies_behind_all_that_was_read() -> None:
-    [found] = faults_of(an_entry(start=LOST), a_start("102", batch_id=6, hole=HOLE), 102)
+    [found] = check_ledger_row(an_entry(start=LOST), a_start("102", batch_id=6, hole=HOLE), 102)
     assert (found.check, found.place) == (Check.CHAIN, "from 101 on")
 
 
 def test_a_hole_is_lost_data() -> None:
-    [found] = faults_of(a_start("103", hole=HOLE), an_entry(batch_id=6), 103)
+    [found] = check_ledger_row(a_start("103", hole=HOLE), an_entry(batch_id=6), 103)
     assert (found.check, found.place, found.what) == (Check.HOLE, "behind 103 up to 103", f"lost: {HOLE}")
 
 
 def test_a_range_of_which_all_expired_has_an_end_only() -> None:
     lost = an_entry(hole=HOLE, first_sequence_number=None, read=0, raw=0, quarantined=0, duplicates=0)
-    assert checks(faults_of(lost, an_entry(batch_id=6, last_sequence_number="100"), 100)) == [Check.HOLE]
+    assert checks(check_ledger_row(lost, an_entry(batch_id=6, last_sequence_number="100"), 100)) == [Check.HOLE]
 
 
-def found(**changed: object) -> Found:
-    agreed = Found(
+def found(**changed: object) -> RowsFound:
+    agreed = RowsFound(
         stream="events",
         shard_id="shardId-0",
         batch_id=7,
@@ -233,4 +233,4 @@ def found(**changed: object) -> Found:
     ],
 )
 def test_rows_that_the_ledger_tells_otherwise_are_named(changed: dict[str, object], expected: list[str]) -> None:
-    assert [str(fault) for fault in faults_in(found(**changed))] == expected
+    assert [str(fault) for fault in check_rows_found(found(**changed))] == expected

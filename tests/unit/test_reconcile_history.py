@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from event_lake.reconciliation.ledger_history import Commit, changed
+from event_lake.reconciliation.ledger_history import Commit, find_changes
 
 NINE = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 
@@ -28,7 +28,7 @@ def commits(*operations: str) -> list[Commit]:
 
 
 def versions(*operations: str, since: datetime | None = None) -> list[str]:
-    return [fault.place.split()[1] for fault in changed(commits(*operations), since) if fault.place]
+    return [fault.place.split()[1] for fault in find_changes(commits(*operations), since) if fault.place]
 
 
 def test_appends_and_upkeep_are_no_faults() -> None:
@@ -44,7 +44,7 @@ def test_what_comes_of_a_feature_that_is_switched_on_or_off_is_no_fault(operatio
     "operation", ["DELETE", "UPDATE", "MERGE", "OVERWRITE", "TRUNCATE", "RESTORE", "DROP COLUMNS", "What next"]
 )
 def test_anything_else_is_named_with_its_version_and_time(operation: str) -> None:
-    [fault] = changed(commits("CREATE TABLE", "WRITE", operation, "WRITE"), None)
+    [fault] = find_changes(commits("CREATE TABLE", "WRITE", operation, "WRITE"), None)
     assert fault.place == "version 2 of raw/ledger"
     assert fault.what.endswith("at 2026-11-21T09:02:00+00:00; ingest_raw only appends")
 
@@ -64,7 +64,7 @@ def test_a_change_that_is_restored_is_a_fault_again() -> None:
 
 def test_a_restore_of_a_version_that_the_log_has_forgotten_is_a_fault() -> None:
     forgotten = commits("CREATE TABLE", "WRITE", "WRITE", "RESTORE to 0")[2:]
-    assert [fault.place for fault in changed(forgotten, None)] == ["version 3 of raw/ledger"]
+    assert [fault.place for fault in find_changes(forgotten, None)] == ["version 3 of raw/ledger"]
 
 
 def test_what_was_changed_before_a_window_does_not_touch_it() -> None:

@@ -12,7 +12,7 @@ from benchmarks.replay import Replay, calls, serve
 from event_lake.errors import EventLakeError
 from event_lake.kinesis.api.client import KinesisClient
 from event_lake.kinesis.api.reads import Page, ShardGoneError
-from event_lake.kinesis.offsets import After, At, Summary, TrimHorizon, instant
+from event_lake.kinesis.offsets import After, At, Summary, TrimHorizon, instant_of_seconds
 from event_lake.kinesis.shards import Shard
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ FIRST, SECOND = "shardId-000000000000", "shardId-000000000001"
 REGION = "eu-west-1"
 
 # Three records a second, of which at least an hour's have arrived, or all of them.
-START = instant(datetime.now(UTC).timestamp() - 3600)
+START = instant_of_seconds(datetime.now(UTC).timestamp() - 3600)
 PER_SECOND = 3
 
 
@@ -71,7 +71,7 @@ def test_a_shard_gives_its_payloads_in_order(client: KinesisClient) -> None:
 
 
 def test_records_arrive_at_the_given_rate(client: KinesisClient) -> None:
-    assert [instant(seconds) for seconds in whole(client, FIRST).arrived] == [arrival(n) for n in range(20)]
+    assert [instant_of_seconds(seconds) for seconds in whole(client, FIRST).arrived] == [arrival(n) for n in range(20)]
 
 
 def test_sequence_numbers_have_56_digits_and_increase(client: KinesisClient) -> None:
@@ -135,11 +135,11 @@ def test_the_time_that_the_client_takes_for_now_is_not_in_the_future(client: Kin
 
 def test_a_record_is_not_read_before_it_arrives() -> None:
     # Of its own: a stream that begins when this module is imported has run dry after a long suite.
-    start = instant(datetime.now(UTC).timestamp() - 10)
+    start = instant_of_seconds(datetime.now(UTC).timestamp() - 10)
     with serve(lambda: Replay([payloads(12_000)], start, PER_SECOND)) as url:
         page = whole(KinesisClient("any-stream", REGION, url), FIRST)
     assert 30 <= len(page.data) < 10_000
-    assert instant(page.arrived[-1]) <= datetime.now(UTC)
+    assert instant_of_seconds(page.arrived[-1]) <= datetime.now(UTC)
 
 
 def test_a_page_holds_10_000_records_at_most(client: KinesisClient) -> None:

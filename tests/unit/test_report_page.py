@@ -10,8 +10,8 @@ import vl_convert
 
 from event_lake.quality.catalogue import MEASURES
 from event_lake.report.counting import CHANGES
-from event_lake.report.masking import example
-from event_lake.report.page import page
+from event_lake.report.masking import make_example
+from event_lake.report.page import render_page
 from event_lake.report.staged_sections import CHANGE_WORDS
 from event_lake.report.values import Accepted, Count, Ingested, Refusal, Report, Violation
 from support.weekly_reports import HOSTILE, NOW, a_report
@@ -56,11 +56,11 @@ class Reader(HTMLParser):
 
 @pytest.fixture(scope="module")
 def week() -> Reader:
-    return Reader(page(a_report()))
+    return Reader(render_page(a_report()))
 
 
 def told(report: Report) -> str:
-    return " ".join(Reader(page(report)).text.split())
+    return " ".join(Reader(render_page(report)).text.split())
 
 
 def test_the_page_has_every_section_and_its_contents_lead_there(week: Reader) -> None:
@@ -71,7 +71,7 @@ def test_the_page_has_every_section_and_its_contents_lead_there(week: Reader) ->
 
 
 def test_the_page_loads_nothing_and_only_its_own_script_may_run(week: Reader) -> None:
-    html = page(a_report())
+    html = render_page(a_report())
     assert week.loads == week.handlers == []
     style = html[html.index("<style>") : html.index("</style>")]
     assert re.findall(r"url\(|@import|https?:", style) == []
@@ -96,12 +96,12 @@ def test_what_came_with_the_data_is_text_wherever_it_stands() -> None:
     report = a_report()
     assert report.accepted
     hostile = Reader(
-        page(
+        render_page(
             replace(
                 report,
                 lake=HOSTILE,
                 accepted=replace(report.accepted, types=[Count(HOSTILE, 5)], arrivals=[]),
-                refusals=[Refusal(HOSTILE, 1, example(HOSTILE.encode(), 99))],
+                refusals=[Refusal(HOSTILE, 1, make_example(HOSTILE.encode(), 99))],
                 conflicts=[Count(HOSTILE, 1)],
                 violations=[Violation(HOSTILE, HOSTILE, HOSTILE, 1)],
             )

@@ -2,7 +2,16 @@ from datetime import timedelta
 
 import pytest
 
-from event_lake.report.wording import age, amount, duration, field, name, number, share, size
+from event_lake.report.wording import (
+    format_age,
+    format_amount,
+    format_duration,
+    format_field,
+    format_name,
+    format_number,
+    format_share,
+    format_size,
+)
 
 
 @pytest.mark.parametrize(
@@ -19,7 +28,7 @@ from event_lake.report.wording import age, amount, duration, field, name, number
     ],
 )
 def test_a_duration_is_in_the_largest_unit_that_fits(seconds: float, expected: str) -> None:
-    assert duration(seconds) == expected
+    assert format_duration(seconds) == expected
 
 
 @pytest.mark.parametrize(
@@ -34,7 +43,7 @@ def test_a_duration_is_in_the_largest_unit_that_fits(seconds: float, expected: s
     ],
 )
 def test_a_share_is_nothing_or_all_only_if_it_is(part: int, whole: int, expected: str) -> None:
-    assert share(part, whole) == expected
+    assert format_share(part, whole) == expected
 
 
 @pytest.mark.parametrize(
@@ -42,32 +51,32 @@ def test_a_share_is_nothing_or_all_only_if_it_is(part: int, whole: int, expected
     [(0, "0.0 kB"), (999_900, "999.9 kB"), (1_000_000, "1.0 MB"), (612_000_000_000, "612.0 GB"), (5e15, "5,000.0 TB")],
 )
 def test_a_size_is_in_the_largest_unit_that_fits(count: int, expected: str) -> None:
-    assert size(count) == expected
+    assert format_size(count) == expected
 
 
 def test_what_lies_ahead_of_our_clock_is_now() -> None:
-    assert age(timedelta(seconds=-3)) == "0 s ago"
+    assert format_age(timedelta(seconds=-3)) == "0 s ago"
 
 
 def test_a_number_has_thousands_separators_and_may_be_unknown() -> None:
-    assert (number(1_234_567), number(None)) == ("1,234,567", "?")
+    assert (format_number(1_234_567), format_number(None)) == ("1,234,567", "?")
 
 
 def test_a_name_that_came_with_the_data_is_short_and_printable() -> None:
-    assert name("x" * 70) == "x" * 59 + "…"
-    assert name("a\u202eb\x00") == "a·b·"
+    assert format_name("x" * 70) == "x" * 59 + "…"
+    assert format_name("a\u202eb\x00") == "a·b·"
 
 
 @pytest.mark.parametrize("text", ["price", "user.e-mail", "address_line_2", "utm_source"])
 def test_a_fields_name_that_is_a_word_is_shown(text: str) -> None:
-    assert field(text) == text
+    assert format_field(text) == text
 
 
 @pytest.mark.parametrize(
     ("text", "expected"), [("anna@example.com", "aaaa@aaaaaaa.aaa"), ("user-4711", "aaaa-9999"), ("né", "aa")]
 )
 def test_a_fields_name_that_may_be_an_id_is_masked(text: str, expected: str) -> None:
-    assert field(text) == expected
+    assert format_field(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -80,4 +89,4 @@ def test_a_fields_name_that_may_be_an_id_is_masked(text: str, expected: str) -> 
     ],
 )
 def test_a_measure_is_told_in_its_unit(value: float, unit: str, expected: str) -> None:
-    assert amount(value, unit) == expected
+    assert format_amount(value, unit) == expected

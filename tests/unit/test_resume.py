@@ -13,7 +13,7 @@ from pyspark.sql import Row
 from event_lake.errors import DataLossError, ServiceUnavailableError
 from event_lake.kinesis.offsets import At, Offset, TrimHorizon, from_text, last_read, to_text
 from event_lake.kinesis.planning.planner import Planner
-from event_lake.kinesis.planning.resume import Resumption, resumed
+from event_lake.kinesis.planning.resume import Resumption, resume_positions
 from event_lake.kinesis.planning.start import refuse_expired, starting_positions
 from event_lake.lake.time import micros_of
 from event_lake.raw.resume import position_behind
@@ -36,7 +36,7 @@ def an_entry(
 
 
 def begin(shards: FakeShards, told: dict[str, str], read_until: float, *, go_on: bool = False) -> Resumption:
-    return resumed(told, time(read_until), shards, go_on=go_on)
+    return resume_positions(told, time(read_until), shards, go_on=go_on)
 
 
 def start(shards: FakeShards, told: dict[str, str], read_until: float, *, go_on: bool = False) -> dict[str, str]:
@@ -232,10 +232,10 @@ class Ledgered(Stream):
     def _resumed(self, told: dict[str, str]) -> Resumption:
         for _ in range(5 if self.lists_late else 0):
             try:
-                return resumed(told, self.read_until, self.shards, go_on=False)
+                return resume_positions(told, self.read_until, self.shards, go_on=False)
             except ServiceUnavailableError:
                 self.shards.clock += 1
-        return resumed(told, self.read_until, self.shards, go_on=False)
+        return resume_positions(told, self.read_until, self.shards, go_on=False)
 
 
 def ledgered(stream: Stream, *, tells_rests: bool) -> Ledgered:

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from event_lake import __version__
 from event_lake.config.settings import Lake, Raw, Settings, Source
-from event_lake.raw.rules_in_force import changes, rules_of, shown
+from event_lake.raw.rules_in_force import describe_changes, format_value, rules_of
 
 SETTINGS = Settings(source=Source(stream="events"), lake=Lake(root="lake"))
 
@@ -34,13 +34,13 @@ def test_all_that_decides_what_an_event_is_is_a_rule() -> None:
 
 
 def test_the_same_rules_have_not_changed() -> None:
-    assert changes(with_raw(Raw()), with_raw(Raw())) == []
+    assert describe_changes(with_raw(Raw()), with_raw(Raw())) == []
 
 
 def test_changes_tell_both_values_as_they_may_be_written() -> None:
     begun = with_raw(Raw())
     now = rules_of(replace(SETTINGS, raw=Raw(max_future=timedelta(hours=1), payload_split="lines")), "4.1.3")
-    assert changes(begun, now) == [
+    assert describe_changes(begun, now) == [
         "Spark is 4.1.3 and was 4.2.0",
         "raw.max_future is '3600 seconds' and was '300 seconds'",
         "raw.payload_split is 'lines' and was 'none'",
@@ -48,17 +48,22 @@ def test_changes_tell_both_values_as_they_may_be_written() -> None:
 
 
 def test_long_times_are_told_in_digits() -> None:
-    assert (shown(timedelta(days=1000)), shown(timedelta(milliseconds=1500))) == ("'86400000 seconds'", "'1.5 seconds'")
+    assert (format_value(timedelta(days=1000)), format_value(timedelta(milliseconds=1500))) == (
+        "'86400000 seconds'",
+        "'1.5 seconds'",
+    )
 
 
 def test_another_version_of_the_package_is_a_change() -> None:
     begun = with_raw(Raw()) | {"Event Lake": "0.0.1"}
-    assert changes(begun, with_raw(Raw())) == [f"Event Lake is {__version__} and was 0.0.1"]
+    assert describe_changes(begun, with_raw(Raw())) == [f"Event Lake is {__version__} and was 0.0.1"]
 
 
 def test_rules_that_one_of_two_versions_does_not_know_are_changes() -> None:
-    assert changes({"old": "1"}, {"new": "2"}) == ["new is 2 and was not there", "old is no more and was 1"]
+    assert describe_changes({"old": "1"}, {"new": "2"}) == ["new is 2 and was not there", "old is no more and was 1"]
 
 
 def test_a_batch_that_an_older_version_began_has_unknown_rules() -> None:
-    assert changes(None, with_raw(Raw())) == ["an older version of Event Lake began it, which didn't note its rules"]
+    assert describe_changes(None, with_raw(Raw())) == [
+        "an older version of Event Lake began it, which didn't note its rules"
+    ]

@@ -9,8 +9,8 @@ import pytest
 
 from event_lake.config.settings import Source
 from event_lake.errors import DataLossError, StreamNotFoundError
-from event_lake.kinesis.offsets import instant
-from event_lake.kinesis.options import options_of, unbounded
+from event_lake.kinesis.offsets import instant_of_seconds
+from event_lake.kinesis.options import options_of, without_bounds
 from event_lake.kinesis.source import KinesisDataSource, KinesisStreamReader
 from event_lake.lake.schemas import RECORD
 from support.replayed_streams import REGION, Stream, any_credentials, serve
@@ -18,7 +18,7 @@ from support.source_batches import Gone
 
 FIRST, SECOND = "shardId-000000000000", "shardId-000000000001"
 # 5 records a second, which all arrived within 20 s, an hour ago.
-START = instant(int(datetime.now(UTC).timestamp()) - 3600)
+START = instant_of_seconds(int(datetime.now(UTC).timestamp()) - 3600)
 PAYLOADS = [b"%d" % n for n in range(100)]
 
 
@@ -31,7 +31,7 @@ def url() -> Iterator[str]:
 def a_reader(url: str, *, told_bounds: bool = False, **settings: Any) -> KinesisStreamReader:
     source = Source(**({"stream": "events", "region": REGION, "endpoint_url": url} | settings))
     options = options_of(source)
-    return KinesisDataSource(options if told_bounds else unbounded(options)).streamReader(RECORD)
+    return KinesisDataSource(options if told_bounds else without_bounds(options)).streamReader(RECORD)
 
 
 def latest(reader: KinesisStreamReader) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def test_a_query_from_the_latest_on_begins_with_an_empty_batch(url: str) -> None
 
 
 def test_a_query_from_a_time_on_reads_what_arrived_since(url: str) -> None:
-    reader = a_reader(url, start_from=instant(START.timestamp() + 10).isoformat())
+    reader = a_reader(url, start_from=instant_of_seconds(START.timestamp() + 10).isoformat())
     assert counts(reader, reader.initialOffset(), latest(reader)) == [50, 50]
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from event_lake.errors import DataLossError, ServiceUnavailableError, UserError
-from event_lake.lake.storage_errors import AGAIN, NEW_CHECKPOINT, PUT_BACK, explained
+from event_lake.lake.storage_errors import AGAIN, NEW_CHECKPOINT, PUT_BACK, explain
 
 STREAMING = "org.apache.spark.sql.execution.streaming"
 # What stands behind the message of each query's error.
@@ -29,7 +29,7 @@ class CapturedError(Exception):
 
 
 def told(error: Exception, where: str | None = None) -> tuple[type[Exception], str]:
-    found = explained(error, where)
+    found = explain(error, where)
     return type(found), str(found)
 
 
@@ -246,4 +246,4 @@ NO_WORKER = "java.net.SocketTimeoutException: Timed out while waiting for the Py
     ],
 )
 def test_what_is_not_the_storage_is_left_alone(error: Exception) -> None:
-    assert explained(error) is None
+    assert explain(error) is None

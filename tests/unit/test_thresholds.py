@@ -6,7 +6,7 @@ import pytest
 from event_lake.errors import ConfigError
 from event_lake.quality.catalogue import MEASURES
 from event_lake.quality.metric import Metric
-from event_lake.quality.thresholds import Breach, Rule, broken, hours_of, load, measures_of
+from event_lake.quality.thresholds import Breach, Rule, find_breaches, hours_of, load_rules, measures_of
 
 NINE = datetime(2026, 11, 20, 9, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -23,12 +23,12 @@ def refusal(tmp_path: Path, text: str) -> str:
     file = tmp_path / "quality.toml"
     file.write_text(text, "utf-8")
     with pytest.raises(ConfigError) as refused:
-        load(str(file))
+        load_rules(str(file))
     return str(refused.value).replace(str(file), "FILE")
 
 
 def test_the_thresholds_that_come_with_it_are_usable() -> None:
-    rules = load(str(ROOT / "conf/quality.toml"))
+    rules = load_rules(str(ROOT / "conf/quality.toml"))
     assert {rule.measure for rule in rules} < MEASURES.keys()
     assert hours_of(rules, None) == 24
 
@@ -39,7 +39,7 @@ def test_a_rule_has_what_the_file_says(tmp_path: Path) -> None:
         '[[rules]]\nmeasure = "field_presence"\nevent_type = "lesson"\nsubject = "score"\nmin = 1\nhours = 3\n'
         '[[rules]]\nmeasure = "unusual_events"\nabsolute = 2.5\nmin_events = 10\n'
     )
-    assert load(str(file)) == (
+    assert load_rules(str(file)) == (
         Rule(measure="field_presence", event_type="lesson", subject="score", min=1, hours=3),
         Rule(measure="unusual_events", absolute=2.5, min_events=10),
     )
@@ -120,7 +120,7 @@ def test_a_rule_without_a_measure_is_refused_with_those_there_are(tmp_path: Path
 def test_a_file_that_isnt_there_or_isnt_toml_names_the_setting(tmp_path: Path) -> None:
     assert refusal(tmp_path, "[[rules").startswith("quality.thresholds = 'FILE': can't be read as TOML: ")
     with pytest.raises(ConfigError, match=r"^quality.thresholds = 'no/file': no such file; conf/quality.toml shows"):
-        load("no/file")
+        load_rules("no/file")
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_a_rule_is_about_the_rows_without_type_and_subject_unless_it_names_them(
     ]
 
     def about(**of: str) -> list[tuple[str | None, str | None]]:
-        found = broken([Rule(measure="contract_violations", max=0, **of)], rows, NOW)  # type: ignore[arg-type]
+        found = find_breaches([Rule(measure="contract_violations", max=0, **of)], rows, NOW)  # type: ignore[arg-type]
         return [(breach.metric.event_type, breach.metric.subject) for breach in found]
 
     assert about(event_type="*") == [("lesson", None), ("quiz", None)]
@@ -161,7 +161,7 @@ def test_the_newest_two_hours_are_looked_at_or_those_that_are_asked_for_or_the_r
     rows = [metric(hour=NINE - HOUR * back) for back in range(5)]
 
     def looked_at(rule: Rule, hours: int | None = None) -> int:
-        return len(broken([rule], rows, NOW, hours=hours))
+        return len(find_breaches([rule], rows, NOW, hours=hours))
 
     rule, own = Rule(measure="quarantined", max=0), Rule(measure="quarantined", max=0, hours=4)
     assert (looked_at(rule), looked_at(rule, 3), looked_at(own), looked_at(own, 3)) == (2, 3, 4, 4)
@@ -176,7 +176,7 @@ def test_hours_with_too_few_events_of_the_type_arent_looked_at() -> None:
         metric("events", 10, event_type="quiz"),
         metric("events", 19),
     ]
-    found = broken([Rule(measure="conflicts", event_type="*", max=0, min_events=10)], rows, NOW)
+    found = find_breaches([Rule(measure="conflicts", event_type="*", max=0, min_events=10)], rows, NOW)
     assert [breach.metric.event_type for breach in found] == ["quiz"]
 
 
@@ -186,24 +186,24 @@ def test_freshness_is_the_age_of_the_newest_arrival_of_all_hours() -> None:
         metric("newest_arrival", NINE.timestamp() + 60, hour=NINE),
         metric("newest_arrival", NINE.timestamp() - 60, hour=NINE - HOUR, event_type="quiz"),
     ]
-    assert broken([Rule(measure="freshness", max=1739)], rows, NOW) == [
+    assert find_breaches([Rule(measure="freshness", max=1739)], rows, NOW) == [
         Breach(metric("freshness", 1740.0, hour=NINE), "max = 1739")
     ]
-    assert broken([Rule(measure="freshness", max=1740)], rows, NOW) == []
-    assert broken([Rule(measure="freshness", event_type="*", max=1800)], rows, NOW) == [
+    assert find_breaches([Rule(measure="freshness", max=1740)], rows, NOW) == []
+    assert find_breaches([Rule(measure="freshness", event_type="*", max=1800)], rows, NOW) == [
         Breach(metric("freshness", 1860.0, event_type="quiz", hour=NINE - HOUR), "max = 1800")
     ]
 
 
 def test_a_type_that_had_no_arrival_is_as_old_as_the_hours_looked_at() -> None:
     rows = [metric("events", 5)]
-    (found,) = broken([Rule(measure="freshness", event_type="quiz", max=3600)], rows, NOW)
+    (found,) = find_breaches([Rule(measure="freshness", event_type="quiz", max=3600)], rows, NOW)
     assert (found.metric.value, found.metric.hour) == (5400.0, NINE - HOUR)
 
 
 def test_a_type_without_a_row_had_no_events() -> None:
     rows = [metric("events", 5), metric("events", 5, event_type="lesson"), metric("events", 5, hour=NINE - HOUR)]
-    found = broken([Rule(measure="events", event_type="lesson", min=1)], rows, NOW)
+    found = find_breaches([Rule(measure="events", event_type="lesson", min=1)], rows, NOW)
     assert [(breach.metric.hour, breach.metric.value) for breach in found] == [(NINE - HOUR, 0.0)]
 
 
@@ -213,7 +213,7 @@ def test_the_measures_that_rules_need_are_read() -> None:
 
 
 def test_no_metrics_break_nothing() -> None:
-    assert broken([Rule(measure="freshness", max=0)], [], NOW) == []
+    assert find_breaches([Rule(measure="freshness", max=0)], [], NOW) == []
 
 
 def test_a_breach_is_one_line_that_says_what_where_and_which_bound() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from event_lake.config.settings import Raw
 from event_lake.kinesis.reading.aggregation import MAGIC
-from event_lake.kinesis.reading.unpacking import GZIP, Part, gunzipped, lines, parts_of
+from event_lake.kinesis.reading.unpacking import GZIP, Part, gunzip, split_lines, split_record
 from support.answering_shards import Answers
 from support.kpl import aggregated
 
@@ -39,7 +39,7 @@ def whole(data: bytes, content: bytes | None = None) -> Part:
 
 
 def parts(record: bytes, raw: Raw) -> list[Part]:
-    return list(parts_of("k", record, raw))
+    return list(split_record("k", record, raw))
 
 
 @settings(deadline=None)
@@ -47,7 +47,7 @@ def parts(record: bytes, raw: Raw) -> list[Part]:
 @example([b""], 1)
 @example([b"x" * 40_000, b"y" * 40_000], 60_000)
 def test_gzip_holds_its_members_one_after_the_other_up_to_what_is_asked_for(members: list[bytes], most: int) -> None:
-    assert gunzipped(packed(*members), most) == b"".join(members)[:most]
+    assert gunzip(packed(*members), most) == b"".join(members)[:most]
 
 
 @settings(deadline=None)
@@ -55,12 +55,12 @@ def test_gzip_holds_its_members_one_after_the_other_up_to_what_is_asked_for(memb
 def test_gzip_that_is_cut_off_is_none_unless_a_member_ends_there(members: list[bytes], data: st.DataObject) -> None:
     ends = {len(packed(*members[:count])): b"".join(members[:count]) for count in range(1, len(members))}
     cut = data.draw(st.integers(0, len(packed(*members)) - 1))
-    assert gunzipped(packed(*members)[:cut], 10_000) == ends.get(cut)
+    assert gunzip(packed(*members)[:cut], 10_000) == ends.get(cut)
 
 
 @pytest.mark.parametrize("garbage", [b"\0", b"\n", b"x" * 40_000, GZIP, packed(b"y")[:-1], packed(b"y")[1:]])
 def test_what_has_garbage_behind_its_end_is_no_gzip(garbage: bytes) -> None:
-    assert gunzipped(packed(b"x") + garbage, 10_000) is None
+    assert gunzip(packed(b"x") + garbage, 10_000) is None
 
 
 @settings(deadline=None)
@@ -70,15 +70,15 @@ def test_gzip_with_a_changed_byte_is_never_read_as_something_else(content: bytes
     at = data.draw(st.integers(0, len(damaged) - 1))
     damaged[at] ^= data.draw(st.integers(1, 255))
     # The header's time and the last bits before the checksum say nothing about the content.
-    assert gunzipped(bytes(damaged), 10_000) in ([None, content] if at < len(damaged) - 8 else [None])
+    assert gunzip(bytes(damaged), 10_000) in ([None, content] if at < len(damaged) - 8 else [None])
 
 
 @settings(deadline=None)
 @given(st.binary(max_size=200))
 @example(zlib.compress(b"{}"))
 def test_any_bytes_are_no_gzip(data: bytes) -> None:
-    assert gunzipped(GZIP + data, 10_000) is None
-    assert gunzipped(b"x" + data, 10_000) is None
+    assert gunzip(GZIP + data, 10_000) is None
+    assert gunzip(b"x" + data, 10_000) is None
 
 
 @pytest.mark.parametrize("most", [1, 100_001])
@@ -87,7 +87,7 @@ def test_a_bomb_takes_no_more_memory_than_asked_for(most: int) -> None:
     bomb = made.compress(bytes(64 * MIB)) + made.flush()
     tracemalloc.start()
     try:
-        assert gunzipped(bomb, most) == bytes(most)
+        assert gunzip(bomb, most) == bytes(most)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -110,7 +110,7 @@ def test_a_bomb_takes_no_more_memory_than_asked_for(most: int) -> None:
 def test_a_line_ends_at_a_line_feed_and_is_one_if_it_holds_more_than_jsons_whitespace(
     text: bytes, expected: Sequence[bytes]
 ) -> None:
-    assert list(lines(text)) == expected
+    assert list(split_lines(text)) == expected
 
 
 @settings(deadline=None)
@@ -118,7 +118,7 @@ def test_a_line_ends_at_a_line_feed_and_is_one_if_it_holds_more_than_jsons_white
 def test_lines_lack_nothing_but_line_breaks_and_empty_lines(text: bytes) -> None:
     *ended, rest = text.split(b"\n")
     all_lines = [*(line.removesuffix(b"\r") for line in ended), rest]
-    assert list(lines(text)) == [line for line in all_lines if line.strip(b" \t\r")]
+    assert list(split_lines(text)) == [line for line in all_lines if line.strip(b" \t\r")]
 
 
 @pytest.mark.parametrize(

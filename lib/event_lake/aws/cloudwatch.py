@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from event_lake.aws.errors import Explainer, text_of, translated
+from event_lake.aws.errors import Explainer, text_of, translate_errors
 from event_lake.errors import EventLakeError, ServiceUnavailableError, UserError
 
 # Three attempts end within half a minute.
@@ -25,7 +25,7 @@ _EXPLAINER = Explainer("CloudWatch")
 
 
 @dataclass(frozen=True)
-class Metric:
+class CloudWatchMetric:
     """One value at one time. `unit` is one of CloudWatch's, `dimension` a name and a value."""
 
     name: str
@@ -50,12 +50,12 @@ class CloudWatch:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._now = now
-        with translated(_EXPLAINER.unusable, ValueError):  # ValueError: AWS_ENDPOINT_URL_CLOUDWATCH holds no URL
+        with translate_errors(_EXPLAINER.unusable, ValueError):  # ValueError: AWS_ENDPOINT_URL_CLOUDWATCH holds no URL
             self._boto: Any = boto3.client(
                 "cloudwatch", region_name=region, endpoint_url=endpoint_url, config=_BOTO_CONFIG
             )
 
-    def put(self, namespace: str, metrics: Sequence[Metric]) -> None:
+    def put(self, namespace: str, metrics: Sequence[CloudWatchMetric]) -> None:
         """Put any number of metrics; if one call of several fails, those before it are there.
 
         Source: CloudWatch API reference, PutMetricData.
@@ -96,7 +96,7 @@ class CloudWatch:
             request["NextToken"] = answer["NextToken"]
 
 
-def _datum(metric: Metric) -> dict[str, Any]:
+def _datum(metric: CloudWatchMetric) -> dict[str, Any]:
     name, value = metric.dimension
     return {
         "MetricName": metric.name,
@@ -129,7 +129,7 @@ def _seconds_kept(begin: datetime, end: datetime, now: datetime) -> int:
 
 
 def _translated(action: str) -> AbstractContextManager[None]:
-    return translated(partial(_explained, action), KeyError, ValueError)  # half an answer raises these
+    return translate_errors(partial(_explained, action), KeyError, ValueError)  # half an answer raises these
 
 
 def _explained(action: str, error: Exception) -> EventLakeError:

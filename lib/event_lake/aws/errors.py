@@ -73,7 +73,7 @@ def text_of(error: Exception) -> str:
 
 
 @contextmanager
-def translated(explain: Callable[[Exception], Exception], *others: type[Exception]) -> Iterator[None]:
+def translate_errors(explain: Callable[[Exception], Exception], *others: type[Exception]) -> Iterator[None]:
     """Raise what `explain` makes of an error of botocore's, or of one of `others`, in its place."""
     kinds: tuple[type[Exception], ...] = (aws.ClientError, aws.BotoCoreError, *others)
     try:

@@ -7,7 +7,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from event_lake.aws.errors import Explainer, code_of, text_of, translated
+from event_lake.aws.errors import Explainer, code_of, text_of, translate_errors
 from event_lake.errors import EventLakeError, UserError
 
 # The object is some 400 bytes. Three attempts end within 25 s, so a lease of a minute has two such calls in reserve.
@@ -33,7 +33,7 @@ class S3Object:
         self._bucket, _, prefix = root.partition("://")[2].partition("/")
         self._key = "/".join(part for part in (prefix, "_leases", f"{name}.json") if part)
         self._explainer = Explainer(f"lake {root}", configure="check lake.root and the AWS SDK's usual chain")
-        with translated(self._explainer.unusable, ValueError):  # ValueError: AWS_ENDPOINT_URL_S3 holds no URL
+        with translate_errors(self._explainer.unusable, ValueError):  # ValueError: AWS_ENDPOINT_URL_S3 holds no URL
             self._boto = boto3.client("s3", endpoint_url=endpoint_url, config=_BOTO_CONFIG)
 
     def read(self) -> tuple[bytes, str] | None:
@@ -73,7 +73,7 @@ class S3Object:
             return version
 
     def _translated(self, action: str) -> AbstractContextManager[None]:
-        return translated(partial(self._explained, action), KeyError)  # half an answer raises it
+        return translate_errors(partial(self._explained, action), KeyError)  # half an answer raises it
 
     def _explained(self, action: str, error: Exception) -> EventLakeError:
         code = code_of(error)

@@ -10,8 +10,8 @@ from event_lake import __version__
 from event_lake.config.files import load_settings
 from event_lake.config.settings import Settings
 from event_lake.errors import EventLakeError, UserError, error_in_traceback
-from event_lake.lake.storage_errors import explained
-from event_lake.progress.log import formatter
+from event_lake.lake.storage_errors import explain
+from event_lake.progress.log import make_formatter
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -55,7 +55,7 @@ def run_job(
     except EventLakeError as error:
         known = error
     except Exception as error:
-        found = error_in_traceback(str(error)) or explained(error)
+        found = error_in_traceback(str(error)) or explain(error)
         if found is None:
             raise
         known = found
@@ -68,6 +68,6 @@ def run_job(
 
 def _log_to_stderr(settings: Settings) -> None:
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(formatter(settings.progress.log, sys.stderr))
+    handler.setFormatter(make_formatter(settings.progress.log, sys.stderr))
     logging.basicConfig(handlers=[handler])
     logging.getLogger("event_lake").setLevel(logging.INFO)

@@ -35,7 +35,7 @@ def _hours(text: str) -> int:
 
 
 def _check(args: Namespace, settings: Settings) -> int:
-    rules = thresholds.load(settings.quality.thresholds)
+    rules = thresholds.load_rules(settings.quality.thresholds)
     with spark_session("check_quality", settings.spark) as spark:
         checked = check_quality(spark, settings, rules, hours=args.hours)
     print(json.dumps(checked.as_json(), indent=2) if args.json else checked.as_text())

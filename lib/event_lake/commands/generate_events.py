@@ -13,8 +13,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from event_lake.cli.jobs import JobParser, run_job
 from event_lake.config.settings import Settings
 from event_lake.errors import ConfigError
-from event_lake.generator.plan import Flags, Plan, planned
-from event_lake.generator.put import RecordPutter, batches, paced
+from event_lake.generator.plan import Flags, Plan, make_plan
+from event_lake.generator.put import RecordPutter, batches, pace
 from event_lake.generator.sequence import records
 from event_lake.generator.truth import Truth
 from event_lake.kinesis.api.client import KinesisClient
@@ -45,7 +45,7 @@ def _generate(args: argparse.Namespace, settings: Settings) -> int:
         first=args.first,
         started_at=args.started_at,
     )
-    plan = planned(flags, now=datetime.now(UTC), max_age=settings.raw.max_age)
+    plan = make_plan(flags, now=datetime.now(UTC), max_age=settings.raw.max_age)
     if args.truth:
         _make_file(args.truth)  # first: where it can't be made, nothing is to be put
     source = settings.source
@@ -67,7 +67,7 @@ def _put(plan: Plan, putter: RecordPutter) -> Truth:
     truth = Truth()
     sequence = records(plan.timeline, first=plan.first, count=plan.count)
     if plan.is_paced:
-        to_put = paced(batches(sequence, most_seconds=_TICK_SECONDS))
+        to_put = pace(batches(sequence, most_seconds=_TICK_SECONDS))
     else:
         to_put = batches(sequence, most_seconds=float("inf"))
     with _progress() as progress:

@@ -13,7 +13,7 @@ from event_lake.cli.jobs import JobParser, run_job
 from event_lake.config.settings import Settings
 from event_lake.lake.session import spark_session
 from event_lake.lake.sole_writer import sole_writer
-from event_lake.progress.reporting import reporting
+from event_lake.progress.reporting import open_reporters
 from event_lake.raw.ingest import IngestOptions, check_pace, check_stream, ingest_raw
 
 
@@ -42,7 +42,7 @@ def _ingest(args: Namespace, settings: Settings) -> int:
     with (
         sole_writer(settings.lake.root, "raw", job="ingest_raw") as check,
         spark_session("ingest_raw", settings.spark) as spark,
-        reporting(settings, sys.stderr) as reporters,
+        open_reporters(settings, sys.stderr) as reporters,
     ):
         asked = IngestOptions(
             until_caught_up=args.until_caught_up,

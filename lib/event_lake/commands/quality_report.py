@@ -16,7 +16,7 @@ from event_lake.lake.session import spark_session
 from event_lake.report.build import quality_report
 
 try:
-    from event_lake.report.page import page
+    from event_lake.report.page import render_page
 except ModuleNotFoundError as error:
     _missing: ModuleNotFoundError | None = error
 else:
@@ -41,7 +41,7 @@ def _report(args: Namespace, settings: Settings) -> int:
     with spark_session("quality_report", settings.spark) as spark:
         report = quality_report(spark, settings, window)
     try:
-        out.write_text(page(report), "utf-8")
+        out.write_text(render_page(report), "utf-8")
     except OSError as error:
         raise ConfigError(f"--out {out}: can't be written: {error.strerror}") from None
     print(out)

@@ -13,14 +13,14 @@ _DECIMAL = re.compile(r"decimal\(([0-9]{1,2}),([0-9]{1,2})\)")
 _ARRAY = re.compile(r"array<([a-z]+)>")
 
 
-def checked(text: str) -> str:
+def check_type(text: str) -> str:
     """`text` as Spark spells it: lower case without spaces. Raises ConfigError if no column may have this type."""
     spelled = "".join(text.lower().split())
     if spelled in SCALARS:
         return spelled
-    if (digits := decimal(spelled)) and 1 <= digits[0] <= MOST_DIGITS and digits[1] <= digits[0]:
+    if (digits := parse_decimal(spelled)) and 1 <= digits[0] <= MOST_DIGITS and digits[1] <= digits[0]:
         return spelled
-    if element(spelled) in ELEMENTS:
+    if parse_element(spelled) in ELEMENTS:
         return spelled
     raise ConfigError(
         f"not a column's type; there are {', '.join(SCALARS)}, decimal(precision,scale) up to {MOST_DIGITS} digits, and"
@@ -28,13 +28,13 @@ def checked(text: str) -> str:
     )
 
 
-def decimal(text: str) -> tuple[int, int] | None:
+def parse_decimal(text: str) -> tuple[int, int] | None:
     """Precision and scale of a decimal type, else None."""
     match = _DECIMAL.fullmatch(text)
     return (int(match[1]), int(match[2])) if match else None
 
 
-def element(text: str) -> str | None:
+def parse_element(text: str) -> str | None:
     """The type of an array's members, or None for what is no array."""
     match = _ARRAY.fullmatch(text)
     return match[1] if match else None

@@ -29,7 +29,7 @@ _T = TypeVar("_T", bound=Hashable)
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """One column: its Spark `type` (`column_types.checked`), and where and what it is in the payload.
+    """One column: its Spark `type` (`column_types.check_type`), and where and what it is in the payload.
 
     `path`: the keys that lead to it, with dots between or each for itself; its name if None. `subtypes`: it's only
     looked for in events of these, if any are named. `allowed`, `minimum` and `maximum` (included) are for values that
@@ -57,7 +57,7 @@ class Column:
             problem = "a column that every typed table has; choose another name, and set path to this one"
             raise ConfigError(f"columns.{self.name}: {problem}")
         try:
-            object.__setattr__(self, "type", column_types.checked(self.type))
+            object.__setattr__(self, "type", column_types.check_type(self.type))
         except ConfigError as error:
             raise self._unusable("type", self.type, str(error)) from None
         self._check_places()
@@ -111,7 +111,7 @@ class Column:
     def _can_bound(self, bound: Bound) -> bool:
         if self.type == "date":
             return isinstance(bound, date) and not isinstance(bound, datetime)
-        is_number = self.type in (*_WHOLE, "double") or column_types.decimal(self.type) is not None
+        is_number = self.type in (*_WHOLE, "double") or column_types.parse_decimal(self.type) is not None
         return is_number and (type(bound) is int or (isinstance(bound, Decimal) and bound.is_finite()))
 
     def _unusable(self, key: str, value: object, problem: str) -> ConfigError:

@@ -44,16 +44,16 @@ def holds_all_of(wide: str, narrow: str) -> bool:
     """Whether each value of type `narrow` is in `wide`, exactly: a double has 53 bits, which a bigint may exceed."""
     if wide == narrow or (narrow, wide) in _WIDER:
         return True
-    members = column_types.element(wide), column_types.element(narrow)
+    members = column_types.parse_element(wide), column_types.parse_element(narrow)
     if members[0] and members[1]:
         return holds_all_of(members[0], members[1])
-    to, before = column_types.decimal(wide), column_types.decimal(narrow)
+    to, before = column_types.parse_decimal(wide), column_types.parse_decimal(narrow)
     if to and before:
         return to[1] >= before[1] and to[0] - to[1] >= before[0] - before[1]
     return to is not None and narrow in _DIGITS and to[0] - to[1] >= _DIGITS[narrow]
 
 
-def evolution(contract: Contract, held: Mapping[str, Held]) -> Evolution:
+def plan_evolution(contract: Contract, held: Mapping[str, Held]) -> Evolution:
     """What makes a table with the columns `held` (in its order) one of `contract`.
 
     Raises UserError for what would lose values: a column that is gone, or has another type that can't hold them.

@@ -40,7 +40,7 @@ _PERSONAL = re.compile(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class FieldSeen:
     """`count` values of one `kind` at `path`; `examples` are masked.
 
     Kinds: null, string, boolean, bigint (a whole number that is one), number (others), object, and array<…> of these.
@@ -52,13 +52,13 @@ class Seen:
     examples: tuple[str, ...] = ()
 
 
-def proposal(event_type: str, events: int, seen: Iterable[Seen], window: str) -> str:
+def format_proposal(event_type: str, events: int, seen: Iterable[FieldSeen], window: str) -> str:
     """The text of a contract file for a type of which so many `events` were looked at, in the `window` named.
 
     The same for the same arguments in any order. Columns by name: an object's members are columns of their own, one
     level deep; a type is one that took all values, or string; required is what was always there.
     """
-    kinds: dict[tuple[str, ...], list[Seen]] = {}
+    kinds: dict[tuple[str, ...], list[FieldSeen]] = {}
     for one in sorted(seen, key=lambda one: (one.path, one.kind)):
         kinds.setdefault(one.path, []).append(one)
     chosen = list(_chosen(kinds))
@@ -81,7 +81,7 @@ def looks_personal(path: Sequence[str]) -> bool:
     return _PERSONAL.search(re.sub(r"\W", "_", snake)) is not None
 
 
-def type_of(seen: Sequence[Seen]) -> str:
+def type_of(seen: Sequence[FieldSeen]) -> str:
     """The type that took all of the values, if they are enough; else string."""
     telling = [one for one in seen if one.kind not in (_NULL, _NO_MEMBERS)]
     found = _TYPES.get(frozenset(one.kind for one in telling), "string")
@@ -91,7 +91,7 @@ def type_of(seen: Sequence[Seen]) -> str:
     return found if is_sure and is_array else "string"
 
 
-def _chosen(kinds: Mapping[tuple[str, ...], Sequence[Seen]]) -> Iterator[tuple[str, ...]]:
+def _chosen(kinds: Mapping[tuple[str, ...], Sequence[FieldSeen]]) -> Iterator[tuple[str, ...]]:
     """The paths that become columns."""
     for path, seen in kinds.items():
         if len(path) > 1 or path[0] in _KNOWN or not path[0]:
@@ -120,7 +120,7 @@ def _named(paths: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
     return names
 
 
-def _column_text(name: str, path: tuple[str, ...], seen: Sequence[Seen], events: int) -> list[str]:
+def _column_text(name: str, path: tuple[str, ...], seen: Sequence[FieldSeen], events: int) -> list[str]:
     there = [one for one in seen if one.kind != _NULL]
     count = _count(there)
     column = Column(name=name, type=type_of(seen), path=path)
@@ -143,7 +143,7 @@ def _column_text(name: str, path: tuple[str, ...], seen: Sequence[Seen], events:
     return lines
 
 
-def _count(seen: Iterable[Seen]) -> int:
+def _count(seen: Iterable[FieldSeen]) -> int:
     return sum(one.count for one in seen)
 
 

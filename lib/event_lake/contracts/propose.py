@@ -12,7 +12,7 @@ from pyspark.sql.window import Window
 from event_lake.config.settings import Settings
 from event_lake.config.values import unusable
 from event_lake.contracts.contract import is_possible
-from event_lake.contracts.proposals import Seen, proposal
+from event_lake.contracts.proposals import FieldSeen, format_proposal
 from event_lake.errors import ConfigError, UserError
 from event_lake.lake import layout, tables
 from event_lake.lake.time_columns import is_dated_in
@@ -53,7 +53,7 @@ def propose_contracts(
     """
     root = settings.lake.root
     tables.refuse_missing_raw(spark, root)
-    texts = proposals(tables.read(spark, root, layout.RAW_EVENTS), sampling)
+    texts = make_proposals(tables.read(spark, root, layout.RAW_EVENTS), sampling)
     if not texts:
         raise UserError(f"{layout.RAW_EVENTS.name} has no event {sampling.dates} to propose a contract of")
     try:
@@ -62,21 +62,23 @@ def propose_contracts(
         raise ConfigError(f"--out {out}: can't be written to: {error.strerror}") from None
 
 
-def proposals(events: DataFrame, sampling: Sampling) -> Mapping[str, str]:
+def make_proposals(events: DataFrame, sampling: Sampling) -> Mapping[str, str]:
     """The text of a contract file for each type of `events` (`schemas.EVENT`), by type; the same for the same events.
 
     The driver holds a row for each field and form of value.
     """
-    with tables.cached(sampled(events, sampling)) as sample:
+    with tables.cache(sample_events(events, sampling)) as sample:
         counts = {row.true_event_type: row["count"] for row in sample.groupBy("true_event_type").count().collect()}
         seen = defaultdict(list)
-        for row in fields_seen(sample).collect():
-            one = Seen(path=tuple(row.path), kind=row.kind, count=row["count"], examples=tuple(row.examples))
+        for row in collect_fields(sample).collect():
+            one = FieldSeen(path=tuple(row.path), kind=row.kind, count=row["count"], examples=tuple(row.examples))
             seen[row.true_event_type].append(one)
-    return {name: proposal(name, count, seen[name], str(sampling.dates)) for name, count in sorted(counts.items())}
+    return {
+        name: format_proposal(name, count, seen[name], str(sampling.dates)) for name, count in sorted(counts.items())
+    }
 
 
-def sampled(events: DataFrame, sampling: Sampling) -> DataFrame:
+def sample_events(events: DataFrame, sampling: Sampling) -> DataFrame:
     """`true_event_type` and `payload` of the events that are looked at; which ones depends on their uuids only."""
     found = events.where(is_dated_in(sampling.dates))
     if sampling.types:
@@ -86,8 +88,8 @@ def sampled(events: DataFrame, sampling: Sampling) -> DataFrame:
     return ranked.select("true_event_type", "payload")
 
 
-def fields_seen(sample: DataFrame) -> DataFrame:
-    """(`true_event_type`, `path`, `kind`, `count`, `examples`) as `Seen` has them; two masked examples at most.
+def collect_fields(sample: DataFrame) -> DataFrame:
+    """(`true_event_type`, `path`, `kind`, `count`, `examples`) as `FieldSeen` has them; two masked examples at most.
 
     Fields of the payload, and of the objects that lie directly in it.
     """
@@ -102,7 +104,7 @@ def fields_seen(sample: DataFrame) -> DataFrame:
         _kind(F.col("value")).alias("kind"),
     )
     shows = F.col("kind").isin("string", "bigint", "number")
-    example = F.when(shows, masked(F.try_variant_get("value", "$", "string")))
+    example = F.when(shows, mask_column(F.try_variant_get("value", "$", "string")))
     return (
         top.union(below)
         .withColumn("example", example)
@@ -112,7 +114,7 @@ def fields_seen(sample: DataFrame) -> DataFrame:
     )
 
 
-def masked(text: Column) -> Column:
+def mask_column(text: Column) -> Column:
     """The form of `text` without what it says: letters are a or A, digits 9, what isn't ASCII is ?; 40 at most."""
     for pattern, mask in ((r"\p{Lu}", "A"), (r"[\p{L}&&[^Aa]]", "a"), (r"\p{N}", "9"), (r"[^ -~]", "?")):
         text = F.regexp_replace(text, pattern, mask)

@@ -85,7 +85,7 @@ class _NotJsonError(Exception):
     pass
 
 
-def read(data: bytes, names: Collection[str]) -> JsonText:
+def read_json(data: bytes, names: Collection[str]) -> JsonText:
     """What `data` is, with those members of an object that `names` names; of a key that comes twice the last counts."""
     reader = _Reader(data, names)
     try:

@@ -5,9 +5,9 @@ from socket import gethostname
 from typing import Any, NamedTuple
 
 from event_lake.errors import UserError
-from event_lake.events.json_text import Form, JsonText, Value, read
-from event_lake.events.reasons import REASONS, TIMES, Seen
-from event_lake.events.rules import FIELDS, Rules, is_uuid, number_in
+from event_lake.events.json_text import Form, JsonText, Value, read_json
+from event_lake.events.reasons import REASONS, TIMES, ReadRecord
+from event_lake.events.rules import FIELDS, Rules, is_uuid, parse_number
 
 _loads: Callable[[bytes], Any]
 try:
@@ -87,12 +87,12 @@ def _small_object(data: bytes, rules: Rules) -> Mapping[str, Any]:
 
 
 def _looked_at(data: bytes, arrived_at: float, rules: Rules) -> Judgement:
-    text = read(data, FIELDS) if len(data) <= rules.max_payload_bytes else JsonText(form=None)
+    text = read_json(data, FIELDS) if len(data) <= rules.max_payload_bytes else JsonText(form=None)
     is_too_deep = text.depth > rules.max_depth
     default = "missing" if text.form is Form.OBJECT and not is_too_deep else "unseen"
     members = {} if default == "unseen" else text.members
     uuid, name, created_at = (members.get(field, Value(default)) for field in FIELDS)
-    seen = Seen(
+    seen = ReadRecord(
         rules=rules,
         arrived_at=arrived_at,
         form=text.form,
@@ -108,6 +108,6 @@ def _looked_at(data: bytes, arrived_at: float, rules: Rules) -> Judgement:
 
 
 def _seconds_of(created_at: object, rules: Rules) -> float | None:
-    number = number_in(created_at) if type(created_at) is str else created_at
+    number = parse_number(created_at) if type(created_at) is str else created_at
     # Not by isinstance: to Python a boolean is a number.
     return rules.seconds_in(float(number)) if type(number) is float or type(number) is int else None

@@ -12,7 +12,7 @@ TIMES = ("string", "number")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class ReadRecord:
     """What was seen of a record: its form, None where it's too large, its fields, and the seconds that they mean.
 
     A field that isn't there is of the kind "missing", and of the kind "unseen" where no field was looked at.
@@ -39,7 +39,7 @@ class Reason:
 
     name: str
     of_field: str | None
-    holds: Callable[[Seen], bool]
+    holds: Callable[[ReadRecord], bool]
 
     @property
     def is_there(self) -> bool:

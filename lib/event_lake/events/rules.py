@@ -67,6 +67,6 @@ def is_uuid(text: str) -> bool:
     return 0 < len(text) <= MAX_UUID_LENGTH and "\0" not in text
 
 
-def number_in(text: str) -> float | None:
+def parse_number(text: str) -> float | None:
     """The number that `text` is, as JSON spells numbers; else None. What's beyond a double is infinite."""
     return float(text) if _number.fullmatch(text) else None

@@ -20,12 +20,12 @@ class EventType:
     fields: tuple[tuple[str, Value], ...]
 
 
-def drawn_event_type(rng: Random) -> EventType:
+def draw_event_type(rng: Random) -> EventType:
     """One of `EVENT_TYPES`, the type at rank r (from 1) with a share that goes like 1/r."""
     return EVENT_TYPES[bisect(_UP_TO, rng.random() * _UP_TO[-1])]
 
 
-def drawn_fields(event_type: EventType, rng: Random) -> str:
+def draw_fields(event_type: EventType, rng: Random) -> str:
     """The JSON text of a payload's fields behind the required ones and the user: `"key":value,…`."""
     return ",".join([f'"{key}":{value(rng)}' for key, value in event_type.fields])
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from hashlib import blake2b
 from random import Random
 
-from event_lake.generator.catalog import drawn_event_type, drawn_fields
+from event_lake.generator.catalog import draw_event_type, draw_fields
 
 _HOUR_MS = 3_600_000
 _USERS = 50_000
@@ -82,25 +82,25 @@ class Draft:
         )
 
 
-def drafted(rng: Random, place_ms: int) -> Draft:
+def draft_event(rng: Random, place_ms: int) -> Draft:
     """The event that `rng` decides on, created at `place_ms`, or 1 to 48 hours before it if it comes late."""
     late_ms = int(rng.uniform(1, 48) * _HOUR_MS) if rng.random() < _LATE_SHARE else 0
-    event_type = drawn_event_type(rng)
+    event_type = draw_event_type(rng)
     names = event_type.event_names
     # The cube makes a few users busy: 1 of 50,000 has 2.7 % of all events.
     user_id = f"u-{int(rng.random() ** 3 * _USERS):06d}"
     return Draft(
-        event_uuid=drawn_uuid(rng),
+        event_uuid=draw_uuid(rng),
         event_name=names[int(rng.random() * len(names))],
         created_ms=place_ms - late_ms,
         spelling=SPELLINGS[int(rng.random() * len(SPELLINGS))],
         is_late=late_ms > 0,
         user_id=user_id,
-        fields=f'"user_id":"{user_id}",{drawn_fields(event_type, rng)}',
+        fields=f'"user_id":"{user_id}",{draw_fields(event_type, rng)}',
     )
 
 
-def drawn_uuid(rng: Random) -> str:
+def draw_uuid(rng: Random) -> str:
     """A version 4 UUID; `uuid.UUID` would take five times as long."""
     digits = f"{rng.getrandbits(128):032x}"
     variant = "89ab"[int(digits[16], 16) % 4]

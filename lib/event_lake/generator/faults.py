@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
-from event_lake.generator.events import Draft, drawn_uuid
+from event_lake.generator.events import Draft, draw_uuid
 
 # Far beyond raw.max_age and raw.max_future, wherever within them the timeline lies: one that begins days ago
 # must not bring an event "from tomorrow" back to the past.
@@ -68,7 +68,7 @@ def _truncated(draft: Draft, _: Random) -> bytes:
 
 
 def _two_events(draft: Draft, rng: Random) -> bytes:
-    return (draft.text() + replace(draft, event_uuid=drawn_uuid(rng)).text()).encode()
+    return (draft.text() + replace(draft, event_uuid=draw_uuid(rng)).text()).encode()
 
 
 FAULTS: dict[str, Fault] = {

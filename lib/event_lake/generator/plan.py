@@ -47,7 +47,7 @@ class Plan:
         }
 
 
-def planned(flags: Flags, *, now: datetime, max_age: timedelta) -> Plan:
+def make_plan(flags: Flags, *, now: datetime, max_age: timedelta) -> Plan:
     """What `flags` ask for. Raises ConfigError where they contradict each other or can't be met.
 
     Without `started_at`, the first event is created now if events are put in their time, else the last one.

@@ -83,7 +83,7 @@ def batches(records: Iterable[Record], *, most_seconds: float) -> Iterator[list[
         yield batch
 
 
-def paced(
+def pace(
     in_time: Iterable[list[Record]],
     *,
     clock: Callable[[], float] = time.monotonic,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from random import Random
 
-from event_lake.generator.events import Timeline, drafted
+from event_lake.generator.events import Timeline, draft_event
 from event_lake.generator.faults import FAULTS, fault_at
 
 EVENT, LATE, RETRY = "event", "late", "retry"
@@ -54,7 +54,7 @@ def records(timeline: Timeline, *, first: int, count: int) -> Iterator[Record]:
 
 
 def _record(timeline: Timeline, number: int, rng: Random) -> Record:
-    draft = drafted(rng, timeline.place_ms(number))
+    draft = draft_event(rng, timeline.place_ms(number))
     fault = fault_at(number)
     if fault is None:
         kind, data = LATE if draft.is_late else EVENT, draft.text().encode()

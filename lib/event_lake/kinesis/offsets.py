@@ -143,7 +143,7 @@ def lost_at(position: Position | None) -> datetime | None:
     return position.lost_at if isinstance(position, TrimHorizon | Closed) else None
 
 
-def earlier(end: Position, bound: Position) -> Position:
+def earlier_of(end: Position, bound: Position) -> Position:
     """The one that comes first; a `bound` without a sequence number is where the query began."""
     number, most = last_read(end), last_read(bound)
     if number is not None and (most is None or int(number) > int(most)):
@@ -151,7 +151,7 @@ def earlier(end: Position, bound: Position) -> Position:
     return bound if number == most and isinstance(end, Closed) else end
 
 
-def instant(seconds: float) -> datetime:
+def instant_of_seconds(seconds: float) -> datetime:
     """The UTC time `seconds` after 1970, to the millisecond, which is all that Kinesis gives."""
     return EPOCH + timedelta(milliseconds=round(seconds * 1000))
 
@@ -192,7 +192,7 @@ def from_text(text: str) -> Position:
     return position
 
 
-def place_of(position: Position) -> str:
+def describe_position(position: Position) -> str:
     """A position as an error names it: by the last record before it, where one was read."""
     return last_read(position) or to_text(position)
 

@@ -35,7 +35,7 @@ def options_of(source: Source, raw: Raw = _PLAIN) -> dict[str, str]:
     return {option: _as_text(value) for option, value in values.items() if value is not None}
 
 
-def unbounded(options: Mapping[str, str]) -> dict[str, str]:
+def without_bounds(options: Mapping[str, str]) -> dict[str, str]:
     """`options` without bounds of a batch: for Spark 4.1, whose Trigger.AvailableNow takes one batch a run."""
     return {option: value for option, value in options.items() if option.lower() not in _BOUNDS}
 

@@ -24,11 +24,11 @@ from event_lake.errors import DataLossError, StreamNotFoundError
 from event_lake.kinesis.admission import ReadAllAvailable, ReadLimit, ReadMaxRows, SupportsTriggerAvailableNow
 from event_lake.kinesis.api.client import KinesisClient
 from event_lake.kinesis.offsets import Offset, Position
-from event_lake.kinesis.options import FORMAT, settings_from, unbounded
+from event_lake.kinesis.options import FORMAT, settings_from, without_bounds
 from event_lake.kinesis.planning.planner import Bounds, Planner
 from event_lake.kinesis.planning.start import refuse_expired, starting_positions
 from event_lake.kinesis.planning.topology import Topology
-from event_lake.kinesis.reading.records import batches_of, part_of
+from event_lake.kinesis.reading.records import part_of, read_batches
 from event_lake.lake.schemas import RECORD
 
 # Planning waits for answers: of 256 shards at 20 ms a call, 10 s one after the other.
@@ -46,7 +46,7 @@ def register(spark: SparkSession) -> None:
     spark.dataSource.register(KinesisDataSource)
 
 
-def observed(rows: DataFrame, shard_id: str = "shardId") -> DataFrame:
+def observe_receipts(rows: DataFrame, shard_id: str = "shardId") -> DataFrame:
     """`rows`, whose receipts are then in each progress event: `observedMetrics["kinesis"].shards`, one per shard.
 
     `shard_id` is the column with a row's shard. It costs least where Spark has made rows anyway: beside a watermark.
@@ -73,7 +73,7 @@ class KinesisDataSource(DataSource):
 
     def streamReader(self, schema: StructType) -> "KinesisStreamReader":
         options = dict(self.options)
-        return KinesisStreamReader(*settings_from(options), told_bounds=unbounded(options) != options)
+        return KinesisStreamReader(*settings_from(options), told_bounds=without_bounds(options) != options)
 
 
 class KinesisStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
@@ -151,7 +151,7 @@ class KinesisStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
         return [InputPartition(part) for part in parts if part]
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
-        return batches_of(self._source, self._raw, partition.value, self._connected())
+        return read_batches(self._source, self._raw, partition.value, self._connected())
 
     def _connected(self) -> KinesisClient:
         # Made where it's used: a reader travels from the driver to the executors, connections don't.

@@ -18,7 +18,7 @@ _RULES = "rules.json"
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedBatch:
     """A batch in Spark's offset log: the `clock` that its rows have as `ingested_at`, and its `source`'s own JSON.
 
     `watermark` is what the batches before it moved the watermark to.
@@ -28,7 +28,7 @@ class Planned:
     watermark: datetime
     source: Any
 
-    def makes_late(self, following: "Planned") -> bool:
+    def makes_late(self, following: "PlannedBatch") -> bool:
         """Whether Spark drops all rows of the `following` batch as late, as their clock isn't behind the watermark.
 
         A batch's rows are held to the watermark of the batch before it, and are late if they are equal to it. Source: a
@@ -64,14 +64,14 @@ class Checkpoint:
         """Whether `begin_replacement` or `set_aside` was called, and `end_replacement` wasn't."""
         return self._files.exists(self._mark)
 
-    def planned(self, batch_id: int) -> Planned:
+    def planned(self, batch_id: int) -> PlannedBatch:
         """The batch with Spark's number `batch_id`: one of the last hundred.
 
         Source: Spark's OffsetSeqLog: a version, the batch's metadata, and a line for each source.
         """
         match self._entry("offsets", batch_id):
             case [{"batchTimestampMs": int(clock), "batchWatermarkMs": int(watermark)}, source]:
-                return Planned(_instant(clock), _instant(watermark), source)
+                return PlannedBatch(_instant(clock), _instant(watermark), source)
         raise self._damaged(f"offsets/{batch_id}", "isn't what Spark wrote")
 
     def ends(self, batch_id: int) -> list[Any]:

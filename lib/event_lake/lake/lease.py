@@ -225,7 +225,7 @@ class Lease:
 
 
 @contextmanager
-def held(
+def hold_lease(
     store: LeaseStore,
     *,
     job: str,

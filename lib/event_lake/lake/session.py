@@ -114,7 +114,7 @@ def spark_session(app: str, settings: Mapping[str, str]) -> Iterator[SparkSessio
 
 
 @contextmanager
-def setting(spark: SparkSession, key: str, value: str) -> Iterator[None]:
+def set_for(spark: SparkSession, key: str, value: str) -> Iterator[None]:
     """Have the session's setting `key` at `value` while the block runs, and as it was behind it."""
     before = spark.conf.get(key, None)
     spark.conf.set(key, value)

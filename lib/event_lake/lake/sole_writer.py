@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from event_lake.lake.lease import held
+from event_lake.lake.lease import hold_lease
 from event_lake.lake.lease_stores import lease_store
 
 _log = logging.getLogger(__name__)
@@ -21,5 +21,5 @@ def sole_writer(root: str, layer: str, *, job: str, wait: bool = False) -> Itera
         _log.warning("lake %s: nothing guards it against a second writer; see to it that there's only one", root)
         yield lambda: None
         return
-    with held(store, job=job, wait=wait) as lease:
+    with hold_lease(store, job=job, wait=wait) as lease:
         yield lease.check

@@ -75,7 +75,7 @@ _LOCAL_FOLDERS = "\tat org.apache.spark.storage.DiskBlockObjectWriter."
 _CHECKPOINT_FILES = ".CheckpointFileManager$"
 
 
-def explained(error: Exception, where: str | None = None) -> EventLakeError | None:
+def explain(error: Exception, where: str | None = None) -> EventLakeError | None:
     """`error` as one of ours, in one line, if it's the storage that failed; else None.
 
     `where` is the path that was read or written, for errors that don't name one. UserError: no space, no access, a

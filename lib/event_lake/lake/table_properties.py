@@ -40,7 +40,7 @@ NEWER_PROPERTIES = {
 _DEFAULTS = "spark.databricks.delta.properties.defaults."
 
 
-def explicit(is_set: Callable[[str], bool]) -> Mapping[str, str]:
+def explicit_properties(is_set: Callable[[str], bool]) -> Mapping[str, str]:
     """The properties to make a table with; `is_set` tells whether a session has a setting.
 
     Of the newer ones only those that the session has a default for, which they overrule.

@@ -11,14 +11,14 @@ from pyspark.sql import functions as F
 
 from event_lake.errors import UserError
 from event_lake.lake.layout import RAW_EVENTS, Table
-from event_lake.lake.session import setting
-from event_lake.lake.storage_errors import explained
-from event_lake.lake.table_properties import explicit
+from event_lake.lake.session import set_for
+from event_lake.lake.storage_errors import explain
+from event_lake.lake.table_properties import explicit_properties
 
 
 def create(spark: SparkSession, root: str, tables: Sequence[Table]) -> None:
     """Make the tables that don't exist yet, with the same properties on every cluster (`table_properties`)."""
-    properties = explicit(lambda name: spark.conf.get(name, None) is not None)
+    properties = explicit_properties(lambda name: spark.conf.get(name, None) is not None)
     for table in tables:
         made = DeltaTable.createIfNotExists(spark).location(table.path(root)).addColumns(table.schema)
         made = made.partitionedBy(*table.partitioned_by)
@@ -108,10 +108,8 @@ def merge(rows: DataFrame, root: str, table: Table, *, on: str, delete: str = "f
     if not partitions:
         return
     # Only literals on the target prune its files.
-    pruning = [
-        f"target.{name} in ({', '.join(map(literal, sorted({value for row in partitions for value in row[name]})))})"
-        for name in table.partitioned_by
-    ]
+    values_of = {name: sorted({value for row in partitions for value in row[name]}) for name in table.partitioned_by}
+    pruning = [f"target.{name} in ({', '.join(map(quote_literal, values))})" for name, values in values_of.items()]
     values: dict[str, str | Column] = {name: f"source.{name}" for name in table.schema.names}
     with _named(table.path(root)):
         (
@@ -125,7 +123,7 @@ def merge(rows: DataFrame, root: str, table: Table, *, on: str, delete: str = "f
         )
 
 
-def in_partitions(partitions: Collection[tuple[date, str]]) -> Column:
+def is_in_partitions(partitions: Collection[tuple[date, str]]) -> Column:
     """That (`date`, `event_type`) is one of `partitions`, in a form by which Spark prunes a table's files."""
     types: dict[date, list[str]] = {}
     for day, event_type in sorted(partitions):
@@ -142,14 +140,14 @@ def _named(path: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        known = explained(error, path)
+        known = explain(error, path)
         if known is None:
             raise
         raise known from None
 
 
 @contextmanager
-def cached(rows: DataFrame) -> Iterator[DataFrame]:
+def cache(rows: DataFrame) -> Iterator[DataFrame]:
     """`rows`, which are made once while the block runs, however often they're looked at."""
     kept = rows.persist(StorageLevel.MEMORY_AND_DISK)
     try:
@@ -158,19 +156,19 @@ def cached(rows: DataFrame) -> Iterator[DataFrame]:
         kept.unpersist()
 
 
-def noted(spark: SparkSession, note: str) -> AbstractContextManager[None]:
+def note_commits(spark: SparkSession, note: str) -> AbstractContextManager[None]:
     """Have each commit of the session carry `note` while the block runs: `userMetadata` in DESCRIBE HISTORY."""
-    return setting(spark, "spark.databricks.delta.commitInfo.userMetadata", note)
+    return set_for(spark, "spark.databricks.delta.commitInfo.userMetadata", note)
 
 
-def adaptive(spark: SparkSession) -> AbstractContextManager[None]:
+def enable_adaptive(spark: SparkSession) -> AbstractContextManager[None]:
     """Have adaptive execution, which Spark turns off in a stream's session, for the writes of one batch.
 
     Without it a REBALANCE hint does nothing, and every task writes a file into every partition.
     """
-    return setting(spark, "spark.sql.adaptive.enabled", "true")
+    return set_for(spark, "spark.sql.adaptive.enabled", "true")
 
 
-def literal(value: object) -> str:
+def quote_literal(value: object) -> str:
     """`value` as a string in SQL."""
     return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -11,7 +11,7 @@ def is_live(log: str, stream: TextIO) -> bool:
     return log == "auto" and stream.isatty()
 
 
-def formatter(log: str, stream: TextIO) -> logging.Formatter:
+def make_formatter(log: str, stream: TextIO) -> logging.Formatter:
     """How `progress.log` has log records written to `stream`."""
     if log == "json" or (log == "auto" and not stream.isatty()):
         return JsonFormatter()

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from queue import Empty, Full, Queue
 
-from event_lake.aws.cloudwatch import Metric
+from event_lake.aws.cloudwatch import CloudWatchMetric
 from event_lake.progress.report import BatchReport
 from event_lake.progress.reporter import Reporter
 
@@ -18,7 +18,7 @@ _MOST_WAITING = 10_000
 _WARN_SECONDS = 600.0
 
 
-def metrics_of(report: BatchReport, stream: str) -> list[Metric]:
+def metrics_of(report: BatchReport, stream: str) -> list[CloudWatchMetric]:
     """The batch as metrics with the dimension Stream, at the time when it ended; none for what isn't known."""
     values: Sequence[tuple[str, float | None, str]] = (
         ("RecordsRead", report.totals.read, "Count"),
@@ -37,7 +37,9 @@ def metrics_of(report: BatchReport, stream: str) -> list[Metric]:
         ("StateDiskBytes", report.state_disk_bytes, "Bytes"),
     )
     return [
-        Metric(name, value, unit, report.ended, ("Stream", stream)) for name, value, unit in values if value is not None
+        CloudWatchMetric(name, value, unit, report.ended, ("Stream", stream))
+        for name, value, unit in values
+        if value is not None
     ]
 
 
@@ -51,7 +53,7 @@ class MetricsReporter(Reporter):
 
     def __init__(
         self,
-        put: Callable[[Sequence[Metric]], None],
+        put: Callable[[Sequence[CloudWatchMetric]], None],
         stream: str,
         *,
         gather_seconds: float = _GATHER_SECONDS,
@@ -62,7 +64,7 @@ class MetricsReporter(Reporter):
         self._put = put
         self._stream = stream
         self._gather_seconds = gather_seconds
-        self._waiting: Queue[Metric] = Queue(most_waiting)
+        self._waiting: Queue[CloudWatchMetric] = Queue(most_waiting)
         self._clock = clock
         self._warned: float | None = None
         self._lock = threading.Lock()
@@ -91,7 +93,7 @@ class MetricsReporter(Reporter):
         self._put_waiting()
 
     def _put_waiting(self) -> None:
-        taken: list[Metric] = []
+        taken: list[CloudWatchMetric] = []
         try:
             while True:
                 taken.append(self._waiting.get_nowait())

@@ -71,7 +71,7 @@ def is_of_batch(event: Mapping[str, Any], batch_id: int) -> bool:
     return bool(event["batchId"] == batch_id and "addBatch" in event["durationMs"])
 
 
-def report_of(event: Mapping[str, Any], written: Written, *, first_batch: int = 0) -> BatchReport:
+def make_report(event: Mapping[str, Any], written: Written, *, first_batch: int = 0) -> BatchReport:
     """The report of the batch that `event` tells of: the JSON of Spark's StreamingQueryProgress.
 
     `first_batch` is the number that the ledger has for Spark's batch 0.
@@ -120,7 +120,7 @@ def _receipts(event: Mapping[str, Any]) -> Collection[Mapping[str, Any]]:
     return {receipt["shardId"]: receipt for receipt in observed}.values()
 
 
-def loss_in(report: BatchReport) -> str | None:
+def find_loss(report: BatchReport) -> str | None:
     """Which records the batch lost between Kinesis and the ledger, in one line; None if none."""
     batch, totals = f"batch {report.batch_id}", report.totals
     if report.late:

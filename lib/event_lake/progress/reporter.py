@@ -33,10 +33,10 @@ class LogReporter(Reporter):
         """Log it."""
         lag = "" if report.lag_ms is None else f", lag {lag_text(report.lag_ms)}"
         text = f"batch {report.batch_id}: {report.totals}, {report.seconds:.1f} s{lag}"
-        _log.info("%s", text, extra={"event": "batch", "figures": {"stream": self._stream, **figures(report)}})
+        _log.info("%s", text, extra={"event": "batch", "figures": {"stream": self._stream, **fields_of_report(report)}})
 
 
-def figures(report: BatchReport) -> dict[str, Any]:
+def fields_of_report(report: BatchReport) -> dict[str, Any]:
     """The report by the names that a JSON line has; times in ISO 8601, None where a figure isn't known."""
     return {
         "batch": report.batch_id,

@@ -14,7 +14,7 @@ from event_lake.progress.reporter import LogReporter, Reporter
 
 
 @contextmanager
-def reporting(settings: Settings, stderr: TextIO) -> Iterator[Sequence[Reporter]]:
+def open_reporters(settings: Settings, stderr: TextIO) -> Iterator[Sequence[Reporter]]:
     """The reporters while the block runs; metrics that wait at its end are put within 5 seconds, or dropped.
 
     Raises UserError if the AWS SDK isn't configured for the metrics that the settings ask for.

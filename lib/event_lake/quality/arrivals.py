@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from event_lake.lake.schemas import OTHER
 from event_lake.lake.time_columns import hour_at, hour_of
-from event_lake.quality.histogram import bucket, percentile
+from event_lake.quality.histogram import bucket_of, percentile
 from event_lake.quality.metric import Metric
 
 _HOUR = timedelta(hours=1)
@@ -20,7 +20,7 @@ _PERCENTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 _MOST_LOOKED_UP = 2_000_000
 
 
-def arrived_in(hours: Collection[datetime]) -> Column:
+def is_arrived_in(hours: Collection[datetime]) -> Column:
     """That `arrived_at` lies in one of the hours, in a form by which Delta prunes files."""
     runs: list[tuple[datetime, datetime]] = []
     for hour in sorted(hours):
@@ -36,13 +36,13 @@ def measured_type(contracts: Collection[str]) -> Column:
     return F.when(is_own, F.col("true_event_type")).otherwise(OTHER)
 
 
-def arrivals(events: DataFrame, hours: Collection[datetime], contracts: Collection[str]) -> DataFrame:
+def narrow_arrivals(events: DataFrame, hours: Collection[datetime], contracts: Collection[str]) -> DataFrame:
     """The events (`schemas.EVENT`) that arrived in `hours`, in a few narrow columns: what is counted of them.
 
     `key` is the hash of the event_uuid, `place` that of its date and type; `lateness` and `latency` are in seconds.
     """
     arrived = F.col("arrived_at").cast("double")
-    return events.where(arrived_in(hours)).select(
+    return events.where(is_arrived_in(hours)).select(
         hour_of().alias("hour"),
         measured_type(contracts).alias("event_type"),
         _key().alias("key"),
@@ -54,9 +54,9 @@ def arrivals(events: DataFrame, hours: Collection[datetime], contracts: Collecti
     )
 
 
-def counted(arrived: DataFrame) -> DataFrame:
+def count_arrivals(arrived: DataFrame) -> DataFrame:
     """The counts of `arrivals` by hour, type and lateness and, without a type, by hour and latency."""
-    rows = arrived.withColumns({"late": bucket(F.col("lateness")), "wait": bucket(F.col("latency"))})
+    rows = arrived.withColumns({"late": bucket_of(F.col("lateness")), "wait": bucket_of(F.col("latency"))})
     names = ("hour", "event_type", "late", "wait")
     return rows.groupingSets([["hour", "event_type", "late"], ["hour", "wait"]], *names).agg(
         F.count("*").alias("events"),
@@ -189,7 +189,7 @@ def elsewhere(
     of_date, of_type = F.col("date") != F.col("other_date"), F.col("true_event_type") != F.col("other_type")
     uuid = F.col("event_uuid")
     return (
-        events.where(arrived_in(hours))
+        events.where(is_arrived_in(hours))
         .select(
             hour_of().alias("hour"), measured_type(contracts).alias("measured"), "event_uuid", "date", "true_event_type"
         )

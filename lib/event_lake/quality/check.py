@@ -16,7 +16,7 @@ from event_lake.quality.thresholds import Breach, Rule
 
 
 @dataclass(frozen=True)
-class Checked:
+class QualityCheck:
     """What the measures up to the one of `newest` (an hour) break, by how many `rules`."""
 
     newest: datetime
@@ -48,8 +48,8 @@ def check_quality(
     *,
     hours: int | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> Checked:
-    """Hold the newest measures in quality/metrics to `rules`; see `thresholds.broken`. Only reads.
+) -> QualityCheck:
+    """Hold the newest measures in quality/metrics to `rules`; see `thresholds.find_breaches`. Only reads.
 
     Raises UserError where there are no measures.
     """
@@ -71,4 +71,4 @@ def check_quality(
         .select("measure", "event_type", "subject", F.unix_seconds("hour").alias("hour"), "value", "detail")
     )
     found = [Metric(**{**row.asDict(), "hour": datetime.fromtimestamp(row.hour, UTC)}) for row in rows.collect()]
-    return Checked(newest_hour, len(rules), thresholds.broken(rules, found, now(), hours=hours))
+    return QualityCheck(newest_hour, len(rules), thresholds.find_breaches(rules, found, now(), hours=hours))

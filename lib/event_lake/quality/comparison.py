@@ -36,14 +36,14 @@ class Before:
         return {name for back in range(1, drift.DAYS + 1) for name in self.days.get(day - timedelta(days=back), {})}
 
 
-def compared(
+def compare_with_before(
     hour: datetime,
     events: Events,
     inventories: Mapping[str, Inventory],
     before: Before,
     contracts: Mapping[str, Contract],
 ) -> Iterator[Metric]:
-    """The measures of `hour` that need to know what was `before`, but for `against_usual`.
+    """The measures of `hour` that need to know what was `before`, but for `compare_with_usual`.
 
     Types that came in the days before have a count, be it 0.
     """
@@ -51,16 +51,16 @@ def compared(
         yield Metric("events", name, None, hour, 0)
     yield from drift.new_types(hour, {name: count for name, count in events.items() if name is not None}, before.days)
     for event_type, found in sorted(inventories.items()):
-        then = drift.expected(hour.date(), event_type, before.days, contracts.get(event_type))
+        then = drift.expect_fields(hour.date(), event_type, before.days, contracts.get(event_type))
         if then:
-            yield from drift.drifted(hour, event_type, found, then)
+            yield from drift.find_drift(hour, event_type, found, then)
 
 
-def against_usual(hour: datetime, events: Events, before: Before) -> Iterator[Metric]:
+def compare_with_usual(hour: datetime, events: Events, before: Before) -> Iterator[Metric]:
     """How many events came, and how many usually do, by type and in all: of an hour of which nothing is to come."""
     measured = {back: before.events[back] for back in seasonal.hours_before(hour) if back in before.events}
     for name in [*events, *sorted(before.types(hour.date()) - events.keys())]:
         # A type that isn't in an hour that was measured had no events there.
-        then = seasonal.usual(hour, {back: counts.get(name, 0) for back, counts in measured.items()})
+        then = seasonal.usual_count(hour, {back: counts.get(name, 0) for back, counts in measured.items()})
         if then:
-            yield from seasonal.compared(hour, name, events.get(name, 0), then)
+            yield from seasonal.compare_count(hour, name, events.get(name, 0), then)

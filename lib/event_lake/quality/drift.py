@@ -70,7 +70,7 @@ class Expected:
     shares: Mapping[str, float]
 
 
-def expected(day: date, event_type: str, days: Days, contract: Contract | None) -> Expected | None:
+def expect_fields(day: date, event_type: str, days: Days, contract: Contract | None) -> Expected | None:
     """What the type's events of `day` should have; None where nothing says it."""
     before = [
         days[back][event_type]
@@ -91,7 +91,7 @@ def expected(day: date, event_type: str, days: Days, contract: Contract | None) 
     return Expected(seen, shares)
 
 
-def drifted(hour: datetime, event_type: str, now: Inventory, then: Expected) -> list[Metric]:
+def find_drift(hour: datetime, event_type: str, now: Inventory, then: Expected) -> list[Metric]:
     """What differs; nothing of fields that are rare, and may not be there by chance."""
     new = [
         Metric("new_field", event_type, name, hour, found.share, _text(found.types))
@@ -153,8 +153,8 @@ def _json_types(column: Column) -> frozenset[str] | None:
         return frozenset({"object"})
     if column.type == "string":
         return None
-    if column_types.element(column.type):
+    if column_types.parse_element(column.type):
         return frozenset({"array"})
-    if column_types.decimal(column.type):
+    if column_types.parse_decimal(column.type):
         return frozenset({"integer", "number", "string"})
     return frozenset(_SCALARS[column.type])

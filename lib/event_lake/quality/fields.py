@@ -13,7 +13,7 @@ from event_lake.contracts.contract import Contract
 from event_lake.events.rules import FIELDS
 from event_lake.lake.schemas import OTHER
 from event_lake.lake.time_columns import hour_at, hour_of
-from event_lake.quality.arrivals import Arrivals, arrived_in, measured_type
+from event_lake.quality.arrivals import Arrivals, is_arrived_in, measured_type
 from event_lake.quality.catalogue import MOST_FIELDS, SAMPLED_EVENTS
 from event_lake.quality.drift import Field, Inventory
 from event_lake.quality.metric import Metric
@@ -49,7 +49,7 @@ OfTypes = Mapping[datetime, Mapping[str, Fields]]
 """By hour and type."""
 
 
-def intervals(spark: SparkSession, arrived: Arrivals) -> DataFrame:
+def sampling_intervals(spark: SparkSession, arrived: Arrivals) -> DataFrame:
     """Of each hour and type every which event is read: about `SAMPLED_EVENTS`, or all of them."""
     rows = [
         (int(hour.timestamp()), event_type, ceil(counts.events / SAMPLED_EVENTS))
@@ -59,7 +59,7 @@ def intervals(spark: SparkSession, arrived: Arrivals) -> DataFrame:
     return spark.createDataFrame(rows, "hour long, measured string, every long")
 
 
-def inventory(
+def take_inventory(
     events: DataFrame, hours: Collection[datetime], contracts: Collection[str], every: DataFrame
 ) -> DataFrame:
     """The fields at the top of the payloads of `events` (`schemas.EVENT`), a row for each hour, type and field.
@@ -104,7 +104,7 @@ def inventory(
     )
 
 
-def deeper(
+def count_deeper(
     events: DataFrame, hours: Collection[datetime], contracts: Mapping[str, Contract], every: DataFrame
 ) -> DataFrame | None:
     """How many of the events that `inventory` reads have values where columns of `contracts` lie within objects.
@@ -132,7 +132,7 @@ def deeper(
     )
 
 
-def by_type(rows: Sequence[Row], hours: Collection[datetime]) -> OfTypes:
+def group_by_type(rows: Sequence[Row], hours: Collection[datetime]) -> OfTypes:
     """The fields of the rows of `inventory`."""
     grouped: dict[tuple[int, str], list[Row]] = {}
     for row in rows:
@@ -143,7 +143,7 @@ def by_type(rows: Sequence[Row], hours: Collection[datetime]) -> OfTypes:
     return found
 
 
-def null_shares(
+def measure_null_shares(
     hour: datetime, of_types: Mapping[str, Fields], contracts: Mapping[str, Contract], rows: Sequence[Row]
 ) -> Iterator[Metric]:
     """The share of events without a value, for each column of the contracts; `rows`: of `deeper`."""
@@ -160,7 +160,7 @@ def null_shares(
             yield Metric("null_share", event_type, column.name, hour, 1 - present)
 
 
-def completeness(
+def measure_completeness(
     hour: datetime, of_types: Mapping[str, Fields], events: Mapping[str | None, float]
 ) -> Iterator[Metric]:
     """Of the fields that nearly all types have: in which share of all `events` they are, by each type's sample.
@@ -189,7 +189,7 @@ def _fields(rows: Sequence[Row]) -> Fields:
 def _sample(events: DataFrame, hours: Collection[datetime], contracts: Collection[str], every: DataFrame) -> DataFrame:
     """The contents of some events of each hour and type: the same ones whatever the files that they lie in."""
     return (
-        events.where(arrived_in(hours))
+        events.where(is_arrived_in(hours))
         .select(hour_of().alias("hour"), measured_type(contracts).alias("measured"), "event_uuid", "payload")
         .join(F.broadcast(every), ["hour", "measured"])
         .where(F.pmod(F.xxhash64("event_uuid"), "every") == 0)

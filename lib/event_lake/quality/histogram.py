@@ -11,13 +11,13 @@ _GROWTH = 1.02
 _LEAST = 0.001
 
 
-def bucket(seconds: Column) -> Column:
+def bucket_of(seconds: Column) -> Column:
     """The number of the bucket: 0 for less than 1 ms, negative for negative seconds."""
     size = F.ceil(F.log(F.abs(seconds) / _LEAST) / log(_GROWTH)).cast("int") + 1
     return F.when(F.abs(seconds) < _LEAST, 0).otherwise(size * F.signum(seconds).cast("int"))
 
 
-def middle(number: int) -> float:
+def middle_of(number: int) -> float:
     """The seconds in the middle of a bucket, within 1 % of all in it."""
     size = _LEAST * _GROWTH ** (abs(number) - 1.5)
     return 0.0 if number == 0 else size if number > 0 else -size
@@ -31,4 +31,4 @@ def percentile(counts: Mapping[int, int], share: float) -> float:
         reached += counts[number]
         if reached >= wanted:
             break
-    return middle(number)
+    return middle_of(number)

@@ -13,13 +13,13 @@ from event_lake.quality.comparison import Before, Events
 from event_lake.quality.drift import Day, types_in
 
 
-def before(metrics: DataFrame, hours: Collection[datetime]) -> Before:
+def read_before(metrics: DataFrame, hours: Collection[datetime]) -> Before:
     """What the table knows without `hours`, which are measured anew."""
     return Before(_events(metrics, hours), _days(metrics, hours))
 
 
 def _events(metrics: DataFrame, hours: Collection[datetime]) -> dict[datetime, Events]:
-    """The events of the hours that `seasonal.usual` compares `hours` with, and that aren't among them."""
+    """The events of the hours that `seasonal.usual_count` compares `hours` with, and that aren't among them."""
     wanted = sorted({before for hour in hours for before in seasonal.hours_before(hour)} - set(hours))
     # Each hour on its own: Delta prunes files by the range of a list, which would be all of them.
     of_hours = reduce(Column.__or__, [F.col("hour") == F.lit(hour) for hour in wanted])

@@ -14,7 +14,7 @@ from event_lake.lake import layout, tables
 from event_lake.lake.schemas import METRIC
 from event_lake.quality import arrivals, fields, history, refused
 from event_lake.quality.arrivals import Arrivals
-from event_lake.quality.comparison import against_usual, compared
+from event_lake.quality.comparison import compare_with_before, compare_with_usual
 from event_lake.quality.fields import OfTypes
 from event_lake.quality.metric import Metric
 from event_lake.quality.refused import Refused
@@ -58,7 +58,7 @@ def _measured(
     ]
     rows = spark.createDataFrame(found, METRIC).coalesce(1)
     of_hours = F.col("date").isin(sorted({hour.date() for hour in hours})) & F.col("hour").isin(hours)
-    with tables.noted(spark, note) if note else nullcontext():
+    with tables.note_commits(spark, note) if note else nullcontext():
         tables.replace(rows, settings.lake.root, layout.METRICS, of_hours)
     return len(found)
 
@@ -75,12 +75,12 @@ class _Measuring:
     def metrics(self) -> list[Metric]:
         """All measures, in an order of their own."""
         events = self._read(layout.RAW_EVENTS)
-        narrow = arrivals.arrivals(events, self.hours, self.contracts)
-        with tables.cached(narrow) as arrived:
-            came = Arrivals.of(arrivals.counted(arrived).collect(), self.hours)
+        narrow = arrivals.narrow_arrivals(events, self.hours, self.contracts)
+        with tables.cache(narrow) as arrived:
+            came = Arrivals.of(arrivals.count_arrivals(arrived).collect(), self.hours)
             elsewhere = list(self._elsewhere(events, arrived, came.total))
         refusals = self._refused()
-        every = fields.intervals(self.spark, came)
+        every = fields.sampling_intervals(self.spark, came)
         inventories = self._fields(events, every)
         nulls = self._nulls(events, every, inventories)
         return [
@@ -98,22 +98,24 @@ class _Measuring:
         yield from refusals.metrics(hour, came, self.contracts)
         for event_type, found in inventories[hour].items():
             yield from found.metrics(event_type, hour)
-        yield from fields.completeness(hour, inventories[hour], came.events(hour))
+        yield from fields.measure_completeness(hour, inventories[hour], came.events(hour))
 
     def _refused(self) -> Refused:
-        return Refused.of(refused.refusals(self._read, self.hours, self.contracts).collect(), self.hours)
+        return Refused.of(refused.count_refusals(self._read, self.hours, self.contracts).collect(), self.hours)
 
     def _fields(self, events: DataFrame, every: DataFrame) -> OfTypes:
-        rows = fields.inventory(events, self.hours, self.contracts, every).collect()
-        return fields.by_type(rows, self.hours)
+        rows = fields.take_inventory(events, self.hours, self.contracts, every).collect()
+        return fields.group_by_type(rows, self.hours)
 
     def _nulls(self, events: DataFrame, every: DataFrame, inventories: OfTypes) -> list[Metric]:
         came = {name for of_types in inventories.values() for name in of_types}
         contracts = {name: contract for name, contract in self.contracts.items() if name in came}
-        deeper = fields.deeper(events, self.hours, contracts, every)
+        deeper = fields.count_deeper(events, self.hours, contracts, every)
         rows = deeper.collect() if deeper else []
         return [
-            metric for hour in self.hours for metric in fields.null_shares(hour, inventories[hour], contracts, rows)
+            metric
+            for hour in self.hours
+            for metric in fields.measure_null_shares(hour, inventories[hour], contracts, rows)
         ]
 
     def _elsewhere(self, events: DataFrame, arrived: DataFrame, total: int) -> Iterator[Metric]:
@@ -123,7 +125,7 @@ class _Measuring:
         staged = self._read(layout.STAGING_EVENTS).where(of_dates)
         rows = []
         if total:
-            with tables.cached(arrivals.candidates(arrived, staged, total)) as found:
+            with tables.cache(arrivals.candidates(arrived, staged, total)) as found:
                 if found.count():
                     rows = arrivals.elsewhere(events, self.hours, found, self.contracts).collect()
         yield from arrivals.elsewhere_metrics(rows, self.hours)
@@ -131,11 +133,11 @@ class _Measuring:
 
     def _compared(self, came: Arrivals, refusals: Refused, inventories: OfTypes) -> Iterator[Metric]:
         """The measures beside the time before: as the table has it, and of these hours as they are now."""
-        before = history.before(self._read(layout.METRICS), self.hours)
+        before = history.read_before(self._read(layout.METRICS), self.hours)
         for hour in self.hours:
             events = came.events(hour)
             found = {name: of_type.inventory for name, of_type in inventories[hour].items()}
-            yield from compared(hour, events, found, before, self.contracts)
+            yield from compare_with_before(hour, events, found, before, self.contracts)
             if refusals.is_complete(hour):
-                yield from against_usual(hour, events, before)
+                yield from compare_with_usual(hour, events, before)
             before.add(hour, events, found)

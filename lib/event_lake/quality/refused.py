@@ -12,7 +12,7 @@ from event_lake.events.rules import FIELDS
 from event_lake.lake import layout
 from event_lake.lake.layout import Table
 from event_lake.lake.time_columns import hour_at, hour_of
-from event_lake.quality.arrivals import Arrivals, arrived_in, measured_type
+from event_lake.quality.arrivals import Arrivals, is_arrived_in, measured_type
 from event_lake.quality.metric import Metric
 
 # A record with one of these reasons is no JSON object, or none that was looked into: it says nothing of fields.
@@ -25,14 +25,16 @@ _HOUR = timedelta(hours=1)
 _CLOCKS = timedelta(minutes=5)
 
 
-def refusals(read: Callable[[Table], DataFrame], hours: Collection[datetime], contracts: Collection[str]) -> DataFrame:
+def count_refusals(
+    read: Callable[[Table], DataFrame], hours: Collection[datetime], contracts: Collection[str]
+) -> DataFrame:
     """The counts of four tables for `hours`, in one frame, and so in one Spark job.
 
     `kind` is the table; `names` the reasons, or column and reason; `others` the duplicates of the ledger's `records`;
     `until` the arrival up to which all was read, in Unix seconds. The ledger's batches are of the hour in which their
     arrivals end.
     """
-    here = arrived_in(hours)
+    here = is_arrived_in(hours)
     no_type, no_names = F.lit(None).cast("string"), F.lit(None).cast("array<string>")
     none, nothing = F.lit(0).cast("long"), F.lit(None).cast("double")
     said = F.explode(F.concat(F.array(no_names), F.transform("reasons", lambda r: F.array(r["column"], r["reason"]))))

@@ -39,7 +39,7 @@ def hours_before(hour: datetime) -> set[datetime]:
     return {*_weeks_before(hour), *_days_before(hour)}
 
 
-def usual(hour: datetime, events: Mapping[datetime, float]) -> Usual | None:
+def usual_count(hour: datetime, events: Mapping[datetime, float]) -> Usual | None:
     """What `hour` usually has, by the `events` of measured hours; None if there are too few of them.
 
     The robust z-score: (x - median) / (1.4826 * MAD), with a floor for the deviation.
@@ -53,7 +53,7 @@ def usual(hour: datetime, events: Mapping[datetime, float]) -> Usual | None:
     return None
 
 
-def compared(hour: datetime, event_type: str | None, now: float, before: Usual) -> list[Metric]:
+def compare_count(hour: datetime, event_type: str | None, now: float, before: Usual) -> list[Metric]:
     """The measures of an hour in which all has arrived, against what is usual."""
     detail = f"{now:,.0f} events, usually {before.median:,.0f} (median of {before.hours})"
     found = [Metric("unusual_events", event_type, None, hour, round(before.score(now), 3), detail)]

@@ -111,7 +111,7 @@ class Breach:
         return {**vars(self.metric), "hour": self.metric.hour.isoformat(), "bound": self.bound}
 
 
-def load(path: str) -> tuple[Rule, ...]:
+def load_rules(path: str) -> tuple[Rule, ...]:
     """Return the `[[rules]]` of the TOML file. Raise ConfigError, with file, rule and remedy, for what can't be one."""
     table = read_toml(path, f"quality.thresholds = {path!r}", "conf/quality.toml")
     with name_in_errors(path):
@@ -129,7 +129,7 @@ def hours_of(rules: Iterable[Rule], hours: int | None) -> int:
     return max(rule.hours or hours or USUAL_HOURS for rule in rules)
 
 
-def broken(
+def find_breaches(
     rules: Iterable[Rule], metrics: Sequence[Metric], now: datetime, *, hours: int | None = None
 ) -> list[Breach]:
     """What of `metrics`, rows of quality/metrics, breaks one of `rules`; in the order of the rules, oldest hour first.

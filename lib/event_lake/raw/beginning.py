@@ -12,11 +12,11 @@ from event_lake.config.settings import Settings
 from event_lake.config.values import parse_instant
 from event_lake.errors import ConfigError, UserError
 from event_lake.kinesis.api.reads import Reads
-from event_lake.kinesis.planning.resume import Resumption, resumed
+from event_lake.kinesis.planning.resume import Resumption, resume_positions
 from event_lake.lake.checkpoints import Checkpoint
 from event_lake.lake.storage_errors import NEW_CHECKPOINT
 from event_lake.raw import resume
-from event_lake.raw.rules_in_force import shown
+from event_lake.raw.rules_in_force import format_value
 
 _log = logging.getLogger(__name__)
 
@@ -82,7 +82,9 @@ def keep_beginning(checkpoint: Checkpoint, beginning: Beginning) -> None:
     checkpoint.put(_FILE, json.dumps(fields, indent=2))
 
 
-def begun(spark: SparkSession, settings: Settings, checkpoint: Checkpoint, reads: Reads, *, anew: bool) -> Beginning:
+def open_or_replace_checkpoint(
+    spark: SparkSession, settings: Settings, checkpoint: Checkpoint, reads: Reads, *, anew: bool
+) -> Beginning:
     """What the query at `checkpoint` begins or began with; the checkpoint says so itself afterwards.
 
     A checkpoint with a batch is gone on with, unless `anew`. Without one, the query begins as configured if the lake
@@ -91,8 +93,8 @@ def begun(spark: SparkSession, settings: Settings, checkpoint: Checkpoint, reads
     Raises UserError for a checkpoint that can't be gone on with, ConfigError for a changed setting that it is held to,
     and what `_anew`, `raw.resume` and `kinesis.resume` raise.
     """
-    asked = configured(spark, settings)
-    taken = resume.taken(spark, settings.lake.root)
+    asked = make_beginning(spark, settings)
+    taken = resume.last_committed(spark, settings.lake.root)
     newest = checkpoint.newest_batch
     anew = anew or checkpoint.is_being_replaced
     if newest is not None and not anew:
@@ -105,7 +107,7 @@ def begun(spark: SparkSession, settings: Settings, checkpoint: Checkpoint, reads
                 f" {taken.last}: it's not the newest; {NEW_CHECKPOINT}"
             )
         return found
-    if not anew and taken.last < 0 and not resume.unfinished(spark, settings.lake.root, taken.last):
+    if not anew and taken.last < 0 and not resume.find_unfinished(spark, settings.lake.root, taken.last):
         keep_beginning(checkpoint, asked)
         return asked
     if not anew and not checkpoint.has(_FILE):
@@ -113,7 +115,7 @@ def begun(spark: SparkSession, settings: Settings, checkpoint: Checkpoint, reads
     return _anew(spark, settings, checkpoint, reads, taken)
 
 
-def configured(spark: SparkSession, settings: Settings) -> Beginning:
+def make_beginning(spark: SparkSession, settings: Settings) -> Beginning:
     """What a query begins with for the first time."""
     return Beginning(
         stream=settings.source.stream,
@@ -128,7 +130,8 @@ def configured(spark: SparkSession, settings: Settings) -> Beginning:
 def refuse_changes(found: Beginning, asked: Beginning) -> None:
     """Raise ConfigError, naming them all, if settings differ in `asked` that the checkpoint is held to."""
     changed = [
-        f"{key} = {shown(getattr(asked, name))}: the checkpoint has {shown(getattr(found, name))}, and {reason}"
+        f"{key} = {format_value(getattr(asked, name))}: the checkpoint has {format_value(getattr(found, name))},"
+        f" and {reason}"
         for key, (name, reason) in _KEPT.items()
         if getattr(asked, name) != getattr(found, name)
     ]
@@ -137,7 +140,7 @@ def refuse_changes(found: Beginning, asked: Beginning) -> None:
 
 
 def _anew(
-    spark: SparkSession, settings: Settings, checkpoint: Checkpoint, reads: Reads, taken: resume.Taken
+    spark: SparkSession, settings: Settings, checkpoint: Checkpoint, reads: Reads, taken: resume.LastCommitted
 ) -> Beginning:
     """Put the old checkpoint aside, and begin another behind what the ledger tells.
 
@@ -147,11 +150,13 @@ def _anew(
     new one says where.
     """
     source, root = settings.source, settings.lake.root
-    left = resume.unfinished(spark, root, taken.last)
-    told = resume.reached(spark, root, source.stream)
-    begin = resumed(*told, reads, go_on=not source.fail_on_data_loss) if told else Resumption(source.start_from)
+    left = resume.find_unfinished(spark, root, taken.last)
+    told = resume.positions_reached(spark, root, source.stream)
+    begin = (
+        resume_positions(*told, reads, go_on=not source.fail_on_data_loss) if told else Resumption(source.start_from)
+    )
     beginning = replace(
-        configured(spark, settings),
+        make_beginning(spark, settings),
         start_from=begin.start_from,
         first_batch=taken.last + 1,
         older_until=taken.ingested_at,

@@ -6,13 +6,13 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from event_lake.raw.beginning import Beginning
-from event_lake.raw.varying import varying
+from event_lake.raw.varying import vary_by_batch
 
 
-def clocked(
+def with_watermark(
     judged_rows: DataFrame, window: timedelta, on: str = "event_uuid", *, clock: Column | None = None
 ) -> DataFrame:
-    """`judged_rows` with `ingested_at`, which has the watermark, and the `dedup_key` for `without_copies`.
+    """`judged_rows` with `ingested_at`, which has the watermark, and the `dedup_key` for `drop_duplicates`.
 
     Events are the same by `event_uuid`, or by `event_uuid+payload` (`config.Raw.dedup_on`). Records that are no events,
     and receipts, have a key of their own. `clock` is for a simulated one.
@@ -24,7 +24,7 @@ def clocked(
     )
     # Spark pins current_timestamp() in the offset log, so that a replayed batch sees the same clock; and unlike
     # created_at no producer can move it.
-    now = varying(F.current_timestamp()) if clock is None else clock
+    now = vary_by_batch(F.current_timestamp()) if clock is None else clock
     delay = f"{int(window.total_seconds())} seconds"
     return judged_rows.withColumns({"ingested_at": now, "dedup_key": key}).withWatermark("ingested_at", delay)
 
@@ -47,7 +47,7 @@ def _position() -> Column:
     return F.concat_ws(" ", "shard_id", "sequence_number", "sub_sequence_number")
 
 
-def without_copies(clocked_rows: DataFrame) -> DataFrame:
+def drop_duplicates(clocked_rows: DataFrame) -> DataFrame:
     """One of the `clocked` rows with each `dedup_key`, without it.
 
     Of copies in several batches that is the first, within a batch any, but the first of those in one shard. The
@@ -56,7 +56,7 @@ def without_copies(clocked_rows: DataFrame) -> DataFrame:
     return clocked_rows.dropDuplicatesWithinWatermark(["dedup_key"]).drop("dedup_key")
 
 
-def known(raw_events: DataFrame, beginning: Beginning, clock: datetime) -> DataFrame | None:
+def known_events(raw_events: DataFrame, beginning: Beginning, clock: datetime) -> DataFrame | None:
     """The events of older batches that a batch at `clock` must not repeat: those that came within the window.
 
     The checkpoint's own state doesn't know them. None where there can be none. `clock` is the batch's `ingested_at`;
@@ -69,8 +69,8 @@ def known(raw_events: DataFrame, beginning: Beginning, clock: datetime) -> DataF
     return raw_events.where(is_older & (F.col("ingested_at") >= F.lit(edge)))
 
 
-def without_known(batch: DataFrame, known: DataFrame, dedup_on: str) -> DataFrame:
-    """`batch` (`dedupe.without_copies` rows) without the events that `known` has; what is no event passes.
+def drop_known(batch: DataFrame, known: DataFrame, dedup_on: str) -> DataFrame:
+    """`batch` (`dedupe.drop_duplicates` rows) without the events that `known` has; what is no event passes.
 
     `dedup_on` as in `config.Raw`. What goes counts as duplicate, as its receipt tells that it was read.
     """

@@ -41,7 +41,7 @@ class Finding:
         return self.what
 
 
-def findings(spark: SparkSession, root: str) -> list[Finding]:
+def read_findings(spark: SparkSession, root: str) -> list[Finding]:
     """All findings of the lake, the oldest first; none where a lake of an older version has no table of them."""
     if not tables.exists(spark, root, layout.FINDINGS):
         return []
@@ -55,12 +55,12 @@ def findings(spark: SparkSession, root: str) -> list[Finding]:
     return sorted(found, key=lambda finding: (finding.found_at, finding.batch_id))
 
 
-def record(spark: SparkSession, root: str, batch_id: int, kind: Kind, what: str) -> None:
+def keep_finding(spark: SparkSession, root: str, batch_id: int, kind: Kind, what: str) -> None:
     """Keep a finding in the lake."""
     _append(spark, root, [Finding(batch_id=batch_id, kind=kind, what=what, found_at=datetime.now(UTC))])
 
 
-def standing_in(found: Collection[Finding], batches: Collection[int]) -> list[Finding]:
+def find_standing(found: Collection[Finding], batches: Collection[int]) -> list[Finding]:
     """The findings that stand in these batches. Raises UserError if in one of them none does."""
     standing = [finding for finding in found if finding.stands]
     if unknown := sorted(set(batches) - {finding.batch_id for finding in standing}):

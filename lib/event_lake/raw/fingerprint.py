@@ -38,8 +38,8 @@ class Fingerprint:
         return (self.events, self.keys) == (other.events, other.keys)
 
 
-def fingerprint(dedup_on: str, is_event: Column | None = None) -> tuple[Column, ...]:
-    """Aggregations over judged rows (of those that `is_event` says), or over raw's: `fingerprint_in` reads them.
+def fingerprint_columns(dedup_on: str, is_event: Column | None = None) -> tuple[Column, ...]:
+    """Aggregations over judged rows (of those that `is_event` says), or over raw's: `read_fingerprint` reads them.
 
     `dedup_on` as in `config.Raw`.
     """
@@ -50,17 +50,17 @@ def fingerprint(dedup_on: str, is_event: Column | None = None) -> tuple[Column, 
     return tuple(column.alias(name) for column, name in zip(told, _NAMES, strict=True))
 
 
-def fingerprint_in(told: Mapping[str, Any]) -> Fingerprint:
+def read_fingerprint(told: Mapping[str, Any]) -> Fingerprint:
     """What the aggregations of `fingerprint` gave, by their names; of no row Spark may give nothing."""
     events, keys, copies = (told.get(name) or 0 for name in _NAMES)
     return Fingerprint(events=events, keys=keys, copies=copies)
 
 
-def fingerprint_of(groups: Iterable[Row]) -> Fingerprint:
+def sum_fingerprints(groups: Iterable[Row]) -> Fingerprint:
     """What they gave of all `groups` together."""
-    return sum((fingerprint_in(group.asDict()) for group in groups), Fingerprint())
+    return sum((read_fingerprint(group.asDict()) for group in groups), Fingerprint())
 
 
-def would_mix(error: Exception) -> bool:
+def is_mixing_refused(error: Exception) -> bool:
     """Whether Spark gave a job up so as not to mix two computations of its rows: nothing is wrong with either."""
     return _MIXED.search(str(error)) is not None

@@ -18,20 +18,20 @@ from event_lake.kinesis.offsets import Offset
 from event_lake.kinesis.planning.start import refuse_expired, starting_positions
 from event_lake.kinesis.planning.topology import Topology
 from event_lake.kinesis.reading.records import read_between
-from event_lake.kinesis.source import observed
+from event_lake.kinesis.source import observe_receipts
 from event_lake.lake import layout, tables
 from event_lake.lake.checkpoints import Checkpoint
 from event_lake.lake.ledger import Totals, Written
 from event_lake.progress.reporter import Reporter
-from event_lake.raw.beginning import Beginning, begun
-from event_lake.raw.dedupe import clocked, without_copies
-from event_lake.raw.kept_checks import KeptChecks, settled
+from event_lake.raw.beginning import Beginning, open_or_replace_checkpoint
+from event_lake.raw.dedupe import drop_duplicates, with_watermark
+from event_lake.raw.kept_checks import KeptChecks, settle_findings
 from event_lake.raw.ledger_rows import Batch
-from event_lake.raw.missing_tables import refuse_gone
-from event_lake.raw.rules_in_force import changes, rules_of
-from event_lake.raw.running import Ended, run_to_end
-from event_lake.raw.source import judged_stream
-from event_lake.raw.write import BegunUnder, RawWriter
+from event_lake.raw.missing_tables import refuse_missing_tables
+from event_lake.raw.rules_in_force import describe_changes, rules_of
+from event_lake.raw.running import RunResult, run_to_end
+from event_lake.raw.source import read_validated
+from event_lake.raw.write import EarlierRules, RawWriter
 
 # AWS itself refuses requests that are signed 5 minutes off.
 _LARGEST_CLOCK_ERROR = timedelta(minutes=1)
@@ -88,13 +88,13 @@ def _may_have_begun(root: str) -> bool:
     return "://" in root or Path(layout.LEDGER.path(root)).exists()
 
 
-def raw_rows(judged_rows: DataFrame, settings: Raw) -> DataFrame:
+def deduplicate(judged_rows: DataFrame, settings: Raw) -> DataFrame:
     """What the raw layer holds of a stream of `schemas.JUDGED`: deduplicated, not yet written.
 
-    Progress events tell its receipts, as `kinesis.source.observed` says.
+    Progress events tell its receipts, as `kinesis.source.observe_receipts` says.
     """
-    rows = judged_rows.transform(clocked, settings.dedup_window, settings.dedup_on)
-    return without_copies(observed(rows, "shard_id"))
+    rows = judged_rows.transform(with_watermark, settings.dedup_window, settings.dedup_on)
+    return drop_duplicates(observe_receipts(rows, "shard_id"))
 
 
 def ingest_raw(
@@ -104,24 +104,24 @@ def ingest_raw(
     *,
     check: Callable[[], None] = lambda: None,
     reporters: Sequence[Reporter] = (),
-) -> Ended:
+) -> RunResult:
     """Run the query until a signal stops it, or it comes to the end that `options` ask for.
 
     `check` is `writing.sole_writer`'s. Raises what `raw.standing.refuse_gone`, `pipelines.checks.settled`,
-    `pipelines.beginning.begun` and `running.run_to_end` raise.
+    `pipelines.beginning.open_or_replace_checkpoint` and `running.run_to_end` raise.
     """
     checkpoint = Checkpoint(spark, layout.checkpoint_path(settings.lake.root, _QUERY))
-    refuse_gone(spark, settings.lake.root, has_begun=checkpoint.newest_batch is not None)
+    refuse_missing_tables(spark, settings.lake.root, has_begun=checkpoint.newest_batch is not None)
     tables.create(spark, settings.lake.root, layout.RAW)
     stream = settings.source
     client = KinesisClient(stream.stream, stream.region, stream.endpoint_url, patience_seconds=_PATIENCE_SECONDS)
-    is_late = settled(spark, settings.lake.root, checkpoint, options.acknowledge, options.user)
-    beginning = begun(spark, settings, checkpoint, client, anew=options.new_checkpoint or is_late)
+    is_late = settle_findings(spark, settings.lake.root, checkpoint, options.acknowledge, options.user)
+    beginning = open_or_replace_checkpoint(spark, settings, checkpoint, client, anew=options.new_checkpoint or is_late)
     begins = replace(settings, source=replace(stream, start_from=beginning.start_from))
     query = _Query(spark, begins, checkpoint, beginning, check)
     # Where Spark 4.1 repeats a batch that a crash left, such a run ends with it: another takes what came behind.
     runs = 2 if options.until_caught_up and not ADMISSION_CONTROL else 1
-    ended = Ended(Totals(), stopped=False)
+    ended = RunResult(Totals(), stopped=False)
     while runs and not ended.stopped:
         start = partial(query.started, until_caught_up=options.until_caught_up)
         run = run_to_end(
@@ -130,7 +130,7 @@ def ingest_raw(
             reporters,
             query.checks,
         )
-        ended, runs = Ended(ended.totals + run.totals, stopped=run.stopped), runs - 1
+        ended, runs = RunResult(ended.totals + run.totals, stopped=run.stopped), runs - 1
     return ended
 
 
@@ -166,7 +166,7 @@ class _Query:
         asked, raw = self._settings.source, self._settings.raw
         bounded = ADMISSION_CONTROL or not until_caught_up
         writing = (
-            raw_rows(judged_stream(self._spark, asked, raw, bounded=bounded), raw)
+            deduplicate(read_validated(self._spark, asked, raw, bounded=bounded), raw)
             .writeStream.queryName(_QUERY)
             .option("checkpointLocation", self._checkpoint.path)
             .foreachBatch(batch)
@@ -184,14 +184,14 @@ class _Query:
             self._writer = RawWriter(self._settings, self._beginning, query_id, self._check, self._begun_under())
         return self._writer.write(rows, self._batch(batch_id))
 
-    def _begun_under(self) -> BegunUnder:
+    def _begun_under(self) -> EarlierRules:
         begun, now = self._checkpoint.rules(), rules_of(self._settings, self._spark.version)
 
         def keep() -> None:
             if begun != now:
                 self._checkpoint.keep_rules(now)
 
-        return BegunUnder(changed=changes(begun, now), keep=keep)
+        return EarlierRules(changed=describe_changes(begun, now), keep=keep)
 
     def _batch(self, batch_id: int) -> Batch:
         """What the offset log says of a batch. Raises DataLossError if Spark would drop all of it as late."""

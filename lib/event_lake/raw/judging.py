@@ -13,16 +13,16 @@ _RECEIPT = Judgement()
 _REASONS = pa.list_(pa.field("element", pa.string(), nullable=False))
 
 
-def judged(records: DataFrame, rules: Raw) -> DataFrame:
+def validated(records: DataFrame, rules: Raw) -> DataFrame:
     """One row of `schemas.JUDGED` for each row of `records` (`schemas.RECORD`), wherever they come from.
 
     A stream from Kinesis is judged by the process that reads it: `raw.source`. No record can fail the query.
     """
     told = Rules.of(rules)
-    return records.mapInArrow(lambda batches: (judged_batch(batch, told) for batch in batches), JUDGED)
+    return records.mapInArrow(lambda batches: (validate_batch(batch, told) for batch in batches), JUDGED)
 
 
-def judged_batch(records: pa.RecordBatch, rules: Rules) -> pa.RecordBatch:
+def validate_batch(records: pa.RecordBatch, rules: Rules) -> pa.RecordBatch:
     """Records (`schemas.RECORD` in Arrow), judged (`schemas.JUDGED`)."""
     data, arrived_at = records.column("data"), records.column("approximateArrivalTimestamp")
     texts = pc.coalesce(records.column("content"), data)

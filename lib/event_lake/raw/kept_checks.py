@@ -6,14 +6,24 @@ from collections.abc import Collection
 from pyspark.sql import SparkSession
 
 from event_lake.errors import DataLossError
-from event_lake.lake.checkpoints import Checkpoint, Planned, Unchecked
-from event_lake.raw.findings import Kind, acknowledge, findings, record, refuse_standing, standing_in, way_out
+from event_lake.lake.checkpoints import Checkpoint, PlannedBatch, Unchecked
+from event_lake.raw.findings import (
+    Kind,
+    acknowledge,
+    find_standing,
+    keep_finding,
+    read_findings,
+    refuse_standing,
+    way_out,
+)
 from event_lake.raw.running import Checks
 
 _log = logging.getLogger(__name__)
 
 
-def settled(spark: SparkSession, root: str, checkpoint: Checkpoint, acknowledged: Collection[int], user: str) -> bool:
+def settle_findings(
+    spark: SparkSession, root: str, checkpoint: Checkpoint, acknowledged: Collection[int], user: str
+) -> bool:
     """Settle what earlier runs found, before a batch is begun; returns whether a new checkpoint is needed.
 
     It is behind an acknowledged batch that was late: Spark would plan it again with the same clock. A batch that a
@@ -25,8 +35,8 @@ def settled(spark: SparkSession, root: str, checkpoint: Checkpoint, acknowledged
         if checkpoint.has_committed(unchecked.spark_batch):
             _log.warning("%s", _keep_unchecked(spark, root, unchecked.batch_id))
         checkpoint.strike_unchecked()
-    found = findings(spark, root)
-    known = standing_in(found, acknowledged)
+    found = read_findings(spark, root)
+    known = find_standing(found, acknowledged)
     is_late = any(finding.kind is Kind.LATE for finding in known)
     if is_late:
         # First: a crash behind the acknowledgement would leave a batch that is late again.
@@ -57,7 +67,7 @@ class KeptChecks(Checks):
 
     def failed(self, batch_id: int, what: str) -> None:
         """Keep the finding."""
-        record(self._spark, self._root, batch_id, Kind.LOST, what)
+        keep_finding(self._spark, self._root, batch_id, Kind.LOST, what)
         self._checkpoint.strike_unchecked()
 
     def missed(self, batch_id: int) -> None:
@@ -65,7 +75,7 @@ class KeptChecks(Checks):
         _keep_unchecked(self._spark, self._root, batch_id)
         self._checkpoint.strike_unchecked()
 
-    def refuse_late(self, batch_id: int, planned: Planned, before: Planned) -> None:
+    def refuse_late(self, batch_id: int, planned: PlannedBatch, before: PlannedBatch) -> None:
         """Raise DataLossError, and keep the finding, if Spark would drop all rows of the batch behind `before`."""
         if not before.makes_late(planned):
             return
@@ -74,11 +84,11 @@ class KeptChecks(Checks):
             f" before it, {before.watermark.isoformat()}, so Spark would drop all its rows as late. Nothing of it is"
             " written: set this machine's clock right"
         )
-        record(self._spark, self._root, batch_id, Kind.LATE, what)
+        keep_finding(self._spark, self._root, batch_id, Kind.LATE, what)
         raise DataLossError(f"{what}; {way_out(batch_id)}")
 
 
 def _keep_unchecked(spark: SparkSession, root: str, batch_id: int) -> str:
     what = f"batch {batch_id} was never held against the state store's count: its job ended before that"
-    record(spark, root, batch_id, Kind.UNCHECKED, what)
+    keep_finding(spark, root, batch_id, Kind.UNCHECKED, what)
     return what

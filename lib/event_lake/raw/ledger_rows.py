@@ -12,7 +12,7 @@ from event_lake.errors import DataLossError
 from event_lake.lake.ledger import Totals
 from event_lake.lake.storage_errors import NEW_CHECKPOINT
 from event_lake.raw.event_types import EventTypes
-from event_lake.raw.fingerprint import fingerprint
+from event_lake.raw.fingerprint import fingerprint_columns
 
 # What an entry has of its receipt, by the names of both.
 _OF_RECEIPT = {
@@ -44,7 +44,7 @@ class Batch:
     may_repeat: bool = True
 
 
-def summed(rows: DataFrame, types: EventTypes, dedup_on: str) -> DataFrame:
+def sum_by_shard(rows: DataFrame, types: EventTypes, dedup_on: str) -> DataFrame:
     """Of each shard what deduplicated `rows` hold: counts, the receipt, and the types that `types` doesn't own.
 
     And the fingerprint of its events, by `dedup_on`.
@@ -56,7 +56,7 @@ def summed(rows: DataFrame, types: EventTypes, dedup_on: str) -> DataFrame:
         F.count_if("is_event").alias("raw"),
         F.count_if(F.expr("not is_event and receipt is null")).alias("quarantined"),
         F.lit(None).alias("types") if types.is_full else F.collect_set(F.when(is_new, event_type)).alias("types"),
-        *fingerprint(dedup_on, F.col("is_event")),
+        *fingerprint_columns(dedup_on, F.col("is_event")),
     )
     # Several tasks could take theirs from two computations of the rows, if an executor is lost between them.
     return sums.coalesce(1)
@@ -72,7 +72,7 @@ def refuse_missing(sums: Iterable[Row], batch: Batch) -> None:
         )
 
 
-def entries(sums: Iterable[Row], stream: str, batch: Batch) -> list[dict[str, Any]]:
+def make_rows(sums: Iterable[Row], stream: str, batch: Batch) -> list[dict[str, Any]]:
     """The ledger's rows (`schemas.LEDGER`) of a batch, from the rows of `summed`.
 
     Shards of which nothing was read have one with their position alone where the query begins, and where it's idle:
@@ -96,7 +96,9 @@ def entries(sums: Iterable[Row], stream: str, batch: Batch) -> list[dict[str, An
     return standing + [_of_shard(common, row) for row in sums]
 
 
-def as_written(entered: Sequence[Mapping[str, Any]], raw_rows: Mapping[str | None, int]) -> Sequence[Mapping[str, Any]]:
+def with_rows_in_raw(
+    entered: Sequence[Mapping[str, Any]], raw_rows: Mapping[str | None, int]
+) -> Sequence[Mapping[str, Any]]:
     """`entered`, with the rows by shard that raw has of this batch.
 
     Of copies in several shards it may have another one: each computation of a batch's rows keeps any of them.
@@ -121,7 +123,7 @@ def _entry(common: Mapping[str, Any], stream: str, shard_id: str | None, raw: in
     return {**common, **unknown, "stream": stream, "shard_id": shard_id, "raw": raw, "quarantined": quarantined}
 
 
-def totals(rows: Iterable[Mapping[str, Any]]) -> Totals:
+def sum_totals(rows: Iterable[Mapping[str, Any]]) -> Totals:
     """The sums over ledger rows."""
     names = [field.name for field in fields(Totals)]
     return sum((Totals(**{name: row[name] for name in names}) for row in rows), Totals())

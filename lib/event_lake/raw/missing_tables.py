@@ -11,7 +11,7 @@ from event_lake.lake.storage_errors import PUT_BACK
 _COUNTED = {layout.RAW_EVENTS: "raw", layout.QUARANTINE: "quarantined"}
 
 
-def refuse_gone(spark: SparkSession, root: str, *, has_begun: bool) -> None:
+def refuse_missing_tables(spark: SparkSession, root: str, *, has_begun: bool) -> None:
     """Raise DataLossError, saying what it held, if a table is gone that held rows.
 
     `has_begun`: whether there's a checkpoint with a batch. Without one, a lake without ledger and without rows is a new

@@ -6,7 +6,7 @@ from pyspark.sql import functions as F
 from event_lake.lake.schemas import EVENT, QUARANTINE
 
 
-def events(judged_rows: DataFrame) -> DataFrame:
+def select_events(judged_rows: DataFrame) -> DataFrame:
     """The events among judged rows that have `ingested_at` and `batch_id`, in `schemas.EVENT`'s columns.
 
     `event_type` is the true one, whether or not it has a partition of its own.
@@ -32,7 +32,7 @@ def events(judged_rows: DataFrame) -> DataFrame:
     )
 
 
-def quarantined(judged_rows: DataFrame) -> DataFrame:
+def select_quarantined(judged_rows: DataFrame) -> DataFrame:
     """The complement of `events` among judged rows, receipts aside, in `schemas.QUARANTINE`'s columns."""
     rows = judged_rows.where("not is_event and receipt is null")
     return rows.withColumn("date", F.to_date("arrived_at")).select(*QUARANTINE.names)

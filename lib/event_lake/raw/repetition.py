@@ -24,10 +24,10 @@ class Difference:
         return f"{self.table.name} holds {self.holds:,} records that wouldn't be there, and lacks {self.lacks:,}"
 
 
-def differences(rows: DataFrame, held: Mapping[layout.Table, DataFrame], dedup_on: str) -> Iterator[Difference]:
+def find_differences(rows: DataFrame, held: Mapping[layout.Table, DataFrame], dedup_on: str) -> Iterator[Difference]:
     """How what the tables of the raw layer hold of a batch differs from what its repetition would write there.
 
-    `rows` are the repetition's (`dedupe.without_copies`), `held` the batch's rows in raw/events and raw/quarantine. A
+    `rows` are the repetition's (`dedupe.drop_duplicates`), `held` the batch's rows in raw/events and raw/quarantine. A
     table that has none of them is still to be written. They are compared by their keys for `dedup_on` (`config.Raw`),
     over all shards: of copies of an event in several shards a repetition may keep another one.
     """

@@ -15,21 +15,21 @@ _BY_BATCH = (layout.RAW_EVENTS, layout.QUARANTINE)
 
 
 @dataclass(frozen=True)
-class Taken:
+class LastCommitted:
     """The batches in the ledger: the number of the `last` (-1: none), and when it was ingested."""
 
     last: int
     ingested_at: datetime | None
 
 
-def taken(spark: SparkSession, root: str) -> Taken:
+def last_committed(spark: SparkSession, root: str) -> LastCommitted:
     """The batches that are written: the ledger is the last of a batch's tables."""
     row = tables.read(spark, root, layout.LEDGER).agg(F.max("batch_id"), F.max(F.unix_micros("ingested_at"))).first()
     assert row is not None, "a sum over all has a row"
-    return Taken(-1, None) if row[0] is None else Taken(row[0], instant_of(row[1]))
+    return LastCommitted(-1, None) if row[0] is None else LastCommitted(row[0], instant_of(row[1]))
 
 
-def reached(spark: SparkSession, root: str, stream: str) -> tuple[dict[str, str], datetime] | None:
+def positions_reached(spark: SparkSession, root: str, stream: str) -> tuple[dict[str, str], datetime] | None:
     """Up to where the ledger says that each shard of `stream` was read, and the arrival time up to which all were.
 
     None if it has no rows of the stream. Raises UserError if it doesn't tell.
@@ -59,7 +59,7 @@ def reached(spark: SparkSession, root: str, stream: str) -> tuple[dict[str, str]
     return positions, instant_of(max(until))
 
 
-def unfinished(spark: SparkSession, root: str, last: int) -> set[int]:
+def find_unfinished(spark: SparkSession, root: str, last: int) -> set[int]:
     """The batch behind the ledger's `last` of which a crash left rows, if any.
 
     Raises DataLossError if there are several, or rows without a ledger: then the ledger has lost rows.

@@ -14,14 +14,14 @@ _NO_RULES = {"trigger_interval", "dedup_window", "dedup_on"}
 def rules_of(settings: Settings, spark_version: str) -> dict[str, str]:
     """What decides whether a record is an event, by the setting's key, and the versions that decide it, as text."""
     rules = {
-        f"raw.{field.name}": shown(getattr(settings.raw, field.name))
+        f"raw.{field.name}": format_value(getattr(settings.raw, field.name))
         for field in fields(Raw)
         if field.name not in _NO_RULES
     }
     return {**rules, "Event Lake": __version__, "Spark": spark_version}
 
 
-def changes(begun: Mapping[str, str] | None, now: Mapping[str, str]) -> Sequence[str]:
+def describe_changes(begun: Mapping[str, str] | None, now: Mapping[str, str]) -> Sequence[str]:
     """How the rules `now` differ from those by which a batch was begun, for people; these may not be known."""
     if begun is None:
         return ["an older version of Event Lake began it, which didn't note its rules"]
@@ -32,7 +32,7 @@ def changes(begun: Mapping[str, str] | None, now: Mapping[str, str]) -> Sequence
     ]
 
 
-def shown(value: object) -> str:
+def format_value(value: object) -> str:
     """A setting's value as it may be written in a file of settings."""
     # As many digits as a double has: by default there would be six.
     return repr(f"{value.total_seconds():.15g} seconds" if isinstance(value, timedelta) else value)

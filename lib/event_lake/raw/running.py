@@ -18,7 +18,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from event_lake.errors import DataLossError
 from event_lake.lake.ledger import Totals, Written
-from event_lake.progress.report import is_of_batch, loss_in, report_of
+from event_lake.progress.report import find_loss, is_of_batch, make_report
 from event_lake.progress.reporter import Reporter
 from event_lake.raw.findings import way_out
 
@@ -61,7 +61,7 @@ class Checks:
 
 
 @dataclass(frozen=True)
-class Ended:
+class RunResult:
     """What a run wrote, and whether it was `stopped` before it came to its own end."""
 
     totals: Totals
@@ -73,11 +73,11 @@ def run_to_end(
     write: Write,
     reporters: Sequence[Reporter],
     checks: Checks | None = None,
-) -> Ended:
+) -> RunResult:
     """Run a query until it ends or a signal stops it.
 
     `start` starts it with the function for its `foreachBatch`; `write` writes a batch. Both may raise; what fails in
-    Spark is raised as StreamingQueryException. Each batch, once Spark has committed it, is checked (`loss_in`), and
+    Spark is raised as StreamingQueryException. Each batch, once Spark has committed it, is checked (`find_loss`), and
     `checks` and the `reporters` are told. Raises DataLossError for the first batch that lost records; none is begun
     behind it.
 
@@ -100,7 +100,7 @@ def run_to_end(
         run.look(far=True)
         if run.loss is not None:
             raise run.loss
-        return Ended(run.totals, stopped=run.closed or bool(signals))
+        return RunResult(run.totals, stopped=run.closed or bool(signals))
 
 
 def _await_end(run: "_Run", query: StreamingQuery, signals: Sequence[float]) -> None:
@@ -170,8 +170,8 @@ class _Run:
 
     def _finish(self, event: dict[str, Any], written: Written) -> None:
         self._under_way = self._written = None
-        report = report_of(event, written, first_batch=self._checks.first_batch)
-        loss = loss_in(report)
+        report = make_report(event, written, first_batch=self._checks.first_batch)
+        loss = find_loss(report)
         if loss is not None:
             self._checks.failed(report.batch_id, loss)
             self.loss = DataLossError(f"{loss}; {way_out(report.batch_id)}")

@@ -14,13 +14,13 @@ from event_lake.events.rules import Rules
 from event_lake.kinesis import options, source
 from event_lake.kinesis.source import KinesisDataSource, KinesisStreamReader
 from event_lake.lake.schemas import JUDGED
-from event_lake.raw.judging import judged_batch
+from event_lake.raw.judging import validate_batch
 
 _FORMAT = "event_lake_judged"
 _RULES = "rules"
 
 
-def judged_stream(spark: SparkSession, asked: Source, raw: Raw, *, bounded: bool = True) -> DataFrame:
+def read_validated(spark: SparkSession, asked: Source, raw: Raw, *, bounded: bool = True) -> DataFrame:
     """The stream's records, unpacked and judged as `raw` says: `schemas.JUDGED`.
 
     Without bounds a batch takes all there is, where Spark has no admission control: see `KinesisStreamReader`.
@@ -29,7 +29,9 @@ def judged_stream(spark: SparkSession, asked: Source, raw: Raw, *, bounded: bool
     spark.dataSource.register(JudgedDataSource)
     told = options.options_of(asked, raw)
     rules = {_RULES: json.dumps(asdict(Rules.of(raw)))}
-    return spark.readStream.format(_FORMAT).options(**(told if bounded else options.unbounded(told)), **rules).load()
+    return (
+        spark.readStream.format(_FORMAT).options(**(told if bounded else options.without_bounds(told)), **rules).load()
+    )
 
 
 class JudgedDataSource(KinesisDataSource):
@@ -45,7 +47,7 @@ class JudgedDataSource(KinesisDataSource):
     def streamReader(self, schema: StructType) -> "JudgedStreamReader":
         told = dict(self.options)
         rules = Rules(**json.loads(told.pop(_RULES)))
-        return JudgedStreamReader(*options.settings_from(told), rules, told_bounds=options.unbounded(told) != told)
+        return JudgedStreamReader(*options.settings_from(told), rules, told_bounds=options.without_bounds(told) != told)
 
 
 class JudgedStreamReader(KinesisStreamReader):
@@ -57,4 +59,4 @@ class JudgedStreamReader(KinesisStreamReader):
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
         for records in super().read(partition):
-            yield judged_batch(records, self._rules)
+            yield validate_batch(records, self._rules)

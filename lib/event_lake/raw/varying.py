@@ -4,7 +4,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 
-def varying(value: Column) -> Column:
+def vary_by_batch(value: Column) -> Column:
     """`value`, a literal of one batch, for rows that have the column `receipt`.
 
     Spark writes numbers and times into the code that it generates, so a batch's own would be compiled anew with each

@@ -16,15 +16,21 @@ from event_lake.errors import DataLossError
 from event_lake.lake import layout, tables
 from event_lake.lake.ledger import Totals, Written
 from event_lake.lake.schemas import EVENT_TYPE, LEDGER
-from event_lake.lake.storage_errors import NEW_CHECKPOINT, explained
+from event_lake.lake.storage_errors import NEW_CHECKPOINT, explain
 from event_lake.raw.beginning import Beginning
-from event_lake.raw.dedupe import known, without_known
+from event_lake.raw.dedupe import drop_known, known_events
 from event_lake.raw.event_types import EventTypes
-from event_lake.raw.fingerprint import Fingerprint, fingerprint, fingerprint_in, fingerprint_of, would_mix
-from event_lake.raw.ledger_rows import Batch, as_written, entries, refuse_missing, summed, totals
-from event_lake.raw.parse import events, quarantined
-from event_lake.raw.repetition import differences, refuse_other
-from event_lake.raw.varying import varying
+from event_lake.raw.fingerprint import (
+    Fingerprint,
+    fingerprint_columns,
+    is_mixing_refused,
+    read_fingerprint,
+    sum_fingerprints,
+)
+from event_lake.raw.ledger_rows import Batch, make_rows, refuse_missing, sum_by_shard, sum_totals, with_rows_in_raw
+from event_lake.raw.parse import select_events, select_quarantined
+from event_lake.raw.repetition import find_differences, refuse_other
+from event_lake.raw.varying import vary_by_batch
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -34,7 +40,7 @@ _MOST_ATTEMPTS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class BegunUnder:
+class EarlierRules:
     """The rules of the run that may have begun a batch which this run repeats.
 
     `changed` says how they differ from this run's (`rules.changes`); `keep` notes this run's in their place, and is
@@ -46,7 +52,7 @@ class BegunUnder:
 
 
 class RawWriter:
-    """Writes the batches of one query, rows of `dedupe.without_copies`, into the lake of `settings`.
+    """Writes the batches of one query, rows of `dedupe.drop_duplicates`, into the lake of `settings`.
 
     `query_id` is the query's own: with a batch's number it names the batch for ever. `check` is called before each
     table is written, and raises where none may be.
@@ -58,7 +64,7 @@ class RawWriter:
         beginning: Beginning,
         query_id: str,
         check: Callable[[], None] = lambda: None,
-        begun_under: BegunUnder = BegunUnder(),
+        begun_under: EarlierRules = EarlierRules(),
     ) -> None:
         self._root = settings.lake.root
         self._settings = settings.raw
@@ -78,48 +84,48 @@ class RawWriter:
         raises DataLossError if that hasn't got the events that came.
         """
         spark = rows.sparkSession
-        with tables.adaptive(spark), tables.cached(rows) as came:
+        with tables.enable_adaptive(spark), tables.cache(rows) as came:
             older = self._older(spark, batch)
             if older is None:
                 return Written(totals=self._write(came, batch))
-            with tables.cached(without_known(came, older, self._settings.dedup_on)) as fresh:
+            with tables.cache(drop_known(came, older, self._settings.dedup_on)) as fresh:
                 return Written(totals=self._write(fresh, batch), known=came.count() - fresh.count())
 
     def _older(self, spark: SparkSession, batch: Batch) -> DataFrame | None:
         if self._beginning.older_until is None:
             return None  # Without opening the table for it.
-        return known(tables.read(spark, self._root, layout.RAW_EVENTS), self._beginning, batch.clock)
+        return known_events(tables.read(spark, self._root, layout.RAW_EVENTS), self._beginning, batch.clock)
 
     def _write(self, rows: DataFrame, batch: Batch) -> Totals:
         types = self._known_types(rows.sparkSession)
-        sums, _ = _unmixed(batch, summed(rows, types, self._settings.dedup_on).collect)
+        sums, _ = _unmixed(batch, sum_by_shard(rows, types, self._settings.dedup_on).collect)
         refuse_missing(sums, batch)
-        entered: Sequence[Mapping[str, Any]] = entries(sums, self._beginning.stream, batch)
+        entered: Sequence[Mapping[str, Any]] = make_rows(sums, self._beginning.stream, batch)
         self._refuse_imbalance(entered, batch)
         if batch.may_repeat:
             self._refuse_other(rows, batch)
         if not self._has_begun:
             self._begun_under.keep()
             self._has_begun = True
-        counted = totals(entered)
-        numbered = rows.withColumn("batch_id", varying(F.lit(batch.batch_id).cast("long")))
+        counted = sum_totals(entered)
+        numbered = rows.withColumn("batch_id", vary_by_batch(F.lit(batch.batch_id).cast("long")))
         with ThreadPoolExecutor(max_workers=1) as beside:
             if counted.quarantined:
                 # With this thread's properties, by which Spark cancels a query's jobs.
                 append = inheritable_thread_target(rows.sparkSession)(self._append)
-                bad = _by_partition(quarantined(numbered), layout.QUARANTINE)
+                bad = _by_partition(select_quarantined(numbered), layout.QUARANTINE)
                 quarantine = beside.submit(append, bad, layout.QUARANTINE, batch)
             if counted.raw:
                 types = self._with_new_types(rows.sparkSession, sums, types, batch)
-                good = _by_partition(types.partitioned(events(numbered)), layout.RAW_EVENTS)
-                came = fingerprint_of(sums)
+                good = _by_partition(types.partitioned(select_events(numbered)), layout.RAW_EVENTS)
+                came = sum_fingerprints(sums)
                 if self._append_events(good, batch) != came:
-                    entered = as_written(entered, self._raw_rows(rows.sparkSession, batch, came))
+                    entered = with_rows_in_raw(entered, self._raw_rows(rows.sparkSession, batch, came))
         if counted.quarantined:
             quarantine.result()
         if entered:
             self._append(_frame(rows.sparkSession, entered, LEDGER), layout.LEDGER, batch)
-        return totals(entered)
+        return sum_totals(entered)
 
     def _refuse_other(self, rows: DataFrame, batch: Batch) -> None:
         """Raise UserError if an earlier run has written something of the batch that `rows` wouldn't come to."""
@@ -128,16 +134,16 @@ class RawWriter:
             table: tables.read(rows.sparkSession, self._root, table).where(is_of_batch)
             for table in (layout.RAW_EVENTS, layout.QUARANTINE)
         }
-        found = list(differences(rows, held, self._settings.dedup_on))
+        found = list(find_differences(rows, held, self._settings.dedup_on))
         refuse_other(batch.batch_id, found, self._begun_under.changed)
 
     def _append_events(self, good: DataFrame, batch: Batch) -> Fingerprint | None:
         """Append to raw; returns what was written, or None where raw may have had it."""
         kept = Observation()
-        written = good.observe(kept, *fingerprint(self._settings.dedup_on))
+        written = good.observe(kept, *fingerprint_columns(self._settings.dedup_on))
         attempts = self._append(written, layout.RAW_EVENTS, batch)
         # What raw has already isn't computed, and so not observed: the look would wait for ever.
-        return None if batch.may_repeat or attempts > 1 else fingerprint_in(kept.get)
+        return None if batch.may_repeat or attempts > 1 else read_fingerprint(kept.get)
 
     def _raw_rows(self, spark: SparkSession, batch: Batch, came: Fingerprint) -> Mapping[str | None, int]:
         """How many rows of the batch each shard has in raw. Raises DataLossError if they aren't the events that came.
@@ -145,14 +151,14 @@ class RawWriter:
         Of copies in several shards raw may have another one than was counted.
         """
         raw = tables.read(spark, self._root, layout.RAW_EVENTS).where(F.col("batch_id") == batch.batch_id)
-        found = raw.groupBy("shard_id").agg(*fingerprint(self._settings.dedup_on)).collect()
-        has = fingerprint_of(found)
+        found = raw.groupBy("shard_id").agg(*fingerprint_columns(self._settings.dedup_on)).collect()
+        has = sum_fingerprints(found)
         if not has.same_events(came):
             raise DataLossError(
                 f"batch {batch.batch_id}: {came.events:,} events came, but the {has.events:,} in"
                 f" {layout.RAW_EVENTS.name} aren't the same; {NEW_CHECKPOINT}, and reads the batch again"
             )
-        return {row.shard_id: fingerprint_of([row]).events for row in found}
+        return {row.shard_id: sum_fingerprints([row]).events for row in found}
 
     def _refuse_imbalance(self, entered: Sequence[Mapping[str, Any]], batch: Batch) -> None:
         for row in entered:
@@ -187,7 +193,7 @@ class RawWriter:
         try:
             return _unmixed(batch, append)[1]
         except Exception as error:
-            ours = explained(error, table.path(self._root))
+            ours = explain(error, table.path(self._root))
             if ours is None:
                 raise
             # Delta's text may hold values of a row, which Spark would log.
@@ -203,7 +209,7 @@ def _unmixed(batch: Batch, action: Callable[[], _T]) -> tuple[_T, int]:
         try:
             return action(), attempt
         except Exception as error:
-            if not would_mix(error):
+            if not is_mixing_refused(error):
                 raise
             _log.warning("batch %d: an executor was lost, so a part of it begins again", batch.batch_id)
     return action(), _MOST_ATTEMPTS

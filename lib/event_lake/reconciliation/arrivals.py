@@ -29,7 +29,7 @@ class IncomingRecords(Protocol):
         ...
 
 
-def compared(
+def compare_arrivals(
     ledger: DataFrame, written: DataFrame, window: Window, incoming: Count, now: datetime
 ) -> Comparison | None:
     """The records of a stream that arrived in `window`, by `incoming` and by the tables.

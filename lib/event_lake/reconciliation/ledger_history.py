@@ -53,7 +53,7 @@ class _State:
     changes: tuple[Commit, ...] = ()
 
 
-def changed(commits: Iterable[Commit], since: datetime | None) -> list[Fault]:
+def find_changes(commits: Iterable[Commit], since: datetime | None) -> list[Fault]:
     """The commits from `since` on that took rows of the ledger away, or changed them, as far as that is still so.
 
     A RESTORE to a version takes back what came behind it, which is a fault only if rows were appended there; one by

@@ -11,14 +11,14 @@ from pyspark.sql import functions as F
 from event_lake.config.settings import Settings
 from event_lake.errors import DataLossError, UserError
 from event_lake.lake import layout, tables
-from event_lake.lake.session import setting
+from event_lake.lake.session import set_for
 from event_lake.lake.time import instant_of
 from event_lake.lake.window import Window
-from event_lake.raw.findings import Finding, findings
-from event_lake.reconciliation.arrivals import IncomingRecords, compared
-from event_lake.reconciliation.ledger_history import Commit, changed
-from event_lake.reconciliation.rules import Check, Fault, faults_in, faults_of
-from event_lake.reconciliation.screening import differing, doubtful, overview
+from event_lake.raw.findings import Finding, read_findings
+from event_lake.reconciliation.arrivals import IncomingRecords, compare_arrivals
+from event_lake.reconciliation.ledger_history import Commit, find_changes
+from event_lake.reconciliation.rules import Check, Fault, check_ledger_row, check_rows_found
+from event_lake.reconciliation.screening import find_differing, find_doubtful, summarize
 from event_lake.reconciliation.verdict import FaultsFound, Verdict
 
 _ORIGIN = ("stream", "shard_id", "batch_id", "sub_sequence_number", "arrived_at", "ingested_at")
@@ -51,20 +51,20 @@ def reconcile(
         if not tables.exists(spark, root, table):
             raise DataLossError(f"lake.root = {root!r} has no {table.name}, but a ledger of it")
     faults = FaultsFound()
-    with setting(spark, "spark.sql.files.ignoreMissingFiles", "true"):
+    with set_for(spark, "spark.sql.files.ignoreMissingFiles", "true"):
         commits = _history(spark, root)
-        faults.add(changed(commits, window.begin))
+        faults.add(find_changes(commits, window.begin))
         lake = _Lake.pinned(spark, root, max(commit.version for commit in commits))
-        seen = overview(lake.ledger, window)
+        seen = summarize(lake.ledger, window)
         faults.add(_gone(lake.ledger, seen.rows))
-        for entry, before, reached in doubtful(lake.ledger, window):
-            faults.add(faults_of(entry, before, reached))
+        for entry, before, reached in find_doubtful(lake.ledger, window):
+            faults.add(check_ledger_row(entry, before, reached))
         later = _later(spark, root, lake, seen.newest)
         notes = [*_check_counts(lake, window, later, faults)]
-        notes += _found(findings(spark, root), faults)
+        notes += _found(read_findings(spark, root), faults)
         comparison = None
         if incoming:
-            comparison = compared(*lake.of(stream), window, partial(incoming.incoming_records, stream), now())
+            comparison = compare_arrivals(*lake.of(stream), window, partial(incoming.incoming_records, stream), now())
             notes += [] if comparison else [_TOO_SHORT]
     if comparison and comparison.fault:
         faults.add([comparison.fault])
@@ -122,11 +122,11 @@ def _later(spark: SparkSession, root: str, lake: _Lake, newest: int) -> _Later:
 def _check_counts(lake: _Lake, window: Window, later: _Later, faults: FaultsFound) -> Iterator[str]:
     """Add what is at fault between the ledger and the other tables; says what may be a batch under way."""
     under_way = 0
-    for found in differing(lake.ledger, lake.events, lake.quarantine, window):
+    for found in find_differing(lake.ledger, lake.events, lake.quarantine, window):
         if later.is_under_way(found.batch_id):
             under_way += found.found_raw + found.found_quarantined
         elif found.batch_id not in later.entered:
-            faults.add(faults_in(found))
+            faults.add(check_rows_found(found))
     if under_way:
         yield (
             f"batch {later.last_written}: the ledger doesn't count its {under_way:,} rows yet; it's under way, or a"

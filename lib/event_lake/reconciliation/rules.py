@@ -51,7 +51,7 @@ class Fault:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class RowsFound:
     """Of one shard and batch: what the ledger says in `entered` rows, and what the tables hold.
 
     `lowest` and `highest` are of the sequence numbers in both tables; `unreadable` are none.
@@ -85,7 +85,7 @@ class Found:
         )
 
 
-def faults_of(row: LedgerRow, before: LedgerRow | None, reached: int | None) -> list[Fault]:
+def check_ledger_row(row: LedgerRow, before: LedgerRow | None, reached: int | None) -> list[Fault]:
     """What is at fault in a ledger row, and between it and the rows of its shard before it.
 
     `before` is the last of these, and `reached` the highest sequence number in them. In a batch, a row that only tells
@@ -105,7 +105,7 @@ def faults_of(row: LedgerRow, before: LedgerRow | None, reached: int | None) -> 
     return found
 
 
-def faults_in(found: Found) -> list[Fault]:
+def check_rows_found(found: RowsFound) -> list[Fault]:
     """What is at fault between a shard's ledger row of a batch and the rows that it counts."""
     if not found.entered:
         rows = f"raw/events has {found.found_raw:,} of its rows, and raw/quarantine {found.found_quarantined:,}"

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from event_lake.lake.ledger import LedgerRow
 from event_lake.lake.time_columns import is_ingested_in
 from event_lake.lake.window import Window
-from event_lake.reconciliation.rules import Found, number_of
+from event_lake.reconciliation.rules import RowsFound, number_of
 from event_lake.reconciliation.verdict import ShardSums
 
 _KEY = ("stream", "shard_id", "batch_id")
@@ -54,7 +54,7 @@ class Overview:
     rows: int
 
 
-def overview(ledger: DataFrame, window: Window) -> Overview:
+def summarize(ledger: DataFrame, window: Window) -> Overview:
     """The ledger at a glance, in one pass."""
     is_inside = F.coalesce(is_ingested_in(window), F.lit(False))  # noqa: FBT003 (a literal of Spark's)
     rows = (
@@ -78,7 +78,7 @@ def overview(ledger: DataFrame, window: Window) -> Overview:
     return Overview(sums, newest, sum(row.all_rows for row in rows))
 
 
-def doubtful(ledger: DataFrame, window: Window) -> Iterator[tuple[LedgerRow, LedgerRow | None, int | None]]:
+def find_doubtful(ledger: DataFrame, window: Window) -> Iterator[tuple[LedgerRow, LedgerRow | None, int | None]]:
     """The arguments of `faults_of` for each row in the window that isn't plainly as it must be."""
     last = F.col("last_sequence_number")
     last_number = F.when(last.rlike("^[1-9][0-9]*$"), F.expr(_sized("last_sequence_number")))
@@ -97,7 +97,7 @@ def doubtful(ledger: DataFrame, window: Window) -> Iterator[tuple[LedgerRow, Led
         yield LedgerRow(**found.row.asDict()), before, number_of(found.reached)
 
 
-def differing(ledger: DataFrame, events: DataFrame, quarantine: DataFrame, window: Window) -> Iterator[Found]:
+def find_differing(ledger: DataFrame, events: DataFrame, quarantine: DataFrame, window: Window) -> Iterator[RowsFound]:
     """The shards and batches of the window whose rows aren't as many, or aren't where, the ledger says."""
     range_ends = ("first_sequence_number", "last_sequence_number")
     entered = ledger.where(is_ingested_in(window)).select(
@@ -116,7 +116,7 @@ def differing(ledger: DataFrame, events: DataFrame, quarantine: DataFrame, windo
     )
     for row in by_batch.where(f"coalesce({_DIFFERS}, false)").coalesce(_PARTS).toLocalIterator():
         lowest, highest = (end["number"] if end else None for end in (row.lowest, row.highest))
-        yield Found(**{**row.asDict(), "lowest": lowest, "highest": highest})
+        yield RowsFound(**{**row.asDict(), "lowest": lowest, "highest": highest})
 
 
 def _counted(rows: DataFrame, name: str) -> DataFrame:

@@ -16,7 +16,7 @@ class Plot:
 
 
 @dataclass(frozen=True)
-class Table:
+class TableBlock:
     """A table under its title; the columns whose indices are in `numeric` stand right."""
 
     title: str
@@ -39,7 +39,7 @@ class Note:
     text: str
 
 
-Block = Plot | Table | Examples | Note
+Block = Plot | TableBlock | Examples | Note
 
 
 @dataclass(frozen=True)

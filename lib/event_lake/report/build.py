@@ -47,15 +47,15 @@ def quality_report(
         generated_at=made,
         lake=root,
         span=span,
-        ingested=counting.ingested(lake.rows(layout.LEDGER), span),
-        accepted=counting.accepted(lake.rows(layout.RAW_EVENTS), span),
+        ingested=counting.count_ingested(lake.rows(layout.LEDGER), span),
+        accepted=counting.count_accepted(lake.rows(layout.RAW_EVENTS), span),
         quarantined=quarantined.count(),
-        refusals=counting.refusals(quarantined),
+        refusals=counting.count_refusals(quarantined),
         staged=lake.told(layout.STAGING_EVENTS, DataFrame.count),
-        conflicts=lake.told(layout.CONFLICTS, counting.conflicts),
-        violations=lake.told(layout.REJECTED, counting.violations),
-        changes=None if metrics is None else counting.changes(metrics),
-        measured=None if metrics is None else counting.measured(metrics),
+        conflicts=lake.told(layout.CONFLICTS, counting.count_conflicts),
+        violations=lake.told(layout.REJECTED, counting.count_violations),
+        changes=None if metrics is None else counting.read_changes(metrics),
+        measured=None if metrics is None else counting.read_measured(metrics),
         files=list(_files(lake)),
     )
 
@@ -115,7 +115,7 @@ def _files(lake: _Lake) -> Iterator[Files]:
     sizes = reduce(DataFrame.unionAll, [_recent_files(lake, table) for table in there])
     told = sizes.groupBy("table").agg(
         F.percentile_approx("size", 0.5).alias("median"),
-        F.array(*counting.classes(F.col("size"), [bound for bound, _ in FILE_SIZES])).alias("sizes"),
+        F.array(*counting.count_classes(F.col("size"), [bound for bound, _ in FILE_SIZES])).alias("sizes"),
     )
     recent = {row["table"]: row for row in told.collect()}
     for table in there:

@@ -8,12 +8,12 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from event_lake.lake.time import MICROSECOND, instant_of, micros_of
-from event_lake.report.masking import MOST_READ, example
+from event_lake.report.masking import MOST_READ, make_example
 from event_lake.report.values import (
     LATENESS,
     PERCENTILES,
     Accepted,
-    Arrivals,
+    ArrivalCount,
     Change,
     Count,
     Ingested,
@@ -39,7 +39,7 @@ CHANGES = (
 _UNUSUAL = 3.5
 
 
-def ingested(ledger: DataFrame, span: Span) -> list[Ingested]:
+def count_ingested(ledger: DataFrame, span: Span) -> list[Ingested]:
     """The ledger per unit of time, without gaps."""
     adds_up = F.coalesce(F.expr("read = raw + quarantined + duplicates"), F.expr("false"))
     nothing = {"read": 0, "raw": 0, "duplicates": 0, "quarantined": 0}
@@ -60,7 +60,7 @@ def ingested(ledger: DataFrame, span: Span) -> list[Ingested]:
     return [Ingested(**row) for row in found]
 
 
-def accepted(events: DataFrame, span: Span) -> Accepted:
+def count_accepted(events: DataFrame, span: Span) -> Accepted:
     """What came into raw/events."""
     late = (F.unix_micros("arrived_at") - F.unix_micros("created_datetime")) / 1_000_000
     told = (
@@ -69,7 +69,7 @@ def accepted(events: DataFrame, span: Span) -> Accepted:
             F.count("*").alias("rows"),
             micros(F.max("arrived_at")).alias("newest"),
             F.percentile_approx("late", list(PERCENTILES), 10_000).alias("percentiles"),
-            F.array(*classes(F.col("late"), [bound for bound, _ in LATENESS])).alias("lateness"),
+            F.array(*count_classes(F.col("late"), [bound for bound, _ in LATENESS])).alias("lateness"),
         )
         .collect()[0]
     )
@@ -89,14 +89,14 @@ def accepted(events: DataFrame, span: Span) -> Accepted:
         types=types,
         others=told["rows"] - sum(count.count for count in types),
         other_types=max(others, 0),
-        arrivals=[Arrivals(cell["type"], instant_of(cell["begin"]), cell["count"]) for cell in cells],
+        arrivals=[ArrivalCount(cell["type"], instant_of(cell["begin"]), cell["count"]) for cell in cells],
         lateness=told["lateness"] if told["rows"] else [0] * len(LATENESS),
         percentiles=told["percentiles"],
         newest_arrival=time(told["newest"]),
     )
 
 
-def refusals(quarantined: DataFrame) -> list[Refusal]:
+def count_refusals(quarantined: DataFrame) -> list[Refusal]:
     """Each reason with its newest record."""
     record = F.struct(F.substring("data", 1, MOST_READ).alias("head"), F.octet_length("data").alias("size"))
     rows = quarantined.select(
@@ -106,24 +106,26 @@ def refusals(quarantined: DataFrame) -> list[Refusal]:
     )
     by_reason = rows.groupBy("reason").agg(F.count("*").alias("count"), F.max_by("record", "place").alias("record"))
     return [
-        Refusal(row["reason"], row["count"], example(bytes(row["record"]["head"] or b""), row["record"]["size"] or 0))
+        Refusal(
+            row["reason"], row["count"], make_example(bytes(row["record"]["head"] or b""), row["record"]["size"] or 0)
+        )
         for row in _top(by_reason, _MOST_ROWS).collect()
     ]
 
 
-def conflicts(rows: DataFrame) -> list[Count]:
+def count_conflicts(rows: DataFrame) -> list[Count]:
     """The types with the most conflicts."""
     return [Count(row[0], row["count"]) for row in _top(rows.groupBy("true_event_type").count(), _MOST_TYPES).collect()]
 
 
-def violations(rejected: DataFrame) -> list[Violation]:
+def count_violations(rejected: DataFrame) -> list[Violation]:
     """The most frequent reasons for which events break their contracts."""
     broken = rejected.select("event_type", F.explode("reasons").alias("broken")).select("event_type", "broken.*")
     counts = _top(broken.groupBy("event_type", "column", "reason").count(), _MOST_ROWS)
     return [Violation(*row) for row in counts.collect()]
 
 
-def changes(metrics: DataFrame) -> list[Change]:
+def read_changes(metrics: DataFrame) -> list[Change]:
     """What drifted, of the rows of quality/metrics; of all types together only where none can be named."""
     least = F.when(F.col("measure") == "unusual_events", _UNUSUAL).otherwise(0)
     drifted = metrics.where(
@@ -151,7 +153,7 @@ def changes(metrics: DataFrame) -> list[Change]:
     ]
 
 
-def measured(metrics: DataFrame) -> list[Measured]:
+def read_measured(metrics: DataFrame) -> list[Measured]:
     """The measures of all types together, by name and subject."""
     of_all = metrics.where(F.col("event_type").isNull() & (F.col("measure") != "newest_arrival"))
     value = F.col("value")
@@ -160,7 +162,7 @@ def measured(metrics: DataFrame) -> list[Measured]:
     return [Measured(**row.asDict()) for row in rows.collect()]
 
 
-def classes(value: Column, bounds: Sequence[float]) -> list[Column]:
+def count_classes(value: Column, bounds: Sequence[float]) -> list[Column]:
     """For each upper bound, the number of values below it that aren't below the one before."""
     return [F.count_if((value >= low) & (value < high)) for low, high in pairwise([float("-inf"), *bounds])]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import altair as alt
 
-from event_lake.report.values import Arrivals, Count, Ingested, Span
+from event_lake.report.values import ArrivalCount, Count, Ingested, Span
 
 ACCEPTED, DUPLICATE, QUARANTINED = "var(--accepted)", "var(--duplicate)", "var(--quarantined)"
 _KINDS = {"raw": ACCEPTED, "duplicates": DUPLICATE, "quarantined": QUARANTINED}
@@ -64,7 +64,7 @@ class Figure:
     told: str
 
 
-def ingested_over_time(ingested: Sequence[Ingested], span: Span) -> Figure:
+def draw_ingested(ingested: Sequence[Ingested], span: Span) -> Figure:
     """Stacked bars of what became of the records, per unit of time."""
     rows = [
         {"begin": _iso(step.begin), "kind": kind, "count": getattr(step, kind) or 0, "order": order}
@@ -85,7 +85,7 @@ def ingested_over_time(ingested: Sequence[Ingested], span: Span) -> Figure:
     return _figure(chart, 300, f"Stacked bars: raw, duplicate and quarantined records per {span.unit}.")
 
 
-def shares_over_time(ingested: Sequence[Ingested], span: Span) -> Figure:
+def draw_shares(ingested: Sequence[Ingested], span: Span) -> Figure:
     """Lines of the duplicates' and the quarantined records' share of what was read, per unit of time."""
     kinds = ("duplicates", "quarantined")
     rows = [
@@ -111,7 +111,7 @@ def shares_over_time(ingested: Sequence[Ingested], span: Span) -> Figure:
     return _figure(chart, 220, f"Lines: the share of duplicate and of quarantined records per {span.unit}.")
 
 
-def lag_over_time(ingested: Sequence[Ingested], span: Span) -> Figure:
+def draw_lag(ingested: Sequence[Ingested], span: Span) -> Figure:
     """Bars of the longest distance to the stream's tip, per unit of time."""
     lags = {step.begin: step.lag_ms / 1_000 for step in ingested if step.lag_ms is not None}
     rows = [{"begin": _iso(begin), "lag": lag} for begin, lag in lags.items()]
@@ -136,7 +136,7 @@ def lag_over_time(ingested: Sequence[Ingested], span: Span) -> Figure:
     return _figure(chart, 200, f"Bars: seconds behind the stream's tip, the most per {span.unit}.")
 
 
-def arrivals_by_type(arrivals: Sequence[Arrivals], types: Sequence[str], span: Span) -> Figure:
+def draw_arrivals(arrivals: Sequence[ArrivalCount], types: Sequence[str], span: Span) -> Figure:
     """A row for each type and a column for each unit of time, the stronger the nearer to the row's own peak."""
     peaks = {name: max((cell.count for cell in arrivals if cell.event_type == name), default=1) for name in types}
     rows = [
@@ -161,7 +161,7 @@ def arrivals_by_type(arrivals: Sequence[Arrivals], types: Sequence[str], span: S
     return _figure(chart, _ROW * len(types) + 60, f"Events per {span.unit} of arrival for each of {len(types)} types.")
 
 
-def bars(counts: Sequence[Count], what: str, colour: str) -> Figure:
+def draw_bars(counts: Sequence[Count], what: str, colour: str) -> Figure:
     """Horizontal bars in the given order with their numbers; `what` is counted."""
     room = 8 * max((len(f"{count.count:,}") for count in counts), default=1) + 8
     rows = [{"type": count.name, "count": count.count} for count in counts]

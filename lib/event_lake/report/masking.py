@@ -23,17 +23,17 @@ class Example:
     is_cut: bool
 
 
-def example(head: bytes, size: int) -> Example:
+def make_example(head: bytes, size: int) -> Example:
     """A masked example of a record of `size` bytes that begins with `head` (`MOST_READ` bytes, or all of it).
 
     What isn't UTF-8 becomes a dot for each faulty sequence.
     """
     # Not final: a character that the end of `head` cuts in two is left out.
     text = codecs.getincrementaldecoder("utf-8")("replace").decode(head, final=len(head) == size)
-    return Example(masked(text[:MOST_SHOWN]), size, is_cut=len(text) > MOST_SHOWN or len(head) < size)
+    return Example(mask(text[:MOST_SHOWN]), size, is_cut=len(text) > MOST_SHOWN or len(head) < size)
 
 
-def masked(text: str) -> str:
+def mask(text: str) -> str:
     """`text` with each letter as "a" or "A", each digit as "9", and what isn't ASCII or can't be seen as "·".
 
     As long as `text`. Kept are ASCII's punctuation, space, tab and line ends, and the names of an event's three own

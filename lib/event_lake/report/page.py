@@ -13,7 +13,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from event_lake.report import wording
-from event_lake.report.sections import sections
+from event_lake.report.sections import make_sections
 from event_lake.report.values import Report
 
 
@@ -43,20 +43,24 @@ class Balance:
     checks: tuple[Checked, ...]
 
 
-def page(report: Report) -> str:
+def render_page(report: Report) -> str:
     """The page as HTML. Whatever came with the data is escaped, and the page's policy lets no other script run."""
     balance = _balance(report) if report.span else None
     script = _script()
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"instant": wording.instant, "name": wording.name, "number": wording.number}
+    environment.filters |= {
+        "instant": wording.format_instant,
+        "name": wording.format_name,
+        "number": wording.format_number,
+    }
     return environment.from_string(_file("page.html")).render(
         headline=_headline(balance),
-        title_time=wording.instant(report.generated_at),
+        title_time=wording.format_instant(report.generated_at),
         lake=report.lake,
         generated_at=report.generated_at,
         span=report.span,
         balance=balance,
-        sections=sections(report),
+        sections=make_sections(report),
         style=Markup(_file("page.css")),  # noqa: S704 (our own files)
         script=Markup(script),  # noqa: S704
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
@@ -70,7 +74,7 @@ def _balance(report: Report) -> Balance:
     }
     labels = ("records read", "raw", "duplicates", "quarantined")
     terms = tuple(
-        Term(sign, kind, wording.number(count), label)
+        Term(sign, kind, wording.format_number(count), label)
         for sign, (kind, count), label in zip(("", "=", "+", "+"), sums.items(), labels, strict=True)
     )
     return Balance(terms, tuple(_checks(report, sums)))
@@ -79,7 +83,7 @@ def _balance(report: Report) -> Balance:
 def _checks(report: Report, sums: dict[str, int]) -> Iterator[Checked]:
     unbalanced = sum(step.unbalanced for step in report.ingested)
     holes = sum(step.holes for step in report.ingested)
-    rows = wording.plural(unbalanced, "row")
+    rows = wording.format_count(unbalanced, "row")
     yield Checked(
         not unbalanced,
         f"{rows} of the ledger don't balance: reconcile names them."
@@ -88,7 +92,7 @@ def _checks(report: Report, sums: dict[str, int]) -> Iterator[Checked]:
     )
     yield Checked(
         not holes,
-        f"Records expired before they were read: {wording.plural(holes, 'hole')} in the ledger."
+        f"Records expired before they were read: {wording.format_count(holes, 'hole')} in the ledger."
         if holes
         else "Nothing expired before it was read.",
     )

@@ -5,14 +5,21 @@ from collections.abc import Iterator
 from event_lake.report import figures, staged_sections
 from event_lake.report.blocks import Block, Examples, Note, Plot, Section
 from event_lake.report.figures import ACCEPTED, DUPLICATE, QUARANTINED
-from event_lake.report.values import LATENESS, PERCENTILES, Accepted, Arrivals, Count, Report, Span
-from event_lake.report.wording import age, duration, instant, name, plural, share
+from event_lake.report.values import LATENESS, PERCENTILES, Accepted, ArrivalCount, Count, Report, Span
+from event_lake.report.wording import (
+    format_age,
+    format_count,
+    format_duration,
+    format_instant,
+    format_name,
+    format_share,
+)
 
 # Rows of the map of types over time.
 _MOST_MAPPED = 15
 
 
-def sections(report: Report) -> list[Section]:
+def make_sections(report: Report) -> list[Section]:
     """The page's sections in their order; none for a lake without a batch."""
     if report.span is None or report.accepted is None:
         return []
@@ -23,10 +30,10 @@ def sections(report: Report) -> list[Section]:
         _doubles(report),
         _lateness(report.accepted),
         _freshness(report, report.span, report.accepted),
-        staged_sections.drift(report),
-        staged_sections.measures(report),
-        staged_sections.contracts(report),
-        staged_sections.files(report),
+        staged_sections.drift_section(report),
+        staged_sections.measures_section(report),
+        staged_sections.contracts_section(report),
+        staged_sections.files_section(report),
     ]
 
 
@@ -37,18 +44,18 @@ def _records(report: Report, span: Span) -> Section:
         " the time; a jump in either share is worth a look, and so is a gap in the bars."
     )
     blocks: list[Block] = [
-        Plot(f"Records per {span.unit} in which they were read", figures.ingested_over_time(report.ingested, span)),
+        Plot(f"Records per {span.unit} in which they were read", figures.draw_ingested(report.ingested, span)),
     ]
     if any(step.read for step in report.ingested):
-        blocks.append(Plot("Share of what was read", figures.shares_over_time(report.ingested, span)))
+        blocks.append(Plot("Share of what was read", figures.draw_shares(report.ingested, span)))
     return Section("records", "Records over time", lead, blocks)
 
 
 def _arrivals(accepted: Accepted, span: Span) -> Section:
     kinds = len(accepted.types) + accepted.other_types
     lead = (
-        f"{plural(accepted.rows, 'event')} of {plural(kinds, 'type')} came into raw/events. The map shows when they"
-        " arrived at the stream: the stronger,"
+        f"{format_count(accepted.rows, 'event')} of {format_count(kinds, 'type')} came into raw/events. The map shows"
+        " when they arrived at the stream: the stronger,"
         " the nearer to the peak of the row. Rows keep their pattern from day to day; one that begins or ends is news."
     )
     if not accepted.rows:
@@ -56,9 +63,9 @@ def _arrivals(accepted: Accepted, span: Span) -> Section:
     counts = list(accepted.types)
     if accepted.other_types:
         counts.append(Count(f"{accepted.other_types:,} other types", accepted.others))
-    counts = [Count(name(count.name), count.count) for count in counts]
+    counts = [Count(format_name(count.name), count.count) for count in counts]
     mapped = [count.name for count in counts[: len(accepted.types)]][:_MOST_MAPPED]
-    shown = [Arrivals(name(a.event_type), a.begin, a.count) for a in accepted.arrivals]
+    shown = [ArrivalCount(format_name(a.event_type), a.begin, a.count) for a in accepted.arrivals]
     shown = [arrivals for arrivals in shown if arrivals.event_type in mapped]
     title = f"The {len(mapped)} most frequent types per {span.unit} of arrival"
     return Section(
@@ -66,8 +73,8 @@ def _arrivals(accepted: Accepted, span: Span) -> Section:
         "Arrivals by type",
         lead,
         [
-            Plot("Events by type", figures.bars(counts, "events", ACCEPTED)),
-            Plot(title, figures.arrivals_by_type(shown, mapped, span)),
+            Plot("Events by type", figures.draw_bars(counts, "events", ACCEPTED)),
+            Plot(title, figures.draw_arrivals(shown, mapped, span)),
         ],
     )
 
@@ -80,9 +87,9 @@ def _refused(report: Report) -> Section:
     )
     if not report.refusals:
         return Section("refused", "Refused, and why", lead, [Note("Nothing was refused in this time.")])
-    counts = [Count(name(refusal.reason), refusal.count) for refusal in report.refusals]
+    counts = [Count(format_name(refusal.reason), refusal.count) for refusal in report.refusals]
     blocks: list[Block] = [
-        Plot("Records by reason", figures.bars(counts, "records", QUARANTINED)),
+        Plot("Records by reason", figures.draw_bars(counts, "records", QUARANTINED)),
         Examples(report.refusals),
     ]
     return Section("refused", "Refused, and why", lead, blocks)
@@ -91,9 +98,8 @@ def _refused(report: Report) -> Section:
 def _doubles(report: Report) -> Section:
     dropped = sum(step.duplicates or 0 for step in report.ingested)
     read = sum(step.read or 0 for step in report.ingested)
-    known = (
-        f"Dropped on the way into raw/events: {plural(dropped, 'duplicate')}, {share(dropped, read)} of what was read."
-    )
+    duplicates = f"{format_count(dropped, 'duplicate')}, {format_share(dropped, read)} of what was read"
+    known = f"Dropped on the way into raw/events: {duplicates}."
     unknown = "How many duplicates were dropped on the way into raw/events isn't known."
     lead = (
         f"{known if read else unknown}"
@@ -109,8 +115,8 @@ def _conflicts(report: Report) -> Iterator[Block]:
     elif not report.conflicts:
         yield Note("No conflict is among these events.")
     else:
-        counts = [Count(name(count.name), count.count) for count in report.conflicts]
-        yield Plot("Conflicts by type", figures.bars(counts, "conflicts", DUPLICATE))
+        counts = [Count(format_name(count.name), count.count) for count in report.conflicts]
+        yield Plot("Conflicts by type", figures.draw_bars(counts, "conflicts", DUPLICATE))
 
 
 def _lateness(accepted: Accepted) -> Section:
@@ -121,25 +127,27 @@ def _lateness(accepted: Accepted) -> Section:
     if accepted.percentiles is None:
         return Section("lateness", "Lateness", lead, [Note("No event was accepted in this time.")])
     counts = [Count(label, count) for (_, label), count in zip(LATENESS, accepted.lateness, strict=True)]
-    half, *others, latest = (duration(value) for value in accepted.percentiles)
+    half, *others, latest = (format_duration(value) for value in accepted.percentiles)
     shares = ", ".join(f"{p:.0%} by {late}" for p, late in zip(PERCENTILES[1:-1], others, strict=True))
     told = f"Half of the events are late by {half} at most, {shares}; the latest one came after {latest}."
     return Section(
         "lateness",
         "Lateness",
         lead,
-        [Plot("Events by time from creation to arrival", figures.bars(counts, "events", ACCEPTED)), Note(told)],
+        [Plot("Events by time from creation to arrival", figures.draw_bars(counts, "events", ACCEPTED)), Note(told)],
     )
 
 
 def _freshness(report: Report, span: Span, accepted: Accepted) -> Section:
     arrival = accepted.newest_arrival
     newest = (
-        f"The newest event arrived at {instant(arrival)} ({age(report.generated_at - arrival)}); " if arrival else ""
+        f"The newest event arrived at {format_instant(arrival)} ({format_age(report.generated_at - arrival)}); "
+        if arrival
+        else ""
     )
     lead = (
-        f"{newest}{'t' if newest else 'T'}he newest batch was read at {instant(span.newest_batch)}"
-        f" ({age(report.generated_at - span.newest_batch)}). A reader that keeps up stays below a minute or two"
+        f"{newest}{'t' if newest else 'T'}he newest batch was read at {format_instant(span.newest_batch)}"
+        f" ({format_age(report.generated_at - span.newest_batch)}). A reader that keeps up stays below a minute or two"
         " behind the stream's tip; after a stop it is far behind and comes back."
     )
     if all(step.lag_ms is None for step in report.ingested):
@@ -148,5 +156,5 @@ def _freshness(report: Report, span: Span, accepted: Accepted) -> Section:
         )
     if not any(step.lag_ms for step in report.ingested):
         return Section("freshness", "Freshness", lead, [Note("Every batch ended at the stream's tip.")])
-    figure = figures.lag_over_time(report.ingested, span)
+    figure = figures.draw_lag(report.ingested, span)
     return Section("freshness", "Freshness", lead, [Plot(f"Behind the stream's tip, the most per {span.unit}", figure)])

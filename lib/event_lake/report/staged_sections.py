@@ -2,10 +2,17 @@
 
 from event_lake.quality.catalogue import MEASURES
 from event_lake.report import figures
-from event_lake.report.blocks import Block, Note, Plot, Section, Table
+from event_lake.report.blocks import Block, Note, Plot, Section, TableBlock
 from event_lake.report.figures import ACCEPTED, Figure
 from event_lake.report.values import FILE_SIZES, Count, Files, Measured, Report
-from event_lake.report.wording import amount, field, instant, name, number, size
+from event_lake.report.wording import (
+    format_amount,
+    format_field,
+    format_instant,
+    format_name,
+    format_number,
+    format_size,
+)
 
 _NO_METRICS = "quality/metrics isn't there yet: build_staging makes it."
 # Of each measure of drift.
@@ -20,7 +27,7 @@ CHANGE_WORDS = {
 }
 
 
-def drift(report: Report) -> Section:
+def drift_section(report: Report) -> Section:
     """What changed, by the quality measures."""
     lead = (
         "What differs from the seven days before, or from the type's contract. After a release new fields and types"
@@ -33,21 +40,21 @@ def drift(report: Report) -> Section:
         rows = [
             (
                 CHANGE_WORDS.get(change.measure, change.measure),
-                name(change.event_type),
-                field(change.subject),
-                instant(change.first),
-                number(change.hours),
-                amount(change.peak, MEASURES[change.measure].unit),
-                name(change.detail),
+                format_name(change.event_type),
+                format_field(change.subject),
+                format_instant(change.first),
+                format_number(change.hours),
+                format_amount(change.peak, MEASURES[change.measure].unit),
+                format_name(change.detail),
             )
             for change in report.changes
         ]
         headings = ("What", "Type", "Of", "First in the hour", "Hours", "At its peak", "More")
-        block = Table("What changed", headings, rows, frozenset({4, 5}))
+        block = TableBlock("What changed", headings, rows, frozenset({4, 5}))
     return Section("drift", "Drift", lead, [block])
 
 
-def measures(report: Report) -> Section:
+def measures_section(report: Report) -> Section:
     """The quality measures of all types together."""
     lead = (
         "Of all types together, for each hour of arrival; check_quality holds them to the thresholds that you set."
@@ -61,23 +68,26 @@ def measures(report: Report) -> Section:
         block = Note("No hour of this time was measured yet.")
     else:
         headings = ("Measure", "Of", "Lowest", "Highest", "Newest")
-        block = Table("Quality measures, per hour", headings, rows, frozenset({2, 3, 4}))
+        block = TableBlock("Quality measures, per hour", headings, rows, frozenset({2, 3, 4}))
     return Section("measures", "Measures", lead, [block])
 
 
 def _measured(measured: Measured) -> tuple[str, ...]:
     unit = MEASURES[measured.measure].unit
-    values = (amount(value, unit) for value in (measured.lowest, measured.highest, measured.newest))
-    return (measured.measure.replace("_", " "), field(measured.subject), *values)
+    values = (format_amount(value, unit) for value in (measured.lowest, measured.highest, measured.newest))
+    return (measured.measure.replace("_", " "), format_field(measured.subject), *values)
 
 
-def contracts(report: Report) -> Section:
+def contracts_section(report: Report) -> Section:
     """Who breaks their contract, and how."""
     lead = (
         "Events that break the contract of their type stay in staging/events, but don't come into the type's own table."
         " A producer that changed a field shows up here first."
     )
-    rows = [(name(v.event_type), name(v.column), name(v.reason), number(v.count)) for v in report.violations or ()]
+    rows = [
+        (format_name(v.event_type), format_name(v.column), format_name(v.reason), format_number(v.count))
+        for v in report.violations or ()
+    ]
     block: Block
     if report.violations is None:
         block = Note("staging/rejected isn't there yet: build_staging makes it.")
@@ -85,21 +95,22 @@ def contracts(report: Report) -> Section:
         block = Note("No event breaks its contract.")
     else:
         headings = ("Type", "Column", "What is wrong", "Events")
-        block = Table("The most frequent violations", headings, rows, frozenset({3}))
+        block = TableBlock("The most frequent violations", headings, rows, frozenset({3}))
     return Section("contracts", "Contract violations", lead, [block])
 
 
-def files(report: Report) -> Section:
+def files_section(report: Report) -> Section:
     """How large the tables are, and how small their files."""
     lead = (
         "Queries over many small files are slow. Streaming writes about one for each type and batch, so the newest"
         " dates have small ones; dates that are closed should have files of 32 MB or more."
     )
     rows = [
-        (f.table, number(f.files), size(f.bytes), "none" if f.median is None else size(f.median)) for f in report.files
+        (f.table, format_number(f.files), format_size(f.bytes), "none" if f.median is None else format_size(f.median))
+        for f in report.files
     ]
     headings = ("Table", "Files", "Size", "Median, recent")
-    blocks: list[Block] = [Table("Files and sizes", headings, rows, frozenset({1, 2, 3}))]
+    blocks: list[Block] = [TableBlock("Files and sizes", headings, rows, frozenset({1, 2, 3}))]
     blocks += [Plot(f"Files of {f.table} by size", _sizes(f)) for f in report.files if _is_of_events(f)]
     return Section("files", "Files", lead, blocks)
 
@@ -110,4 +121,4 @@ def _is_of_events(files: Files) -> bool:
 
 def _sizes(files: Files) -> Figure:
     counts = [Count(label, count) for (_, label), count in zip(FILE_SIZES, files.sizes, strict=True)]
-    return figures.bars(counts, "files", ACCEPTED)
+    return figures.draw_bars(counts, "files", ACCEPTED)

@@ -78,7 +78,7 @@ class Count:
 
 
 @dataclass(frozen=True)
-class Arrivals:
+class ArrivalCount:
     """Events of one type that arrived in the unit of time from `begin` on."""
 
     event_type: str
@@ -106,7 +106,7 @@ class Accepted:
     types: Sequence[Count]
     others: int
     other_types: int
-    arrivals: Sequence[Arrivals]
+    arrivals: Sequence[ArrivalCount]
     lateness: Sequence[int]
     percentiles: Sequence[float] | None
     newest_arrival: datetime | None

@@ -19,7 +19,7 @@ from event_lake.quality.measure import measure
 from event_lake.staging import typed_tables
 from event_lake.staging.chunk import Chunk
 from event_lake.staging.step_log import StepLog
-from event_lake.staging.steps import Planned, ahead, steps
+from event_lake.staging.steps import PlannedStep, find_ahead, plan_steps
 from event_lake.staging.typed_tables import Contracts
 from event_lake.staging.write import Staged, StagingWriter
 
@@ -53,11 +53,11 @@ def build_staging(spark: SparkSession, settings: Settings, run: Run | None = Non
 def catch_up(spark: SparkSession, settings: Settings, run: Run, writer: StagingWriter) -> Staged:
     """What `build_staging` does, with the writer that there is."""
     checkpoint = checkpoint_of(spark, settings.lake.root)
-    found = ahead(spark, settings.lake.root, checkpoint)
+    found = find_ahead(spark, settings.lake.root, checkpoint)
     log, done = StepLog(checkpoint), Staged()
     bar = Bar(run.show, found.rows) if run.show and found.batches else None
     with bar.ticking() if bar else nullcontext():
-        for planned in steps(spark, settings, found):
+        for planned in plan_steps(spark, settings, found):
             began, step = time.monotonic(), planned.step
             log.begin(step)
             counts = _taken(spark, settings, writer, planned)
@@ -80,8 +80,8 @@ def writer_of(spark: SparkSession, settings: Settings, run: Run) -> StagingWrite
     contracts = contracts_of(settings)
     writer = StagingWriter(settings, contracts, run=run.id, check=run.check)
     run.check()
-    with tables.noted(spark, writer.note(Staged())):
-        typed_tables.prepare(spark, root, contracts)
+    with tables.note_commits(spark, writer.note(Staged())):
+        typed_tables.prepare_tables(spark, root, contracts)
         tables.create(spark, root, layout.STAGING)
     return writer
 
@@ -91,7 +91,7 @@ def contracts_of(settings: Settings) -> Contracts:
     return load_contracts(settings.staging.contracts) if settings.staging.contracts else {}
 
 
-def _taken(spark: SparkSession, settings: Settings, writer: StagingWriter, planned: Planned) -> Staged:
+def _taken(spark: SparkSession, settings: Settings, writer: StagingWriter, planned: PlannedStep) -> Staged:
     chunk, number = planned.chunk, planned.step.number
     counts = writer.write(chunk, step=number, may_repeat=planned.may_repeat)
     # Before the step is noted as done, so that no crash leaves an hour out.

@@ -44,7 +44,7 @@ class Chunk:
         if behind is None and upto is None:
             return self
         places = [p for p in self.partitions if (behind is None or p > behind) and (upto is None or p <= upto)]
-        events = self.events.where(tables.in_partitions(places))
+        events = self.events.where(tables.is_in_partitions(places))
         return replace(self, events=events, rows_in={place: self.rows_in[place] for place in places})
 
     def end(self, most: float) -> Place | None:
@@ -67,15 +67,15 @@ def known_places(chunk: Chunk, most_types: int = _MOST_TYPES) -> Column:
     others = sorted(day for day, event_type in chunk.partitions if event_type == OTHER)
     places = {(day, name) for day, event_type in chunk.partitions for name in (event_type, OTHER)}
     if not others:
-        return tables.in_partitions(places)
+        return tables.is_in_partitions(places)
     here = F.col("date").isin(others) & (F.col("event_type") == OTHER)
     types = chunk.events.where(here).select("date", "true_event_type").distinct().limit(most_types + 1).collect()
     if len(types) > most_types:
-        return tables.in_partitions(places) | F.col("date").isin(others)
-    return tables.in_partitions(places | {(row.date, row.true_event_type) for row in types})
+        return tables.is_in_partitions(places) | F.col("date").isin(others)
+    return tables.is_in_partitions(places | {(row.date, row.true_event_type) for row in types})
 
 
-def chunk_of(events: DataFrame, quarantine: DataFrame) -> Chunk:
+def make_chunk(events: DataFrame, quarantine: DataFrame) -> Chunk:
     """The chunk of some rows of raw/events, and of raw/quarantine."""
     hour = hour_of().alias("hour")
     nowhere = [F.lit(None).alias(name) for name in ("date", "event_type")]

@@ -11,7 +11,7 @@ from event_lake.lake.time_columns import is_dated_in
 from event_lake.lake.window import Dates
 from event_lake.staging import typed_tables
 from event_lake.staging.build import checkpoint_of, contracts_of
-from event_lake.staging.steps import ahead, steps
+from event_lake.staging.steps import find_ahead, plan_steps
 from event_lake.staging.versions import KEY
 
 
@@ -23,9 +23,9 @@ def plan_staging(spark: SparkSession, settings: Settings, dates: Dates | None) -
     """
     root = settings.lake.root
     tables.refuse_missing_raw(spark, root)
-    yield from typed_tables.changes(spark, root, contracts_of(settings))
-    found = ahead(spark, root, checkpoint_of(spark, root))
-    planned = [(one.step, one.chunk) for one in steps(spark, settings, found)]
+    yield from typed_tables.describe_changes(spark, root, contracts_of(settings))
+    found = find_ahead(spark, root, checkpoint_of(spark, root))
+    planned = [(one.step, one.chunk) for one in plan_steps(spark, settings, found)]
     if not planned:
         yield "raw/events has gained nothing since the last run"
     for number, (step, chunk) in enumerate(planned):

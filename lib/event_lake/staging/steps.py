@@ -15,14 +15,14 @@ from event_lake.config.settings import Settings
 from event_lake.lake import layout, tables
 from event_lake.lake.checkpoints import Checkpoint
 from event_lake.lake.time import instant_of
-from event_lake.staging.chunk import Chunk, Place, chunk_of
+from event_lake.staging.chunk import Chunk, Place, make_chunk
 from event_lake.staging.step_log import Step, StepLog
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Batch:
+class LedgerBatch:
     """A batch that the ledger has: its number, its clock, and how many `rows` it brought to raw/events."""
 
     id: int
@@ -40,7 +40,7 @@ class Ahead:
     """
 
     first: int
-    batches: Sequence[Batch]
+    batches: Sequence[LedgerBatch]
     number: int
     again_until: int
     pending: Step | None = None
@@ -53,7 +53,7 @@ class Ahead:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Planned:
+class PlannedStep:
     """A step with what it takes, and whether a run may have begun it before."""
 
     step: Step
@@ -61,7 +61,7 @@ class Planned:
     may_repeat: bool
 
 
-def ahead(spark: SparkSession, root: str, checkpoint: Checkpoint) -> Ahead:
+def find_ahead(spark: SparkSession, root: str, checkpoint: Checkpoint) -> Ahead:
     """What staging hasn't taken of the batches that are in raw's ledger.
 
     Where that isn't known, all of them: what staging holds already stays as it is.
@@ -85,7 +85,7 @@ def ahead(spark: SparkSession, root: str, checkpoint: Checkpoint) -> Ahead:
     )
 
 
-def steps(spark: SparkSession, settings: Settings, found: Ahead) -> Iterator[Planned]:
+def plan_steps(spark: SparkSession, settings: Settings, found: Ahead) -> Iterator[PlannedStep]:
     """The steps that take what is ahead, each looked up in raw as it is when it's asked for.
 
     A step takes whole batches of no more than `staging.max_batch_bytes` together, or where that is more than the ledger
@@ -94,7 +94,7 @@ def steps(spark: SparkSession, settings: Settings, found: Ahead) -> Iterator[Pla
     root = settings.lake.root
     if found.pending:
         step = found.pending
-        yield Planned(step=step, chunk=_chunk(spark, root, step).between(step.behind, step.upto), may_repeat=True)
+        yield PlannedStep(step=step, chunk=_chunk(spark, root, step).between(step.behind, step.upto), may_repeat=True)
     batches, number, first, behind = deque(found.batches), found.number, found.first, found.behind
     if not batches:
         return
@@ -113,7 +113,7 @@ def steps(spark: SparkSession, settings: Settings, found: Ahead) -> Iterator[Pla
             )
             chunk = _chunk(spark, root, step).between(behind, None)
             behind = chunk.end(most)
-            yield Planned(
+            yield PlannedStep(
                 step=replace(step, upto=behind),
                 chunk=chunk.between(None, behind),
                 may_repeat=first <= found.again_until,
@@ -147,11 +147,11 @@ def _first_of_stream(spark: SparkSession, root: str, checkpoint: Checkpoint) -> 
     return newest or 0
 
 
-def _batches(spark: SparkSession, root: str, first: int) -> Sequence[Batch]:
+def _batches(spark: SparkSession, root: str, first: int) -> Sequence[LedgerBatch]:
     ledger = tables.read(spark, root, layout.LEDGER).where(F.col("batch_id") >= first)
     told = ledger.groupBy("batch_id").agg(F.sum("raw").alias("rows"), F.min(F.unix_micros("ingested_at")).alias("at"))
     return [
-        Batch(row.batch_id, instant_of(row["at"]), row.rows or 0)
+        LedgerBatch(row.batch_id, instant_of(row["at"]), row.rows or 0)
         for row in sorted(told.collect(), key=lambda row: row.batch_id)
     ]
 
@@ -162,4 +162,4 @@ def _chunk(spark: SparkSession, root: str, step: Step) -> Chunk:
 
     version = tables.newest_version(spark, root, layout.RAW_EVENTS)
     events = tables.at_version(spark, root, layout.RAW_EVENTS, version)
-    return chunk_of(of_step(events), of_step(tables.read(spark, root, layout.QUARANTINE)))
+    return make_chunk(of_step(events), of_step(tables.read(spark, root, layout.QUARANTINE)))

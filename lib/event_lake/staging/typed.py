@@ -69,23 +69,23 @@ def typed_schema(of: Contract) -> StructType:
 
 
 def data_type(text: str) -> DataType:
-    """The Spark type that a contract's `column_types.checked` text names."""
-    if digits := column_types.decimal(text):
+    """The Spark type that a contract's `column_types.check_type` text names."""
+    if digits := column_types.parse_decimal(text):
         return DecimalType(*digits)
-    if element := column_types.element(text):
+    if element := column_types.parse_element(text):
         return ArrayType(_TYPES[element])
     return _TYPES[text]
 
 
-def typed_rows(rows: DataFrame, of: Contract) -> DataFrame:
+def select_typed(rows: DataFrame, of: Contract) -> DataFrame:
     """Of `rows` (`schemas.EVENT`, of the contract's type) those that keep it, as `typed_schema` has them.
 
-    The complement is `rejected_rows`: each row is in exactly one of the two.
+    The complement is `select_rejected`: each row is in exactly one of the two.
     """
     return judged_rows(rows, of).where(f"`{KEEPS}`").drop(KEEPS)
 
 
-def rejected_rows(rows: DataFrame, of: Contract) -> DataFrame:
+def select_rejected(rows: DataFrame, of: Contract) -> DataFrame:
     """Of `rows` (`schemas.EVENT`, of the contract's type) those that break it, as `schemas.REJECTED`.
 
     Every reason that applies, in the order of the contract's columns. `missing`: required, but null or not there.
@@ -105,8 +105,8 @@ def judged_rows(rows: DataFrame, of: Contract) -> DataFrame:
     return reading.read(rows).select(*TYPED.names, *values, reading.keeps().alias(KEEPS))
 
 
-def told_rows(rows: DataFrame, of: Contract) -> DataFrame:
-    """All of `rows` as `rejected_rows` would have them; without reasons where they keep the contract."""
+def rows_with_reasons(rows: DataFrame, of: Contract) -> DataFrame:
+    """All of `rows` as `select_rejected` would have them; without reasons where they keep the contract."""
     reading = _Reading(of)
     return _told(reading.read(rows), reading)
 
@@ -201,7 +201,7 @@ class _Reading:
         raw = self._raw(c)
         if c.type in _TEXT_OF:
             return F.when(raw.rlike(_TEXT_OF[c.type]), raw.try_cast(c.type))
-        if column_types.decimal(c.type):
+        if column_types.parse_decimal(c.type):
             return F.when(raw.rlike(_NUMBER), raw.try_cast(c.type))
         # Spark takes 1e999 for infinite.
         if c.type == "double":
@@ -212,19 +212,19 @@ class _Reading:
 
     def _raw(self, c: contract.Column) -> Column:
         place = self._tree.place(F.col("read"), c.keys)
-        return F.try_variant_get(place, "$", "string") if column_types.decimal(c.type) else place
+        return F.try_variant_get(place, "$", "string") if column_types.parse_decimal(c.type) else place
 
 
 def _read_as(text: str) -> DataType:
     """As what Spark reads the JSON of a column: what it isn't strict with is looked at by ourselves."""
-    if column_types.decimal(text):
+    if column_types.parse_decimal(text):
         return VariantType()  # As decimals, "12,50" would be 1250; as strings, long numbers would be rounded.
     return StringType() if text in _TEXT_OF else data_type(text)
 
 
 def _is_strict(text: str) -> bool:
     """Whether Spark alone reads the type as we want it to be read."""
-    return text not in _TEXT_OF and not column_types.decimal(text) and text not in ("double", "array<double>")
+    return text not in _TEXT_OF and not column_types.parse_decimal(text) and text not in ("double", "array<double>")
 
 
 def _if_meant(c: contract.Column, is_so: Column) -> Column:

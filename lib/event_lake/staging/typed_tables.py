@@ -12,15 +12,15 @@ from pyspark.sql import functions as F
 from pyspark.util import inheritable_thread_target
 
 from event_lake.contracts.contract import Contract
-from event_lake.contracts.evolution import Evolution, Held, evolution
+from event_lake.contracts.evolution import Evolution, Held, plan_evolution
 from event_lake.lake import layout, tables
 from event_lake.lake.schemas import OTHER, TYPED
 from event_lake.staging.typed import (
     KEEPS,
     judged_rows,
-    rejected_rows,
-    told_rows,
-    typed_rows,
+    rows_with_reasons,
+    select_rejected,
+    select_typed,
     typed_schema,
 )
 
@@ -41,7 +41,7 @@ def table_of(contract: Contract) -> layout.Table:
     return layout.typed_table(contract.event_type, typed_schema(contract), _STATISTICS)
 
 
-def changes(spark: SparkSession, root: str, contracts: Contracts) -> list[str]:
+def describe_changes(spark: SparkSession, root: str, contracts: Contracts) -> list[str]:
     """What `prepare` would do, a line for each table or column. Raises UserError as it does."""
     told = []
     for contract, evolved in _planned(spark, root, contracts):
@@ -50,7 +50,7 @@ def changes(spark: SparkSession, root: str, contracts: Contracts) -> list[str]:
     return told
 
 
-def prepare(spark: SparkSession, root: str, contracts: Contracts) -> None:
+def prepare_tables(spark: SparkSession, root: str, contracts: Contracts) -> None:
     """Have a table for each contract, with its columns.
 
     Raises UserError, before anything is changed, if a contract can't hold what its table has (`evolution`). A wider
@@ -70,7 +70,7 @@ def prepare(spark: SparkSession, root: str, contracts: Contracts) -> None:
     _in_parallel(spark, evolve, contracts)
 
 
-def append(
+def append_fresh(
     fresh: DataFrame,
     root: str,
     contracts: Contracts,
@@ -89,7 +89,7 @@ def append(
 
     def append_type(name: str) -> int:
         table, kept = table_of(contracts[name]), Observation()
-        typed = typed_rows(_of_type(fresh, name), contracts[name]).observe(kept, F.count(F.lit(1)).alias("rows"))
+        typed = select_typed(_of_type(fresh, name), contracts[name]).observe(kept, F.count(F.lit(1)).alias("rows"))
         new = _without_known(typed, root, table, TYPED.names, maybe_there)
         check()
         tables.append(new.coalesce(1 + counts[name] // _MOST_ROWS), root, table)
@@ -131,7 +131,9 @@ def replace_events(rows: DataFrame, root: str, contracts: Contracts) -> None:
 
     _in_parallel(spark, replace_type, counts)
     if counts:
-        told = reduce(DataFrame.unionByName, (told_rows(_of_type(rows, name), contracts[name]) for name in counts))
+        told = reduce(
+            DataFrame.unionByName, (rows_with_reasons(_of_type(rows, name), contracts[name]) for name in counts)
+        )
         on = f"{same} and target.event_type = source.event_type"
         tables.merge(told, root, layout.REJECTED, on=on, delete="size(source.reasons) = 0")
 
@@ -147,7 +149,7 @@ def replace_dates(rows: DataFrame, root: str, contracts: Contracts, first: date,
 
     def replace_type(name: str) -> int:
         kept = Observation()
-        typed = typed_rows(_of_type(rows, name), contracts[name]).observe(kept, F.count(F.lit(1)).alias("rows"))
+        typed = select_typed(_of_type(rows, name), contracts[name]).observe(kept, F.count(F.lit(1)).alias("rows"))
         tables.replace(typed.hint("rebalance", "date"), root, table_of(contracts[name]), where)
         return _rows(kept)
 
@@ -167,7 +169,7 @@ def _planned(spark: SparkSession, root: str, contracts: Contracts) -> list[tuple
             return None
         columns = tables.read(spark, root, table).schema
         held = {c.name: Held(c.dataType.simpleString(), c.metadata.get("comment", "")) for c in columns}
-        return evolution(contracts[name], held)
+        return plan_evolution(contracts[name], held)
 
     return [(contracts[name], found) for name, found in _in_parallel(spark, plan, contracts).items()]
 
@@ -193,10 +195,10 @@ def _rewrite(spark: SparkSession, root: str, table: layout.Table) -> None:
 def _alter(spark: SparkSession, root: str, table: layout.Table, evolved: Evolution) -> None:
     name = f"delta.`{table.path(root)}`"
     if evolved.added:
-        columns = ", ".join(f"`{c.name}` {c.type} comment {tables.literal(c.comment)}" for c in evolved.added)
+        columns = ", ".join(f"`{c.name}` {c.type} comment {tables.quote_literal(c.comment)}" for c in evolved.added)
         spark.sql(f"alter table {name} add columns ({columns})")
     for column in evolved.described:
-        spark.sql(f"alter table {name} alter column `{column.name}` comment {tables.literal(column.comment)}")
+        spark.sql(f"alter table {name} alter column `{column.name}` comment {tables.quote_literal(column.comment)}")
 
 
 def _counts(rows: DataFrame, contracts: Contracts) -> dict[str, int]:
@@ -219,7 +221,7 @@ def _rows(kept: Observation) -> int:
 
 
 def _rejected(rows: DataFrame, contracts: Iterable[Contract]) -> DataFrame:
-    parts = (rejected_rows(_of_type(rows, contract.event_type), contract) for contract in contracts)
+    parts = (select_rejected(_of_type(rows, contract.event_type), contract) for contract in contracts)
     return reduce(DataFrame.unionByName, parts)
 
 

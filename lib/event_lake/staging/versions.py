@@ -18,7 +18,7 @@ POSITION = ("stream", "shard_id", "sequence_number", "sub_sequence_number", "arr
 _HASH = "key"
 
 
-def shared_keys(came: DataFrame, staged: DataFrame) -> DataFrame:
+def find_shared_keys(came: DataFrame, staged: DataFrame) -> DataFrame:
     """The keys (`key`, a hash of `KEY`) that several rows of `came` have, or one of `came` and one of `staged`.
 
     Both have `schemas.EVENT`; only `KEY` is read of them. `came` must fit into memory by 16 bytes a row.
@@ -40,7 +40,7 @@ def without_keys(rows: DataFrame, keys: DataFrame) -> DataFrame:
     return _keyed(rows).join(keys, _HASH, "left_anti").drop(_HASH)
 
 
-def versions(came: DataFrame, staged: DataFrame, refused: DataFrame, keep: str) -> DataFrame:
+def rank_versions(came: DataFrame, staged: DataFrame, refused: DataFrame, keep: str) -> DataFrame:
     """Each version of each event in `came` (`schemas.EVENT`), as it stands once those have come.
 
     `staged` (`schemas.EVENT`) and `refused` (`schemas.CONFLICT`) must hold all rows there are of the events in `came`.
@@ -76,12 +76,12 @@ def versions(came: DataFrame, staged: DataFrame, refused: DataFrame, keep: str) 
     )
 
 
-def inserted(resolved: DataFrame) -> DataFrame:
+def select_inserted(resolved: DataFrame) -> DataFrame:
     """Of `versions`: the events that staging/events doesn't hold yet."""
     return resolved.where("is_kept and not is_known").select(*EVENT.names)
 
 
-def replaced(resolved: DataFrame) -> DataFrame:
+def select_replaced(resolved: DataFrame) -> DataFrame:
     """Of `versions`: what staging/events must hold of events in place of what it holds."""
     return resolved.where(is_replacing()).select(*EVENT.names)
 
@@ -91,7 +91,7 @@ def is_replacing() -> Column:
     return F.col("is_kept") & F.col("is_known") & ~F.struct(*POSITION).eqNullSafe(F.col("staged_at"))
 
 
-def conflicts(resolved: DataFrame) -> DataFrame:
+def select_conflicts(resolved: DataFrame) -> DataFrame:
     """Of `versions`: the changes of staging/conflicts, rows of `schemas.CONFLICT` with `refused_at` and `is_kept`.
 
     A row replaces the one at `refused_at`; it's a new one where that is null, and takes it away where `is_kept`.

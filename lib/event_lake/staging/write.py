@@ -50,21 +50,21 @@ class Resolved:
 
 
 @contextmanager
-def resolved(events: DataFrame, staged: DataFrame, refused: DataFrame, keep: str, rows: int) -> Iterator[Resolved]:
+def resolve(events: DataFrame, staged: DataFrame, refused: DataFrame, keep: str, rows: int) -> Iterator[Resolved]:
     """What `events`, so many `rows` of raw/events, change of the events in `staged` and `refused`.
 
     These are the rows of staging/events and staging/conflicts in all partitions that may hold one of `events`. Nearly
     always all of them are new, and nothing but their keys is looked at for that.
     """
-    with tables.cached(versions.shared_keys(events, staged)) as keys:
+    with tables.cache(versions.find_shared_keys(events, staged)) as keys:
         if not keys.count():
             yield Resolved(counts=Staged(came=rows, inserted=rows), inserted=events)
             return
         came = versions.with_keys(events, keys)
         known, other = versions.with_keys(staged, keys), versions.with_keys(refused, keys)
-        with tables.cached(came) as shared:
+        with tables.cache(came) as shared:
             # Not `cached`: what comes of staging's tables would be made anew once one of them was written.
-            found = versions.versions(shared, known, other, keep).localCheckpoint()
+            found = versions.rank_versions(shared, known, other, keep).localCheckpoint()
             yield _resolved(events, keys, found, rows, shared.count())
 
 
@@ -87,10 +87,10 @@ def _resolved(events: DataFrame, keys: DataFrame, found: DataFrame, rows: int, s
             conflicts=sums.conflicts,
             duplicates=shared - sums.new,
         ),
-        inserted=versions.without_keys(events, keys).unionByName(versions.inserted(found)),
-        replaced=versions.replaced(found) if sums.replaced else None,
-        conflicts=versions.conflicts(found).where("not is_kept") if sums.refusing else None,
-        freed=versions.conflicts(found).where("is_kept") if sums.freed else None,
+        inserted=versions.without_keys(events, keys).unionByName(versions.select_inserted(found)),
+        replaced=versions.select_replaced(found) if sums.replaced else None,
+        conflicts=versions.select_conflicts(found).where("not is_kept") if sums.refusing else None,
+        freed=versions.select_conflicts(found).where("is_kept") if sums.freed else None,
     )
 
 
@@ -123,12 +123,12 @@ class StagingWriter:
         staged = tables.read(spark, root, layout.STAGING_EVENTS).where(here)
         refused = tables.read(spark, root, layout.CONFLICTS).where(here)
         with (
-            resolved(events, staged, refused, self._keep, chunk.rows) as changes,
-            tables.noted(spark, self.note(changes.counts, step=step)),
+            resolve(events, staged, refused, self._keep, chunk.rows) as changes,
+            tables.note_commits(spark, self.note(changes.counts, step=step)),
         ):
             if changes.counts.inserted:
                 dates = {day for day, _ in chunk.partitions} if may_repeat else ()
-                typed_tables.append(changes.inserted, root, self.contracts, maybe_there=dates, check=self._check)
+                typed_tables.append_fresh(changes.inserted, root, self.contracts, maybe_there=dates, check=self._check)
             if changes.replaced is not None:
                 self._check()
                 typed_tables.replace_events(changes.replaced, root, self.contracts)
@@ -153,8 +153,8 @@ class StagingWriter:
         none, nothing = events.limit(0), spark.createDataFrame([], layout.CONFLICTS.schema)
         where = F.col("date") == F.lit(day)
         with (
-            resolved(events, none, nothing, self._keep, events.count()) as changes,
-            tables.noted(spark, self.note(changes.counts, rebuilt=day)),
+            resolve(events, none, nothing, self._keep, events.count()) as changes,
+            tables.note_commits(spark, self.note(changes.counts, rebuilt=day)),
         ):
             refused = nothing if changes.conflicts is None else changes.conflicts.select(*layout.CONFLICTS.schema.names)
             self._check()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config
 
-from event_lake.aws.errors import Cause, Explainer, cause_of, code_of, text_of, translated
+from event_lake.aws.errors import Cause, Explainer, cause_of, code_of, text_of, translate_errors
 from event_lake.errors import StreamNotFoundError, UserError
 from event_lake.kinesis.api.clock import Clock
 from event_lake.kinesis.api.reads import IteratorExpiredError, Page, ShardGoneError
@@ -58,7 +58,9 @@ class KinesisClient:
         self._retrying = Retrying(self.calls, patience_seconds=patience_seconds, sleep=sleep)
         self._sleep = sleep
         self._clock = Clock()
-        with translated(_explainer(stream).unusable, ValueError):  # ValueError: AWS_ENDPOINT_URL_KINESIS holds no URL
+        with translate_errors(
+            _explainer(stream).unusable, ValueError
+        ):  # ValueError: AWS_ENDPOINT_URL_KINESIS holds no URL
             self._boto: BotoClient = boto3.client(
                 "kinesis", region_name=region, endpoint_url=endpoint_url, config=_BOTO_CONFIG
             )
@@ -190,7 +192,7 @@ def _explainer(stream: str) -> Explainer:
 
 
 def _translated(stream: str, action: str) -> AbstractContextManager[None]:
-    return translated(partial(_explained, stream, action))
+    return translate_errors(partial(_explained, stream, action))
 
 
 def _explained(stream: str, action: str, error: Exception) -> Exception:

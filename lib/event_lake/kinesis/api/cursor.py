@@ -4,7 +4,7 @@ from datetime import datetime
 
 from event_lake.errors import ServiceUnavailableError
 from event_lake.kinesis.api.reads import IteratorExpiredError, Page, Reads
-from event_lake.kinesis.offsets import After, At, TrimHorizon, instant, place_of
+from event_lake.kinesis.offsets import After, At, TrimHorizon, describe_position, instant_of_seconds
 
 # A shard answers 5 GetRecords a second.
 PAUSE_SECONDS = 0.2
@@ -40,7 +40,7 @@ class Cursor:
             self._iterator = None
             page = self._page_of_new_iterator(limit)
         if page.sequence_numbers:
-            self.position = After(page.sequence_numbers[-1], instant(page.arrived[-1]))
+            self.position = After(page.sequence_numbers[-1], instant_of_seconds(page.arrived[-1]))
             self._inclusive = False
         self._iterator = page.next_iterator
         self.at_tip = page.at_tip
@@ -58,8 +58,8 @@ class Cursor:
         while not page.sequence_numbers and not page.at_tip:
             if in_vain == _MOST_IN_VAIN:
                 raise ServiceUnavailableError(
-                    f"shard {self._shard_id}: {in_vain} empty answers behind {place_of(self.position)}, though there"
-                    f" is more, {nearest} ms from the tip at the nearest"
+                    f"shard {self._shard_id}: {in_vain} empty answers behind {describe_position(self.position)}, though"
+                    f" there is more, {nearest} ms from the tip at the nearest"
                 )
             self._reads.pause(PAUSE_SECONDS)
             page = self.page(limit)

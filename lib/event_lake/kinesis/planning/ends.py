@@ -8,7 +8,16 @@ from datetime import datetime, timedelta
 
 from event_lake.kinesis.api.cursor import Cursor
 from event_lake.kinesis.api.reads import Page, Reads
-from event_lake.kinesis.offsets import After, At, Closed, Position, TrimHorizon, arrival_of, instant, last_read
+from event_lake.kinesis.offsets import (
+    After,
+    At,
+    Closed,
+    Position,
+    TrimHorizon,
+    arrival_of,
+    instant_of_seconds,
+    last_read,
+)
 
 # Kinesis' clock is known to a second, and it refuses a timestamp in its future.
 TIP_WINDOW = timedelta(seconds=1)
@@ -53,7 +62,7 @@ class Ends:
     def first_arrival(self, shard_id: str, position: Open) -> datetime | None:
         """When the first record behind `position` arrived, if there's one."""
         page = Cursor(self._reads, shard_id, position).records(limit=1)
-        return instant(page.arrived[0]) if page.sequence_numbers else None
+        return instant_of_seconds(page.arrived[0]) if page.sequence_numbers else None
 
     def at(self, shard_id: str, start: Open, cut: datetime) -> End:
         """The first record that arrived at or after `cut`, else the shard's last."""
@@ -62,7 +71,7 @@ class Ends:
         if not page.sequence_numbers:
             return End(self._last_before(shard_id, start, cut))
         self.millis_behind[shard_id] = page.millis_behind
-        arrived = instant(page.arrived[0])
+        arrived = instant_of_seconds(page.arrived[0])
         return End(_later(start, After(page.sequence_numbers[0], arrived)), arrived)
 
     def tip(self, shard_id: str, start: Open, cut: datetime) -> End:
@@ -95,12 +104,12 @@ class Ends:
         if not page.sequence_numbers:
             return end  # All of it expired since `end` was found; who reads it says so.
         count, first, last = len(page.sequence_numbers), page.arrived[0], page.arrived[-1]
-        reached = After(page.sequence_numbers[-1], instant(last))
+        reached = After(page.sequence_numbers[-1], instant_of_seconds(last))
         if reached.reaches(number):
             return end
         if count >= most:
-            return End(reached, instant(last))
-        full = instant(first + (last - first) * most / count)
+            return End(reached, instant_of_seconds(last))
+        full = instant_of_seconds(first + (last - first) * most / count)
         if full >= cut:
             return end
         slowed = self.at(shard_id, reached, full)
@@ -113,7 +122,7 @@ class Ends:
         if cursor.at_tip:
             return self._ended(shard_id, start, page, cursor)
         # Some record lies at or after `low`, none at or after `high`.
-        low, high = instant(page.arrived[0]), cut
+        low, high = instant_of_seconds(page.arrived[0]), cut
         while high - low > TIP_WINDOW:
             middle = low + (high - low) / 2
             probing = Cursor(self._reads, shard_id, At(middle))
@@ -149,7 +158,7 @@ def _and_the_next(cursor: Cursor, limit: int = _LARGEST_PAGE) -> Page:
 
 def _behind(page: Page, cursor: Cursor) -> After | Closed:
     """The position behind the last record of `page`; closed only if the cursor that read it came to the end."""
-    last, arrived = page.sequence_numbers[-1], instant(page.arrived[-1])
+    last, arrived = page.sequence_numbers[-1], instant_of_seconds(page.arrived[-1])
     return Closed(last, arrived=arrived) if cursor.closed else After(last, arrived)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from event_lake.errors import DataLossError
-from event_lake.kinesis.api.expiry import InParallel, Seen, looked_at
+from event_lake.kinesis.api.expiry import InParallel, ShardLook, look_at_shards
 from event_lake.kinesis.api.reads import Reads, ShardGoneError
 from event_lake.kinesis.offsets import (
     Closed,
@@ -13,7 +13,7 @@ from event_lake.kinesis.offsets import (
     Summary,
     TrimHorizon,
     arrival_of,
-    place_of,
+    describe_position,
     without_arrival,
 )
 from event_lake.kinesis.shards import Lineage
@@ -50,9 +50,9 @@ class Losses:
 
         There's one where a shard is gone before it was read to its end, and where records may have expired unread. Once
         the retention has gone by since `start.cut` they may have in each shard that can't prove to be whole, as
-        `expiry.looked_at` says. Before that they can't, unless the retention was shorter for a time. Where `looks`, it
-        was if a last record is gone that arrived within the retention, and then too all shards count that prove
-        nothing. "earliest" is what a shard still holds: before anything is read, nothing can be lost.
+        `expiry.look_at_shards` says. Before that they can't, unless the retention was shorter for a time. Where
+        `looks`, it was if a last record is gone that arrived within the retention, and then too all shards count that
+        prove nothing. "earliest" is what a shard still holds: before anything is read, nothing can be lost.
 
         In the result the arrivals of records are known that were looked at, and those aren't that lie before the
         retention: such a record may have expired as usual, though the retention be raised after that.
@@ -63,10 +63,10 @@ class Losses:
         unread = {s: p for s, p in known.items() if not isinstance(p, Closed)}
         gone = {s for s, p in unread.items() if s not in lineage and _is_gone(self._reads, s, p)}
         late = start.cut < edge and any(p != TrimHorizon() for p in known.values())
-        seen: dict[str, Seen] = {}
+        seen: dict[str, ShardLook] = {}
         if late or looks:
             there = {s: p for s, p in known.items() if s not in gone}
-            seen = looked_at(self._reads, lineage, there, retention, self._in_parallel)
+            seen = look_at_shards(self._reads, lineage, there, retention, self._in_parallel)
         loses = late or any(look.whole is False for look in seen.values())
         expired = {s: look for s, look in seen.items() if loses and not look.whole}
         if (gone or expired) and not self._go_on:
@@ -94,18 +94,18 @@ def _without_old_arrival(position: Position, edge: datetime) -> Position:
     return without_arrival(position) if arrived is not None and arrived < edge else position
 
 
-def _told(start: Offset, gone: set[str], expired: Mapping[str, Seen], edge: datetime | None) -> str:
+def _told(start: Offset, gone: set[str], expired: Mapping[str, ShardLook], edge: datetime | None) -> str:
     """`edge` is the time up to which records may have expired, where the retention has gone by since `start.cut`."""
-    told = [f"shard {s} is gone, which was read up to {place_of(start.shards[s])}" for s in sorted(gone)]
+    told = [f"shard {s} is gone, which was read up to {describe_position(start.shards[s])}" for s in sorted(gone)]
     for shard_id in sorted(expired, key=lambda s: (expired[s].whole is None, s)):
-        records = f"records of {shard_id} behind {place_of(expired[shard_id].position)}"
+        records = f"records of {shard_id} behind {describe_position(expired[shard_id].position)}"
         if edge is not None:
             records += f" that arrived from {start.cut.isoformat()} to {edge.isoformat()}"
         told.append(f"{records} may have expired unread{'' if edge else _why(expired[shard_id])}")
     return f"{'; '.join(told)}; {_WAY_OUT}"
 
 
-def _why(look: Seen) -> str:
+def _why(look: ShardLook) -> str:
     if look.whole is None:
         return " too"
     arrived = arrival_of(look.position)
@@ -114,4 +114,4 @@ def _why(look: Seen) -> str:
 
 
 def _shown(offset: Offset) -> str:
-    return ", ".join(f"{s} {place_of(p)}" for s, p in sorted(offset.shards.items()))
+    return ", ".join(f"{s} {describe_position(p)}" for s, p in sorted(offset.shards.items()))

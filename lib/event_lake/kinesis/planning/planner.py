@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from event_lake.kinesis.api.expiry import InParallel
 from event_lake.kinesis.api.reads import Reads
-from event_lake.kinesis.offsets import Closed, Offset, Position, TrimHorizon, earlier, last_read, lost_at
+from event_lake.kinesis.offsets import Closed, Offset, Position, TrimHorizon, earlier_of, last_read, lost_at
 from event_lake.kinesis.planning.ends import MOST_PER_SECOND, TIP_WINDOW, End, Ends, Open
 from event_lake.kinesis.planning.loss import Losses, refuse_another
 from event_lake.kinesis.planning.topology import Topology
@@ -155,7 +155,7 @@ class Planner:
             else:
                 end = End(aim or self._tip_of(shard_id, position, cut))
             if aim is not None:
-                end = replace(end, position=earlier(end.position, aim))
+                end = replace(end, position=earlier_of(end.position, aim))
             return self._ends.bounded(shard_id, position, end, cut, share) if share else end
 
         return find

@@ -14,9 +14,9 @@ from event_lake.kinesis.offsets import (
     Offset,
     Position,
     TrimHorizon,
+    describe_position,
     from_text,
     lost_at,
-    place_of,
     to_text,
 )
 from event_lake.kinesis.planning.loss import Losses
@@ -38,7 +38,7 @@ class Resumption:
     gone: Mapping[str, str] = field(default_factory=dict)
 
 
-def resumed(told: Mapping[str, str], read_until: datetime, reads: Reads, *, go_on: bool) -> Resumption:
+def resume_positions(told: Mapping[str, str], read_until: datetime, reads: Reads, *, go_on: bool) -> Resumption:
     """Where a query goes on that had read the stream's shards up to the positions `told`, in `offsets.to_text`'s form.
 
     It had read all shards up to the arrival time `read_until` at least (`Offset.cut`), those that aren't told as well.
@@ -89,8 +89,12 @@ def _held(reads: Reads, shard_id: str, position: Position) -> Position:
 
 def _holes(before: Mapping[str, Position], past: Mapping[str, Position]) -> dict[str, str]:
     lost = {s: (p, lost_at(past[s])) for s, p in before.items() if lost_at(past[s]) != lost_at(p)}
-    return {s: f"{s} behind {place_of(p)}: expired before {time.isoformat()}" for s, (p, time) in lost.items() if time}
+    return {
+        s: f"{s} behind {describe_position(p)}: expired before {time.isoformat()}"
+        for s, (p, time) in lost.items()
+        if time
+    }
 
 
 def _shown(positions: Mapping[str, Position]) -> str:
-    return ", ".join(f"{shard_id} {place_of(position)}" for shard_id, position in sorted(positions.items()))
+    return ", ".join(f"{shard_id} {describe_position(position)}" for shard_id, position in sorted(positions.items()))

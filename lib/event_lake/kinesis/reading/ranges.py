@@ -9,7 +9,7 @@ from event_lake.errors import ServiceUnavailableError
 from event_lake.kinesis.api.cursor import PAUSE_SECONDS, Cursor
 from event_lake.kinesis.api.expiry import expired_too_early, holds_all_behind
 from event_lake.kinesis.api.reads import Page, Reads, ShardGoneError
-from event_lake.kinesis.offsets import After, At, TrimHorizon, instant, to_text
+from event_lake.kinesis.offsets import After, At, TrimHorizon, instant_of_seconds, to_text
 
 _MAX_EMPTY_AT_TIP = 50
 # What the first answer may hold, and how many times more the next, up to Kinesis' 10,000: the last answer runs over the
@@ -31,7 +31,7 @@ class Range:
     retention: timedelta
 
 
-def pages_of(part: Range, reads: Reads, lost: Callable[[str], None]) -> Iterator[Page]:
+def read_pages(part: Range, reads: Reads, lost: Callable[[str], None]) -> Iterator[Page]:
     """Exactly the records of `part`, in order, in pages that aren't empty.
 
     Empty answers with data behind them are followed, as `Cursor.records` does. What expired before it was read is told
@@ -84,7 +84,7 @@ def _answers(part: Range, cursor: Cursor, reads: Reads, lost: Callable[[str], No
             arrived = reads.now()
         yield page, may_lack
         if page.sequence_numbers:
-            arrived, limit = instant(page.arrived[-1]), min(limit * _GROWTH, _LARGEST_LIMIT)
+            arrived, limit = instant_of_seconds(page.arrived[-1]), min(limit * _GROWTH, _LARGEST_LIMIT)
 
 
 def _end_early(part: Range, lost: Callable[[str], None], *, may_lack: bool) -> None:

@@ -16,15 +16,15 @@ from event_lake.kinesis.offsets import (
     Closed,
     Offset,
     TrimHorizon,
-    instant,
+    describe_position,
+    instant_of_seconds,
     last_read,
     lost_at,
-    place_of,
     to_text,
 )
 from event_lake.kinesis.reading.aggregation import MAGIC
-from event_lake.kinesis.reading.ranges import Range, pages_of
-from event_lake.kinesis.reading.unpacking import GZIP, parts_of
+from event_lake.kinesis.reading.ranges import Range, read_pages
+from event_lake.kinesis.reading.unpacking import GZIP, split_record
 
 _MOST_ROWS = 10_000
 _MOST_BYTES = 64 * 1024 * 1024
@@ -84,7 +84,7 @@ def part_of(shard_id: str, begin: Offset, finish: Offset) -> Range | Hole | None
         return Range(shard_id, start, After(last), begin.cut, retention)
     if lost is not None and end != start:
         assert not isinstance(start, Closed), "nothing is behind the end of a closed shard"
-        return Hole(shard_id, start, f"{shard_id} behind {place_of(start)}: expired before {lost.isoformat()}")
+        return Hole(shard_id, start, f"{shard_id} behind {describe_position(start)}: expired before {lost.isoformat()}")
     return None
 
 
@@ -93,7 +93,7 @@ def read_between(begin: Offset, finish: Offset) -> frozenset[str]:
     return frozenset(shard_id for shard_id in finish.shards if part_of(shard_id, begin, finish))
 
 
-def batches_of(source: Source, raw: Raw, part: Range | Hole, client: KinesisClient) -> Iterator[pa.RecordBatch]:
+def read_batches(source: Source, raw: Raw, part: Range | Hole, client: KinesisClient) -> Iterator[pa.RecordBatch]:
     """The records of `part` in order, unpacked as `raw` says, and then its receipt.
 
     A batch has at most 10,000 rows of one answer, and 64 MiB unless a single row is larger. The receipt's `start` and
@@ -116,14 +116,14 @@ def batches_of(source: Source, raw: Raw, part: Range | Hole, client: KinesisClie
         holes.append(part.lost)
     else:
         last = part.end.sequence_number
-        for page in pages_of(part, client, lost):
+        for page in read_pages(part, client, lost):
             read["records"] += len(page.data)
             read["bytes"] += sum(map(len, page.data))
             read["millis_behind"] = page.millis_behind
             for batch in _record_batches(source.stream, part.shard_id, page, raw):
                 read["user_records"] += batch.num_rows
                 yield batch
-            first, arrived = first or page.sequence_numbers[0], instant(page.arrived[-1])
+            first, arrived = first or page.sequence_numbers[0], instant_of_seconds(page.arrived[-1])
     row = {
         "stream": source.stream,
         "shardId": part.shard_id,
@@ -192,7 +192,7 @@ def _maybe_packed(page: Page, data: pa.Array, raw: Raw) -> set[int]:
 def _rows(page: Page, packed: set[int], raw: Raw) -> Iterator[_Row]:
     for index, (key, record) in enumerate(zip(page.partition_keys, page.data, strict=True)):
         if index in packed:
-            for place, (part_key, data, content) in enumerate(parts_of(key, record, raw)):
+            for place, (part_key, data, content) in enumerate(split_record(key, record, raw)):
                 yield index, place, part_key, data, content
         else:
             yield index, 0, key, record, None

@@ -28,7 +28,7 @@ class Part(NamedTuple):
     content: bytes | None
 
 
-def parts_of(partition_key: str, record: bytes, raw: Raw) -> Iterator[Part]:
+def split_record(partition_key: str, record: bytes, raw: Raw) -> Iterator[Part]:
     """What a Kinesis record holds, in its order: one part at least, so that none vanishes.
 
     A KPL aggregate is always split; each of its user records, or else the record, is then unpacked as `raw` says.
@@ -41,30 +41,30 @@ def parts_of(partition_key: str, record: bytes, raw: Raw) -> Iterator[Part]:
         if raw.payload_split == "lines":
             yield from _parts_by_line(key, data, raw)
         else:
-            yield Part(key, data, gunzipped(data, raw.max_payload_bytes + 1) if raw.compression == "auto" else None)
+            yield Part(key, data, gunzip(data, raw.max_payload_bytes + 1) if raw.compression == "auto" else None)
 
 
 def _parts_by_line(key: str, data: bytes, raw: Raw) -> Iterator[Part]:
     most = max(raw.max_payload_bytes, _MOST_TO_SPLIT)
-    content = gunzipped(data, most + 1) if raw.compression == "auto" else None
+    content = gunzip(data, most + 1) if raw.compression == "auto" else None
     text = data if content is None else content
     is_whole = True
     if len(text) <= most and not text.startswith(_NO_TEXT):
-        for line in lines(text):
+        for line in split_lines(text):
             is_whole = False
             yield Part(key, line, None)
     if is_whole:
         yield Part(key, data, None if content is None else content[: raw.max_payload_bytes + 1])
 
 
-def lines(text: bytes) -> Iterator[bytes]:
+def split_lines(text: bytes) -> Iterator[bytes]:
     r"""The lines of `text` that hold more than JSON's whitespace, without the "\n" or "\r\n" at their end."""
     for line in BytesIO(text):
         if line.lstrip(_WHITESPACE):
             yield line[:-2] if line.endswith(b"\r\n") else line.removesuffix(b"\n")
 
 
-def gunzipped(data: bytes, most: int) -> bytes | None:
+def gunzip(data: bytes, most: int) -> bytes | None:
     """What gzip'ed `data` holds, in all its members, or the first `most` bytes (1 or more) of that.
 
     None for what isn't gzip to its last byte: checksums are compared, nothing is missing, and nothing follows. Bytes
