@@ -8,7 +8,7 @@ from benchmarks.figures import Figures
 from benchmarks.replay import calls, serve
 from benchmarks.source_replay import Alike, ago, payloads
 from benchmarks.source_session import in_new_process, source_of
-from event_lake.config.values import parse_instant
+from event_lake.config.parsing import parse_instant
 from event_lake.kinesis.admission import ReadMaxRows
 from event_lake.kinesis.planning.ends import MOST_PER_SECOND
 from event_lake.kinesis.source import KinesisStreamReader

@@ -21,8 +21,8 @@ from event_lake.generator.events import Timeline
 from event_lake.generator.sequence import EVENT, LATE, records
 from event_lake.lake import layout, tables
 from event_lake.lake.schemas import LEDGER, RECORD
-from event_lake.raw.judging import validated
 from event_lake.raw.parse import select_events
+from event_lake.raw.validation import validated
 from event_lake.staging.build import build_staging
 
 COMMITS = 6

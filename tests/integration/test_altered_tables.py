@@ -13,7 +13,7 @@ from event_lake.lake.window import Window
 from event_lake.quality import thresholds
 from event_lake.quality.check import check_quality
 from event_lake.reconciliation.reconcile import reconcile
-from event_lake.report.build import quality_report
+from event_lake.report.gather import quality_report
 from support.golden_sets import FOLDER, unpack
 from support.taking_over import TakenOver, go_on_with
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from event_lake.report.contents import Count
 from event_lake.report.page import render_page
-from event_lake.report.values import Count
 from support.chromium import Page, a_page
 from support.weekly_reports import HOSTILE, a_report
 

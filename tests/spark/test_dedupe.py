@@ -8,7 +8,7 @@ from pyspark.sql import SparkSession
 
 from event_lake.lake.schemas import RECORD
 from event_lake.raw.dedupe import drop_duplicates, with_watermark
-from event_lake.raw.judging import validated
+from event_lake.raw.validation import validated
 from support.record_frames import RULES, records
 from support.sent import an_event
 

@@ -8,8 +8,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from event_lake.config.settings import Raw
-from event_lake.raw.judging import validated
 from event_lake.raw.parse import select_events, select_quarantined
+from event_lake.raw.validation import validated
 from support.record_frames import RULES, records
 from support.sent import ARRIVED, an_event, with_tokens
 

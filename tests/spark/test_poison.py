@@ -10,8 +10,8 @@ from event_lake.lake import layout, tables
 from event_lake.lake.ledger import Totals
 from event_lake.lake.schemas import RECORD
 from event_lake.raw.dedupe import drop_duplicates, with_watermark
-from event_lake.raw.judging import validated
 from event_lake.raw.parse import select_events, select_quarantined
+from event_lake.raw.validation import validated
 from support.poison import harmless, heavy, poison
 from support.record_frames import RULES, records, written
 from support.sent import ARRIVED, an_event

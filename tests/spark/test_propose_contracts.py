@@ -11,14 +11,14 @@ from pyspark.sql import functions as F
 
 from event_lake.config.settings import Lake, Settings, Source
 from event_lake.contracts.contract import Contract
-from event_lake.contracts.files import load_contracts
+from event_lake.contracts.load import load_contracts
 from event_lake.contracts.propose import Sampling, make_proposals, mask_column, propose_contracts
 from event_lake.errors import ConfigError, UserError
 from event_lake.generator.catalog import EVENT_TYPES
 from event_lake.lake import layout, tables
 from event_lake.lake.schemas import EVENT
 from event_lake.lake.window import Dates
-from event_lake.staging.typed import KEEPS, judged_rows
+from event_lake.staging.typed import KEEPS, validated_rows
 from support.staged_events import NOON, Event, frame, generated
 
 COUNT = 8_000
@@ -44,7 +44,7 @@ def texts(spark: SparkSession, events: list[Event]) -> dict[str, str]:
 
 def rejected(rows: DataFrame, contracts: Mapping[str, Contract]) -> int:
     """How many rows break their type's contract."""
-    of_types = (judged_rows(rows.where(F.col("true_event_type") == name), contracts[name]) for name in contracts)
+    of_types = (validated_rows(rows.where(F.col("true_event_type") == name), contracts[name]) for name in contracts)
     flag = f"`{KEEPS}`"
     return reduce(DataFrame.union, (judged.select(flag) for judged in of_types)).where(f"not {flag}").count()
 

@@ -11,9 +11,9 @@ from event_lake.errors import UserError
 from event_lake.lake import layout, tables
 from event_lake.lake.ledger import Totals
 from event_lake.raw.beginning import make_beginning
-from event_lake.raw.judging import validated
 from event_lake.raw.ledger_rows import Batch
 from event_lake.raw.parse import select_events, select_quarantined
+from event_lake.raw.validation import validated
 from event_lake.raw.write import EarlierRules, RawWriter
 from support.record_frames import records
 from support.sent import ARRIVED, an_event

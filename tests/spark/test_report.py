@@ -11,9 +11,7 @@ from event_lake.config.settings import Lake, Settings, Source
 from event_lake.lake import layout, tables
 from event_lake.lake.window import Window
 from event_lake.raw.findings import Kind, keep_finding
-from event_lake.report.build import quality_report
-from event_lake.report.masking import MOST_SHOWN, Example
-from event_lake.report.values import (
+from event_lake.report.contents import (
     Accepted,
     ArrivalCount,
     Change,
@@ -24,6 +22,8 @@ from event_lake.report.values import (
     Span,
     Violation,
 )
+from event_lake.report.gather import quality_report
+from event_lake.report.masking import MOST_SHOWN, Example
 from support.record_frames import written
 from support.sent import ARRIVED, an_event, with_tokens
 

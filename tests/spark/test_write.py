@@ -15,9 +15,9 @@ from event_lake.errors import DataLossError, UserError
 from event_lake.lake import layout, tables
 from event_lake.lake.ledger import Totals
 from event_lake.raw.beginning import Beginning
-from event_lake.raw.judging import validated
 from event_lake.raw.ledger_rows import Batch
 from event_lake.raw.parse import select_events, select_quarantined
+from event_lake.raw.validation import validated
 from event_lake.raw.write import RawWriter
 from support.record_frames import RULES, a_hole, records
 from support.sent import ARRIVED, an_event

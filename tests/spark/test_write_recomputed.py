@@ -14,8 +14,8 @@ from event_lake.errors import DataLossError
 from event_lake.lake import layout, tables
 from event_lake.lake.ledger import Totals
 from event_lake.raw.beginning import make_beginning
-from event_lake.raw.judging import validated
 from event_lake.raw.ledger_rows import Batch
+from event_lake.raw.validation import validated
 from event_lake.raw.write import RawWriter
 from support.record_frames import RULES, records
 from support.sent import ARRIVED, an_event

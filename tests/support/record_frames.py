@@ -11,8 +11,8 @@ from event_lake.lake import layout, tables
 from event_lake.lake.ledger import Totals
 from event_lake.lake.schemas import RECORD
 from event_lake.raw.beginning import make_beginning
-from event_lake.raw.judging import validated
 from event_lake.raw.ledger_rows import Batch
+from event_lake.raw.validation import validated
 from event_lake.raw.write import RawWriter
 from support.sent import ARRIVED
 

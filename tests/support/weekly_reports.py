@@ -5,8 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from event_lake.report.masking import MOST_READ, make_example
-from event_lake.report.values import (
+from event_lake.report.contents import (
     Accepted,
     ArrivalCount,
     Change,
@@ -19,6 +18,7 @@ from event_lake.report.values import (
     Span,
     Violation,
 )
+from event_lake.report.masking import MOST_READ, make_example
 
 NOW = datetime(2026, 11, 21, 22, 17, tzinfo=UTC)
 HOSTILE = "</script><script>document.title='owned'</script><img src=x onerror=alert(1)>&\u2028"

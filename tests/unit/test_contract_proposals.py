@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from event_lake.contracts.files import load_contract
+from event_lake.contracts.load import load_contract
 from event_lake.contracts.proposals import (
     ENOUGH_FOR_A_TYPE,
     ENOUGH_TO_REQUIRE,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from event_lake.contracts.contract import COMMON, Column, Contract, is_possible
-from event_lake.contracts.files import load_contracts
+from event_lake.contracts.load import load_contracts
 from event_lake.errors import ConfigError
 from event_lake.lake import schemas
 

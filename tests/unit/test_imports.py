@@ -38,7 +38,7 @@ WITHOUT_SPARK = [
     "generator",
     "lake.lease",
     "lake.lease_stores",
-    *(f"contracts.{module}" for module in ("column_types", "contract", "evolution", "files", "proposals")),
+    *(f"contracts.{module}" for module in ("column_types", "contract", "evolution", "load", "proposals")),
     "progress.log",
     *(f"quality.{module}" for module in ("catalogue", "comparison", "drift", "metric", "seasonal", "thresholds")),
     "report.masking",

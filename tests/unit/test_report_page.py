@@ -9,11 +9,11 @@ import pytest
 import vl_convert
 
 from event_lake.quality.catalogue import MEASURES
+from event_lake.report.contents import Accepted, Count, Ingested, Refusal, Report, Violation
 from event_lake.report.counting import CHANGES
 from event_lake.report.masking import make_example
 from event_lake.report.page import render_page
 from event_lake.report.staged_sections import CHANGE_WORDS
-from event_lake.report.values import Accepted, Count, Ingested, Refusal, Report, Violation
 from support.weekly_reports import HOSTILE, NOW, a_report
 
 _VOID = {"meta", "link", "br", "img"}

@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from datetime import UTC, date, datetime, time
 
-from event_lake.config.values import parse_instant, unusable
+from event_lake.config.parsing import parse_instant, unusable
 from event_lake.errors import ConfigError
 from event_lake.lake.window import Dates, Window
 

@@ -13,7 +13,7 @@ from event_lake.cli.period import add_window, window_of
 from event_lake.config.settings import Settings
 from event_lake.errors import ConfigError, UserError
 from event_lake.lake.session import spark_session
-from event_lake.report.build import quality_report
+from event_lake.report.gather import quality_report
 
 try:
     from event_lake.report.page import render_page

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from event_lake.config.parsing import unusable
 from event_lake.config.settings import Settings
-from event_lake.config.tables import read_table, read_toml
-from event_lake.config.values import unusable
+from event_lake.config.toml import read_table, read_toml
 from event_lake.errors import ConfigError
 
 

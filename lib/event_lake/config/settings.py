@@ -11,7 +11,7 @@ from datetime import timedelta
 from string import ascii_letters, digits
 from urllib.parse import urlsplit
 
-from event_lake.config.values import parse_instant, unusable
+from event_lake.config.parsing import parse_instant, unusable
 from event_lake.errors import ConfigError
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}

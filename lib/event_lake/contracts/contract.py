@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TypeVar
 
-from event_lake.config.values import unusable
+from event_lake.config.parsing import unusable
 from event_lake.contracts import column_types
 from event_lake.errors import ConfigError
 

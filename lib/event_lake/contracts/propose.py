@@ -9,8 +9,8 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.window import Window
 
+from event_lake.config.parsing import unusable
 from event_lake.config.settings import Settings
-from event_lake.config.values import unusable
 from event_lake.contracts.contract import is_possible
 from event_lake.contracts.proposals import FieldSeen, format_proposal
 from event_lake.errors import ConfigError, UserError

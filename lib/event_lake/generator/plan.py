@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from event_lake.config.values import parse_duration, parse_instant, unusable
+from event_lake.config.parsing import parse_duration, parse_instant, unusable
 from event_lake.errors import ConfigError
 from event_lake.generator.events import Timeline
 

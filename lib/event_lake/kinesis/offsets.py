@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
-from event_lake.config.values import parse_instant
+from event_lake.config.parsing import parse_instant
 from event_lake.lake.time import EPOCH
 
 _HOUR = timedelta(hours=1)

@@ -61,7 +61,7 @@ _ORIGIN = StructType([*_PLACE, *StructType().add("ingested_at", TimestampType())
 
 # What a record was judged to be. An event has its text as `payload`; what is no event has its bytes as `data`, all its
 # `reasons`, and the fields that could be read; a receipt has none of it.
-JUDGED = StructType(
+VALIDATED = StructType(
     [
         *StructType()
         .add("is_event", BooleanType())

@@ -12,7 +12,7 @@ from event_lake.config.settings import Settings
 from event_lake.contracts.contract import Contract
 from event_lake.lake import layout, tables
 from event_lake.lake.schemas import METRIC
-from event_lake.quality import arrivals, fields, history, refused
+from event_lake.quality import arrivals, baseline, fields, refused
 from event_lake.quality.arrivals import Arrivals
 from event_lake.quality.comparison import compare_with_before, compare_with_usual
 from event_lake.quality.fields import OfTypes
@@ -133,7 +133,7 @@ class _Measuring:
 
     def _compared(self, came: Arrivals, refusals: Refused, inventories: OfTypes) -> Iterator[Metric]:
         """The measures beside the time before: as the table has it, and of these hours as they are now."""
-        before = history.read_before(self._read(layout.METRICS), self.hours)
+        before = baseline.read_before(self._read(layout.METRICS), self.hours)
         for hour in self.hours:
             events = came.events(hour)
             found = {name: of_type.inventory for name, of_type in inventories[hour].items()}

@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from event_lake.config.tables import name_in_errors, read_table, read_toml
-from event_lake.config.values import nearest, unusable
+from event_lake.config.parsing import nearest, unusable
+from event_lake.config.toml import name_in_errors, read_table, read_toml
 from event_lake.errors import ConfigError
 from event_lake.quality.catalogue import MEASURES
 from event_lake.quality.metric import Metric

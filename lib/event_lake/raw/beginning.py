@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 from pyspark.sql import SparkSession
 
+from event_lake.config.parsing import parse_instant
 from event_lake.config.settings import Settings
-from event_lake.config.values import parse_instant
 from event_lake.errors import ConfigError, UserError
 from event_lake.kinesis.api.reads import Reads
 from event_lake.kinesis.planning.resume import Resumption, resume_positions

@@ -10,9 +10,9 @@ from event_lake.raw.varying import vary_by_batch
 
 
 def with_watermark(
-    judged_rows: DataFrame, window: timedelta, on: str = "event_uuid", *, clock: Column | None = None
+    validated_rows: DataFrame, window: timedelta, on: str = "event_uuid", *, clock: Column | None = None
 ) -> DataFrame:
-    """`judged_rows` with `ingested_at`, which has the watermark, and the `dedup_key` for `drop_duplicates`.
+    """`validated_rows` with `ingested_at`, which has the watermark, and the `dedup_key` for `drop_duplicates`.
 
     Events are the same by `event_uuid`, or by `event_uuid+payload` (`config.Raw.dedup_on`). Records that are no events,
     and receipts, have a key of their own. `clock` is for a simulated one.
@@ -26,11 +26,11 @@ def with_watermark(
     # created_at no producer can move it.
     now = vary_by_batch(F.current_timestamp()) if clock is None else clock
     delay = f"{int(window.total_seconds())} seconds"
-    return judged_rows.withColumns({"ingested_at": now, "dedup_key": key}).withWatermark("ingested_at", delay)
+    return validated_rows.withColumns({"ingested_at": now, "dedup_key": key}).withWatermark("ingested_at", delay)
 
 
 def event_key(on: str) -> Column:
-    """By what an event with `event_uuid` and `payload` is the same as another: see `clocked`."""
+    """By what an event with `event_uuid` and `payload` is the same as another: see `with_watermark`."""
     event = [F.lit("event "), F.col("event_uuid")]
     if on == "event_uuid+payload":
         # The state keeps what tells payloads apart, not the payloads.
@@ -47,13 +47,13 @@ def _position() -> Column:
     return F.concat_ws(" ", "shard_id", "sequence_number", "sub_sequence_number")
 
 
-def drop_duplicates(clocked_rows: DataFrame) -> DataFrame:
-    """One of the `clocked` rows with each `dedup_key`, without it.
+def drop_duplicates(watermarked_rows: DataFrame) -> DataFrame:
+    """One of the `with_watermark` rows with each `dedup_key`, without it.
 
     Of copies in several batches that is the first, within a batch any, but the first of those in one shard. The
     window runs on the ingest clock: a copy within it is dropped, one after twice of it is kept.
     """
-    return clocked_rows.dropDuplicatesWithinWatermark(["dedup_key"]).drop("dedup_key")
+    return watermarked_rows.dropDuplicatesWithinWatermark(["dedup_key"]).drop("dedup_key")
 
 
 def known_events(raw_events: DataFrame, beginning: Beginning, clock: datetime) -> DataFrame | None:

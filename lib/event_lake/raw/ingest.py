@@ -9,8 +9,8 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
+from event_lake.config.parsing import unusable
 from event_lake.config.settings import Raw, Settings
-from event_lake.config.values import unusable
 from event_lake.errors import StreamNotFoundError, UserError
 from event_lake.kinesis.admission import ADMISSION_CONTROL
 from event_lake.kinesis.api.client import KinesisClient
@@ -88,12 +88,12 @@ def _may_have_begun(root: str) -> bool:
     return "://" in root or Path(layout.LEDGER.path(root)).exists()
 
 
-def deduplicate(judged_rows: DataFrame, settings: Raw) -> DataFrame:
-    """What the raw layer holds of a stream of `schemas.JUDGED`: deduplicated, not yet written.
+def deduplicate(validated_rows: DataFrame, settings: Raw) -> DataFrame:
+    """What the raw layer holds of a stream of `schemas.VALIDATED`: deduplicated, not yet written.
 
     Progress events tell its receipts, as `kinesis.source.observe_receipts` says.
     """
-    rows = judged_rows.transform(with_watermark, settings.dedup_window, settings.dedup_on)
+    rows = validated_rows.transform(with_watermark, settings.dedup_window, settings.dedup_on)
     return drop_duplicates(observe_receipts(rows, "shard_id"))
 
 

@@ -1,4 +1,4 @@
-"""Judged rows (`schemas.JUDGED`) become the rows of the tables."""
+"""Judged rows (`schemas.VALIDATED`) become the rows of the tables."""
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -6,13 +6,13 @@ from pyspark.sql import functions as F
 from event_lake.lake.schemas import EVENT, QUARANTINE
 
 
-def select_events(judged_rows: DataFrame) -> DataFrame:
+def select_events(validated_rows: DataFrame) -> DataFrame:
     """The events among judged rows that have `ingested_at` and `batch_id`, in `schemas.EVENT`'s columns.
 
     `event_type` is the true one, whether or not it has a partition of its own.
     """
     return (
-        judged_rows.where("is_event")
+        validated_rows.where("is_event")
         .withColumns(
             {
                 "created_at": F.col("created_seconds"),
@@ -32,7 +32,7 @@ def select_events(judged_rows: DataFrame) -> DataFrame:
     )
 
 
-def select_quarantined(judged_rows: DataFrame) -> DataFrame:
+def select_quarantined(validated_rows: DataFrame) -> DataFrame:
     """The complement of `events` among judged rows, receipts aside, in `schemas.QUARANTINE`'s columns."""
-    rows = judged_rows.where("not is_event and receipt is null")
+    rows = validated_rows.where("not is_event and receipt is null")
     return rows.withColumn("date", F.to_date("arrived_at")).select(*QUARANTINE.names)

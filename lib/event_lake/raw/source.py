@@ -1,4 +1,4 @@
-"""The Kinesis source whose executors judge what they read: `spark.readStream.format("event_lake_judged")`."""
+"""The Kinesis source whose executors judge what they read: `spark.readStream.format("event_lake_validated")`."""
 
 import json
 from collections.abc import Iterator
@@ -13,20 +13,20 @@ from event_lake.config.settings import Raw, Source
 from event_lake.events.rules import Rules
 from event_lake.kinesis import options, source
 from event_lake.kinesis.source import KinesisDataSource, KinesisStreamReader
-from event_lake.lake.schemas import JUDGED
-from event_lake.raw.judging import validate_batch
+from event_lake.lake.schemas import VALIDATED
+from event_lake.raw.validation import validate_batch
 
-_FORMAT = "event_lake_judged"
+_FORMAT = "event_lake_validated"
 _RULES = "rules"
 
 
 def read_validated(spark: SparkSession, asked: Source, raw: Raw, *, bounded: bool = True) -> DataFrame:
-    """The stream's records, unpacked and judged as `raw` says: `schemas.JUDGED`.
+    """The stream's records, unpacked and judged as `raw` says: `schemas.VALIDATED`.
 
     Without bounds a batch takes all there is, where Spark has no admission control: see `KinesisStreamReader`.
     """
     source.register(spark)
-    spark.dataSource.register(JudgedDataSource)
+    spark.dataSource.register(ValidatedDataSource)
     told = options.options_of(asked, raw)
     rules = {_RULES: json.dumps(asdict(Rules.of(raw)))}
     return (
@@ -34,7 +34,7 @@ def read_validated(spark: SparkSession, asked: Source, raw: Raw, *, bounded: boo
     )
 
 
-class JudgedDataSource(KinesisDataSource):
+class ValidatedDataSource(KinesisDataSource):
     """Judged records of one stream. Options: the Kinesis source's, and `rules`, the fields of `Rules` as JSON."""
 
     @classmethod
@@ -42,15 +42,17 @@ class JudgedDataSource(KinesisDataSource):
         return _FORMAT
 
     def schema(self) -> StructType:
-        return JUDGED
+        return VALIDATED
 
-    def streamReader(self, schema: StructType) -> "JudgedStreamReader":
+    def streamReader(self, schema: StructType) -> "ValidatedStreamReader":
         told = dict(self.options)
         rules = Rules(**json.loads(told.pop(_RULES)))
-        return JudgedStreamReader(*options.settings_from(told), rules, told_bounds=options.without_bounds(told) != told)
+        return ValidatedStreamReader(
+            *options.settings_from(told), rules, told_bounds=options.without_bounds(told) != told
+        )
 
 
-class JudgedStreamReader(KinesisStreamReader):
+class ValidatedStreamReader(KinesisStreamReader):
     """Plans as the Kinesis source does, and judges where the bytes are."""
 
     def __init__(self, source: Source, raw: Raw, rules: Rules, *, told_bounds: bool) -> None:

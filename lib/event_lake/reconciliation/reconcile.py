@@ -15,7 +15,7 @@ from event_lake.lake.session import set_for
 from event_lake.lake.time import instant_of
 from event_lake.lake.window import Window
 from event_lake.raw.findings import Finding, read_findings
-from event_lake.reconciliation.arrivals import IncomingRecords, compare_arrivals
+from event_lake.reconciliation.incoming import IncomingRecords, compare_arrivals
 from event_lake.reconciliation.ledger_history import Commit, find_changes
 from event_lake.reconciliation.rules import Check, Fault, check_ledger_row, check_rows_found
 from event_lake.reconciliation.screening import find_differing, find_doubtful, summarize

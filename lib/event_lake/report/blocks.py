@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from event_lake.report.contents import Refusal
 from event_lake.report.figures import Figure
-from event_lake.report.values import Refusal
 
 
 @dataclass(frozen=True)

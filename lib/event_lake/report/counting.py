@@ -8,8 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from event_lake.lake.time import MICROSECOND, instant_of, micros_of
-from event_lake.report.masking import MOST_READ, make_example
-from event_lake.report.values import (
+from event_lake.report.contents import (
     LATENESS,
     PERCENTILES,
     Accepted,
@@ -22,6 +21,7 @@ from event_lake.report.values import (
     Span,
     Violation,
 )
+from event_lake.report.masking import MOST_READ, make_example
 
 _MOST_STEPS = 750
 _MOST_TYPES, _MOST_MAPPED, _MOST_ROWS = 20, 15, 50

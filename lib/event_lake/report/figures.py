@@ -11,7 +11,7 @@ from typing import Any
 
 import altair as alt
 
-from event_lake.report.values import ArrivalCount, Count, Ingested, Span
+from event_lake.report.contents import ArrivalCount, Count, Ingested, Span
 
 ACCEPTED, DUPLICATE, QUARANTINED = "var(--accepted)", "var(--duplicate)", "var(--quarantined)"
 _KINDS = {"raw": ACCEPTED, "duplicates": DUPLICATE, "quarantined": QUARANTINED}

@@ -13,8 +13,8 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from event_lake.report import wording
+from event_lake.report.contents import Report
 from event_lake.report.sections import make_sections
-from event_lake.report.values import Report
 
 
 @dataclass(frozen=True)

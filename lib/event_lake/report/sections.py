@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from event_lake.report import figures, staged_sections
 from event_lake.report.blocks import Block, Examples, Note, Plot, Section
+from event_lake.report.contents import LATENESS, PERCENTILES, Accepted, ArrivalCount, Count, Report, Span
 from event_lake.report.figures import ACCEPTED, DUPLICATE, QUARANTINED
-from event_lake.report.values import LATENESS, PERCENTILES, Accepted, ArrivalCount, Count, Report, Span
 from event_lake.report.wording import (
     format_age,
     format_count,

@@ -3,8 +3,8 @@
 from event_lake.quality.catalogue import MEASURES
 from event_lake.report import figures
 from event_lake.report.blocks import Block, Note, Plot, Section, TableBlock
+from event_lake.report.contents import FILE_SIZES, Count, Files, Measured, Report
 from event_lake.report.figures import ACCEPTED, Figure
-from event_lake.report.values import FILE_SIZES, Count, Files, Measured, Report
 from event_lake.report.wording import (
     format_amount,
     format_field,

@@ -11,7 +11,7 @@ from uuid import uuid4
 from pyspark.sql import SparkSession
 
 from event_lake.config.settings import Settings
-from event_lake.contracts.files import load_contracts
+from event_lake.contracts.load import load_contracts
 from event_lake.lake import layout, tables
 from event_lake.lake.checkpoints import Checkpoint
 from event_lake.progress.steps import Bar

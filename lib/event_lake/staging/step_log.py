@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 
-from event_lake.config.values import parse_instant
+from event_lake.config.parsing import parse_instant
 from event_lake.errors import UserError
 from event_lake.lake.checkpoints import Checkpoint
 from event_lake.staging.chunk import Place

@@ -82,7 +82,7 @@ def select_typed(rows: DataFrame, of: Contract) -> DataFrame:
 
     The complement is `select_rejected`: each row is in exactly one of the two.
     """
-    return judged_rows(rows, of).where(f"`{KEEPS}`").drop(KEEPS)
+    return validated_rows(rows, of).where(f"`{KEEPS}`").drop(KEEPS)
 
 
 def select_rejected(rows: DataFrame, of: Contract) -> DataFrame:
@@ -98,7 +98,7 @@ def select_rejected(rows: DataFrame, of: Contract) -> DataFrame:
     return _told(reading.read(rows).where(~reading.keeps()), reading)
 
 
-def judged_rows(rows: DataFrame, of: Contract) -> DataFrame:
+def validated_rows(rows: DataFrame, of: Contract) -> DataFrame:
     """All of `rows` as `typed_schema` has them, and whether each keeps the contract, in `KEEPS`."""
     reading = _Reading(of)
     values = [reading.value(c).alias(c.name) for c in of.columns]

@@ -17,11 +17,11 @@ from event_lake.lake import layout, tables
 from event_lake.lake.schemas import OTHER, TYPED
 from event_lake.staging.typed import (
     KEEPS,
-    judged_rows,
     rows_with_reasons,
     select_rejected,
     select_typed,
     typed_schema,
+    validated_rows,
 )
 
 Contracts = Mapping[str, Contract]
@@ -126,7 +126,7 @@ def replace_events(rows: DataFrame, root: str, contracts: Contracts) -> None:
     counts = _counts(rows, contracts)
 
     def replace_type(name: str) -> None:
-        judged = judged_rows(_of_type(rows, name), contracts[name])
+        judged = validated_rows(_of_type(rows, name), contracts[name])
         tables.merge(judged, root, table_of(contracts[name]), on=same, delete=f"not source.`{KEEPS}`")
 
     _in_parallel(spark, replace_type, counts)

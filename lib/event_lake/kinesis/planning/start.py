@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from event_lake.config.values import parse_instant, unusable
+from event_lake.config.parsing import parse_instant, unusable
 from event_lake.kinesis.api.expiry import holds_all_behind
 from event_lake.kinesis.api.reads import Reads
 from event_lake.kinesis.offsets import After, At, Closed, Position, TrimHorizon, from_text

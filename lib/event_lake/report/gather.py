@@ -15,7 +15,7 @@ from event_lake.lake.time import MICROSECOND
 from event_lake.lake.time_columns import is_ingested_in
 from event_lake.lake.window import Window
 from event_lake.report import counting
-from event_lake.report.values import FILE_SIZES, Files, Report, Span
+from event_lake.report.contents import FILE_SIZES, Files, Report, Span
 
 _WITHOUT_FLAGS = timedelta(days=7)
 # Up to these lengths a span is told per minute and per hour, beyond them per day.

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from event_lake.config.values import nearest, parse_duration, unusable
+from event_lake.config.parsing import nearest, parse_duration, unusable
 from event_lake.errors import ConfigError
 
 _T = TypeVar("_T")

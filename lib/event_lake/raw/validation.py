@@ -7,23 +7,23 @@ from pyspark.sql import DataFrame
 from event_lake.config.settings import Raw
 from event_lake.events.judge import Judgement, judge
 from event_lake.events.rules import Rules
-from event_lake.lake.schemas import JUDGED
+from event_lake.lake.schemas import VALIDATED
 
 _RECEIPT = Judgement()
 _REASONS = pa.list_(pa.field("element", pa.string(), nullable=False))
 
 
 def validated(records: DataFrame, rules: Raw) -> DataFrame:
-    """One row of `schemas.JUDGED` for each row of `records` (`schemas.RECORD`), wherever they come from.
+    """One row of `schemas.VALIDATED` for each row of `records` (`schemas.RECORD`), wherever they come from.
 
     A stream from Kinesis is judged by the process that reads it: `raw.source`. No record can fail the query.
     """
     told = Rules.of(rules)
-    return records.mapInArrow(lambda batches: (validate_batch(batch, told) for batch in batches), JUDGED)
+    return records.mapInArrow(lambda batches: (validate_batch(batch, told) for batch in batches), VALIDATED)
 
 
 def validate_batch(records: pa.RecordBatch, rules: Rules) -> pa.RecordBatch:
-    """Records (`schemas.RECORD` in Arrow), judged (`schemas.JUDGED`)."""
+    """Records (`schemas.RECORD` in Arrow), judged (`schemas.VALIDATED`)."""
     data, arrived_at = records.column("data"), records.column("approximateArrivalTimestamp")
     texts = pc.coalesce(records.column("content"), data)
     is_event, reasons, uuids, names, spelled, seconds = [], [], [], [], [], []
@@ -56,4 +56,4 @@ def validate_batch(records: pa.RecordBatch, rules: Rules) -> pa.RecordBatch:
         "arrived_at": arrived_at,
         "receipt": records.column("receipt"),
     }
-    return pa.RecordBatch.from_arrays([columns[name] for name in JUDGED.names], names=JUDGED.names)
+    return pa.RecordBatch.from_arrays([columns[name] for name in VALIDATED.names], names=VALIDATED.names)

@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping
 from decimal import Decimal
 from pathlib import Path
 
-from event_lake.config.tables import name_in_errors, read_table, read_toml
-from event_lake.config.values import unusable
+from event_lake.config.parsing import unusable
+from event_lake.config.toml import name_in_errors, read_table, read_toml
 from event_lake.contracts.contract import Contract
 from event_lake.errors import ConfigError
 

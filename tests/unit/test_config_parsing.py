@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from event_lake.config.values import parse_duration, parse_instant, unusable
+from event_lake.config.parsing import parse_duration, parse_instant, unusable
 from event_lake.errors import ConfigError
 
 

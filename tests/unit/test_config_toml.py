@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from event_lake.config.settings import Lake, Progress, Quality, Raw, Settings, Source, Staging
-from event_lake.config.tables import name_in_errors, read_table, read_toml
+from event_lake.config.toml import name_in_errors, read_table, read_toml
 from event_lake.contracts.contract import Column, Contract
 from event_lake.errors import ConfigError
 from event_lake.quality.thresholds import Rule

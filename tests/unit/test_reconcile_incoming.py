@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from event_lake.reconciliation.arrivals import whole_minutes
+from event_lake.reconciliation.incoming import whole_minutes
 
 NOW = datetime(2026, 11, 21, 9, 0, 30, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
