@@ -1,6 +1,8 @@
 """Whole dates anew from raw, and what a run would do."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 
@@ -9,6 +11,7 @@ from pyspark.sql import SparkSession
 from event_lake.config.settings import Quality
 from event_lake.lake import layout, tables
 from event_lake.lake.window import Dates
+from event_lake.progress.reporter import Took
 from event_lake.staging.build import Run, build_staging
 from event_lake.staging.dry_run import plan_staging
 from event_lake.staging.rebuild import rebuild_staging
@@ -61,6 +64,23 @@ def test_a_rebuild_measures_anew_the_hours_of_events_that_raw_has_lost(spark: Sp
     rebuild_staging(spark, settings, Dates(FIRST, FIRST))
     measured = tables.read(spark, root, layout.METRICS).where("measure = 'events' and event_type is null")
     assert {row.hour.hour: row["value"] for row in measured.collect()}[14] == 0
+
+
+def test_a_run_shows_what_is_ahead_what_its_steps_took_and_which_date_it_rebuilds(
+    spark: SparkSession, root: str
+) -> None:
+    raw, settings = RawLayer(spark, root), settings_of(root)
+    raw.gains(Event(uuid="a"), Event(uuid="b", day=1))
+    shown: list[object] = []
+
+    @contextmanager
+    def bar(what: str, rows: int | None) -> Iterator[Took]:
+        shown.append((what, rows))
+        yield shown.append
+
+    rebuild_staging(spark, settings, Dates(FIRST, SECOND), Run(bar=bar))
+    dates = [("staging: 2026-11-20, 1 of 2", None), ("staging: 2026-11-21, 2 of 2", None)]
+    assert shown == [("staging", 2), 2, *dates, ("staging: measures", None)]
 
 
 def test_the_history_tells_what_each_commit_did(spark: SparkSession, root: str) -> None:

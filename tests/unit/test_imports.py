@@ -90,6 +90,7 @@ CLIENTS = {"event_lake.kinesis.api.client", "event_lake.aws.cloudwatch", "event_
         ("botocore", CLIENTS | {"event_lake.aws.errors"}),
         ("delta", {"event_lake.lake.tables"}),
         ("orjson", {"event_lake.events.judge"}),
+        ("rich", {"event_lake.progress.live"}),
         ("altair", {"event_lake.report.figures", "event_lake.report.page"}),
         ("jinja2", {"event_lake.report.page"}),
         ("vl_convert", {"event_lake.report.page"}),
@@ -102,3 +103,7 @@ def test_only_these_modules_import(imports: grimp.ImportGraph, package: str, imp
 @pytest.mark.parametrize("module", WITHOUT_SPARK)
 def test_it_runs_where_there_is_no_spark(imports: grimp.ImportGraph, module: str) -> None:
     assert imports.find_shortest_chain(f"event_lake.{module}", "pyspark", as_packages=True) is None
+
+
+def test_only_what_does_without_it_imports_what_needs_rich(imports: grimp.ImportGraph) -> None:
+    assert imports.find_modules_that_directly_import("event_lake.progress.live") == {"event_lake.progress.reporting"}

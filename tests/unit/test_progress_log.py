@@ -3,8 +3,12 @@
 import json
 import logging
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from io import StringIO
+from pathlib import Path
+from typing import TextIO
 
 import pytest
 
@@ -16,6 +20,7 @@ from event_lake.progress.metrics import MetricsReporter
 from event_lake.progress.reporter import LogReporter, lag_text
 from event_lake.progress.reporting import open_reporters
 from support.batch_reports import a_report
+from support.terminals import a_terminal
 
 REPORT = a_report(totals=Totals(read=1010, raw=1000, quarantined=3, duplicates=7), dropped=7, received=1010, lag_ms=800)
 
@@ -35,11 +40,9 @@ def log() -> Iterator[StringIO]:
 
 
 @pytest.fixture
-def terminal() -> Iterator[object]:
-    leader, follower = os.openpty()
-    with open(follower, "w", encoding="utf-8") as opened:  # noqa: PTH123 (a descriptor)
-        yield opened
-    os.close(leader)
+def terminal() -> Iterator[TextIO]:
+    with a_terminal() as made:
+        yield made.file
 
 
 def test_a_batch_is_one_json_object_with_the_documented_fields(log: StringIO) -> None:
@@ -140,7 +143,9 @@ def settings(**progress: str) -> Settings:
     )
 
 
-def test_who_is_told_follows_the_settings_and_the_terminal(terminal) -> None:
+def test_who_is_told_follows_the_settings_and_the_terminal(terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+
     def told(stream, **progress: str) -> list[type]:
         with open_reporters(settings(**progress), stream) as reporters:
             return [type(reporter) for reporter in reporters]
@@ -149,3 +154,34 @@ def test_who_is_told_follows_the_settings_and_the_terminal(terminal) -> None:
     assert told(terminal, log="text") == [LogReporter]
     assert told(StringIO()) == [LogReporter]
     assert told(StringIO(), cloudwatch_namespace="EventLake") == [LogReporter, MetricsReporter]
+
+
+_WHO_IS_TOLD = """
+import sys
+from event_lake.config.settings import Lake, Settings, Source
+from event_lake.progress.reporter import no_bar
+from event_lake.progress.reporting import bar_on, open_reporters
+
+settings = Settings(source=Source(stream="events", region="us-east-1"), lake=Lake(root="lake"))
+with open_reporters(settings, sys.stderr) as [reporter]:
+    print(type(reporter).__name__, "no bar" if bar_on(settings, sys.stderr) is no_bar else "a bar")
+"""
+
+
+def who_is_told(stderr: TextIO | int, **environment: str) -> str:
+    command = [sys.executable, "-c", _WHO_IS_TOLD]
+    made = {"PYTHONPATH": "lib", "TERM": "xterm"} | environment
+    return subprocess.run(
+        command, env=os.environ | made, stdout=subprocess.PIPE, stderr=stderr, text=True, check=True
+    ).stdout
+
+
+def test_a_live_line_is_for_terminals_that_rich_can_draw_on(terminal) -> None:
+    assert who_is_told(terminal) == "LiveReporter a bar\n"
+    assert who_is_told(terminal, TERM="dumb") == "LogReporter no bar\n"
+    assert who_is_told(subprocess.PIPE, FORCE_COLOR="1") == "LogReporter no bar\n"
+
+
+def test_without_rich_the_log_is_told(terminal, tmp_path: Path) -> None:
+    (tmp_path / "rich.py").write_text("raise ModuleNotFoundError(\"No module named 'rich'\", name='rich')\n")
+    assert who_is_told(terminal, PYTHONPATH=f"{tmp_path}:lib") == "LogReporter no bar\n"

@@ -2,13 +2,11 @@
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from event_lake.cli.jobs import JobParser, run_job
 from event_lake.config.settings import Settings
@@ -18,6 +16,8 @@ from event_lake.generator.put import RecordPutter, batches, pace
 from event_lake.generator.sequence import records
 from event_lake.generator.truth import Truth
 from event_lake.kinesis.api.client import KinesisClient
+from event_lake.progress.reporter import Bar
+from event_lake.progress.reporting import bar_on
 
 # A paced event is put within this time of its creation.
 _TICK_SECONDS = 0.25
@@ -51,7 +51,7 @@ def _generate(args: argparse.Namespace, settings: Settings) -> int:
     source = settings.source
     putter = RecordPutter(KinesisClient(source.stream, source.region, source.endpoint_url))
     begun = time.monotonic()
-    truth = _put(plan, putter)
+    truth = _put(plan, putter, bar_on(settings, sys.stderr))
     took = time.monotonic() - begun
     if args.truth:
         outcome = {**truth.outcome(), "sequence": plan.described()}
@@ -63,28 +63,20 @@ def _generate(args: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _put(plan: Plan, putter: RecordPutter) -> Truth:
+def _put(plan: Plan, putter: RecordPutter, bar: Bar) -> Truth:
     truth = Truth()
     sequence = records(plan.timeline, first=plan.first, count=plan.count)
     if plan.is_paced:
         to_put = pace(batches(sequence, most_seconds=_TICK_SECONDS))
     else:
         to_put = batches(sequence, most_seconds=float("inf"))
-    with _progress() as progress:
-        task = progress.add_task("", total=plan.count, did="")
+    with bar("put", plan.count) as took:
         for batch in to_put:
+            before = truth.events
             putter.put(batch)
             truth.add(batch)
-            rate = truth.records / max(progress.tasks[task].elapsed or 0, 0.001)
-            did = f"{truth.records:,} records, {rate:,.0f}/s, {putter.put_again:,} put again"
-            progress.update(task, completed=truth.events, did=did)
+            took(truth.events - before)
     return truth
-
-
-def _progress() -> Progress:
-    console = Console(stderr=True)
-    columns = (BarColumn(), TextColumn("{task.fields[did]}"), TimeRemainingColumn())
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
 
 
 def _make_file(path: str) -> None:

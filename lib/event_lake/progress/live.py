@@ -1,92 +1,54 @@
-"""A line on a terminal that is written again and again, and stays the last one."""
+"""How a running job is shown at the foot of a terminal. It's drawn by rich, which a cluster's driver may lack."""
 
 import logging
-import os
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from io import TextIOBase
-from typing import TextIO, cast
+from math import inf
+from typing import IO, Any, TextIO, cast
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Column
 
 from event_lake.lake.ledger import Totals
 from event_lake.progress.report import BatchReport
-from event_lake.progress.reporter import Reporter, lag_text
-
-_COLUMNS = 80
+from event_lake.progress.reporter import Reporter, Took, lag_text
 
 
-class LiveLine(TextIOBase):
-    """A text file on a terminal, and one line below what is written to it.
-
-    The cursor waits at the line's begin, so that what others write to the terminal, such as Java, starts there too.
-    Several threads may write.
-    """
+class _Terminal:
+    """A terminal as rich writes to it. If it's gone the text is lost: that is no reason for the job to end."""
 
     def __init__(self, terminal: TextIO) -> None:
         self._terminal = terminal
-        self._lock = threading.RLock()
-        self._line = ""
-        self._drawn = 0
-        self._in_a_line = False
 
-    def show(self, line: str) -> None:
-        """Have this below from now on, cut to the terminal's width; an empty one is none."""
-        with self._lock:
-            if line != self._line:
-                self._line = line
-                self._draw()
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._terminal, name)
 
     def write(self, text: str) -> int:
-        """Write `text` above the line."""
-        with self._lock:
-            self._put(f"\r{' ' * self._drawn}\r" if self._drawn else "", text)
-            self._drawn = 0
-            if text:
-                self._in_a_line = not text.endswith("\n")
-            self._draw()
+        with suppress(OSError):
+            # The cursor waits where a line begins, so that what Java writes to the terminal starts there too.
+            self._terminal.write(f"{text}\r")
+            self._terminal.flush()
         return len(text)
 
     def flush(self) -> None:
-        """Everything is written at once."""
+        """Do nothing: everything is written at once."""
 
-    def isatty(self) -> bool:
-        """It is."""
-        return True
 
-    def fileno(self) -> int:
-        """The terminal's."""
-        return self._terminal.fileno()
-
-    def _draw(self) -> None:
-        if self._in_a_line:
-            return
-        # A full line would move some terminals' cursors to the next one.
-        most = self._columns() - 1
-        line = self._line[:most]
-        if line or self._drawn:
-            self._put(f"\r{line.ljust(min(self._drawn, most))}\r")
-        self._drawn = len(line)
-
-    def _put(self, *texts: str) -> None:
-        # A terminal that is gone is no reason for the job to end.
-        with suppress(OSError):
-            self._terminal.write("".join(texts))
-            self._terminal.flush()
-
-    def _columns(self) -> int:
-        try:
-            return os.get_terminal_size(self._terminal.fileno()).columns or _COLUMNS
-        except OSError:
-            return _COLUMNS
+def console_on(terminal: TextIO) -> Console:
+    """Return what draws on `terminal`. What others print meanwhile stays as it is, however long its lines are."""
+    file = cast("IO[str]", _Terminal(terminal))
+    return Console(file=file, soft_wrap=True, markup=False, emoji=False, highlight=False)
 
 
 class LiveReporter(Reporter):
-    """Shows the last batch, the sums, and what goes on now."""
+    """Shows the last batch, the sums, and what goes on now; `clock` is in seconds."""
 
-    def __init__(self, line: LiveLine, clock: Callable[[], float] = time.monotonic) -> None:
-        self._line = line
+    def __init__(self, live: Live, clock: Callable[[], float] = time.monotonic) -> None:
+        self._live = live
         self._clock = clock
         self._last: BatchReport | None = None
         self._sum = Totals()
@@ -99,14 +61,14 @@ class LiveReporter(Reporter):
         self.tick()
 
     def finished(self, report: BatchReport) -> None:
-        """Show what it did."""
+        """Show the batch's counts, and that the next one is waited for."""
         self._last, self._sum = report, self._sum + report.totals
         self._runs, self._since = None, self._clock()
         self.tick()
 
     def tick(self) -> None:
         """Show for how long the present state has lasted."""
-        self._line.show(self._text())
+        self._live.update(self._text(), refresh=True)
 
     def _text(self) -> str:
         state = "waiting" if self._runs is None else f"batch {self._runs} runs"
@@ -123,32 +85,68 @@ class LiveReporter(Reporter):
 
 
 @contextmanager
-def live_reporter(terminal: TextIO) -> Iterator[LiveReporter]:
-    """A reporter that shows a line on `terminal` while the block runs, below all that Python writes there."""
-    with live_line(terminal) as line:
-        yield LiveReporter(line)
+def live_reporter(console: Console, clock: Callable[[], float] = time.monotonic) -> Iterator[LiveReporter]:
+    """Yield a reporter that shows one line, cut to the terminal's width, while the block runs."""
+    live = Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False)
+    with _shown(live):
+        yield LiveReporter(live, clock)
 
 
 @contextmanager
-def live_line(terminal: TextIO) -> Iterator[LiveLine]:
-    """A line on `terminal` while the block runs, below all that Python writes there."""
-    line = LiveLine(terminal)
-    above = cast("TextIO", line)
+def live_bar(
+    console: Console, what: str, rows: int | None, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Took]:
+    """Show how far a run is while the block runs, and yield what is to be called after each of its steps.
+
+    There are about so many `rows`; None if nobody knows. `clock` is in seconds.
+    """
+    whole = Column(no_wrap=True)  # Where it's narrow the bar is to give way.
+    progress = Progress(
+        "{task.description}",
+        TimeElapsedColumn(whole),
+        BarColumn(20),
+        TaskProgressColumn(),
+        "{task.fields[counts]}",
+        TimeRemainingColumn(table_column=whole),
+        console=console,
+        get_time=clock,
+        # Steps may take longer than any shorter period.
+        speed_estimate_period=inf,
+        refresh_per_second=4,
+        transient=True,
+        redirect_stdout=False,
+    )
+    id_ = progress.add_task(what, total=rows, counts="")
+    [task] = progress.tasks
+
+    def took(count: int) -> None:
+        progress.advance(id_, count)
+        if rows is not None:
+            counts = f"{task.completed:,.0f} of {rows:,} events, {task.speed or 0:,.0f}/s, left"
+            progress.update(id_, counts=counts, refresh=True)
+
+    took(0)  # The speed is measured from here.
+    with _shown(progress):
+        yield took
+
+
+@contextmanager
+def _shown(live: Live | Progress) -> Iterator[None]:
+    """Show `live` while the block runs, below what is logged and printed to stderr."""
+    stderr = sys.stderr
     handlers = [
         handler
         for handler in logging.getLogger().handlers
-        if isinstance(handler, logging.StreamHandler) and handler.stream is terminal
+        if isinstance(handler, logging.StreamHandler) and handler.stream is stderr
     ]
-    on_stderr = sys.stderr is terminal
-    for handler in handlers:
-        handler.setStream(above)
-    if on_stderr:
-        sys.stderr = above
-    try:
-        yield line
-    finally:
-        line.show("")
+    with live:
+        # A job that is killed would leave a terminal without a cursor.
+        live.console.show_cursor()
+        # Now rich's own, while the handlers still hold the one from before.
         for handler in handlers:
-            handler.setStream(terminal)
-        if on_stderr:
-            sys.stderr = terminal
+            handler.setStream(sys.stderr)
+        try:
+            yield
+        finally:
+            for handler in handlers:
+                handler.setStream(stderr)

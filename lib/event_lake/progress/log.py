@@ -6,11 +6,6 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 
-def is_live(log: str, stream: TextIO) -> bool:
-    """Whether `progress.log` asks for a live line on `stream`."""
-    return log == "auto" and stream.isatty()
-
-
 def make_formatter(log: str, stream: TextIO) -> logging.Formatter:
     """How `progress.log` has log records written to `stream`."""
     if log == "json" or (log == "auto" and not stream.isatty()):

@@ -1,6 +1,8 @@
 """Who is told of a run, and the log as one of them."""
 
 import logging
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -21,6 +23,18 @@ class Reporter:
 
     def tick(self) -> None:
         """Some time has passed: a quarter of a second or less."""
+
+
+# Is called after each step with the number of rows that it took.
+Took = Callable[[int], None]
+# Shows, while the block runs, what runs, for how long, and how much of about so many rows is done, if that is known.
+Bar = Callable[[str, int | None], AbstractContextManager[Took]]
+
+
+@contextmanager
+def no_bar(what: str, rows: int | None) -> Iterator[Took]:  # noqa: ARG001 (a Bar's arguments)
+    """Show nothing: the log has each step."""
+    yield lambda _: None
 
 
 class LogReporter(Reporter):

@@ -1,4 +1,4 @@
-"""The reporters that the settings ask for."""
+"""The reporters and bars that the settings ask for."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -7,10 +7,13 @@ from typing import TextIO
 
 from event_lake.aws.cloudwatch import CloudWatch
 from event_lake.config.settings import Settings
-from event_lake.progress.live import live_reporter
-from event_lake.progress.log import is_live
 from event_lake.progress.metrics import MetricsReporter
-from event_lake.progress.reporter import LogReporter, Reporter
+from event_lake.progress.reporter import Bar, LogReporter, Reporter, no_bar
+
+try:
+    from event_lake.progress import live
+except ImportError:  # A cluster's driver may lack rich: then the log tells what goes on.
+    live = None  # type: ignore[assignment]
 
 
 @contextmanager
@@ -22,8 +25,8 @@ def open_reporters(settings: Settings, stderr: TextIO) -> Iterator[Sequence[Repo
     asked, stream = settings.progress, settings.source.stream
     with ExitStack() as until_end:
         reporters: list[Reporter] = []
-        if is_live(asked.log, stderr):
-            reporters.append(until_end.enter_context(live_reporter(stderr)))
+        if _is_live(asked.log, stderr):
+            reporters.append(until_end.enter_context(live.live_reporter(live.console_on(stderr))))
         else:
             reporters.append(LogReporter(stream))
         if asked.cloudwatch_namespace is not None:
@@ -32,3 +35,13 @@ def open_reporters(settings: Settings, stderr: TextIO) -> Iterator[Sequence[Repo
             until_end.callback(metrics.close)
             reporters.append(metrics)
         yield reporters
+
+
+def bar_on(settings: Settings, stderr: TextIO) -> Bar:
+    """Return what shows how far a run is: on a terminal a bar, if the settings allow it, elsewhere nothing."""
+    return partial(live.live_bar, live.console_on(stderr)) if _is_live(settings.progress.log, stderr) else no_bar
+
+
+def _is_live(log: str, stderr: TextIO) -> bool:
+    # rich takes a file for a terminal where FORCE_COLOR is set, and doesn't draw where TERM is "dumb".
+    return live is not None and log == "auto" and stderr.isatty() and live.console_on(stderr).is_interactive

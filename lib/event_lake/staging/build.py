@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -14,7 +13,7 @@ from event_lake.config.settings import Settings
 from event_lake.contracts.load import load_contracts
 from event_lake.lake import layout, tables
 from event_lake.lake.checkpoints import Checkpoint
-from event_lake.progress.steps import Bar
+from event_lake.progress.reporter import Bar, no_bar
 from event_lake.quality.measure import measure
 from event_lake.staging import typed_tables
 from event_lake.staging.chunk import Chunk
@@ -30,11 +29,11 @@ QUERY = "build_staging"
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One run of the job: `id` is for people, `check` is `writing.sole_writer`'s, `show` shows a line on a terminal."""
+    """One run of the job: `id` is for people, `check` is `writing.sole_writer`'s, `bar` shows how far it is."""
 
     id: str = field(default_factory=lambda: uuid4().hex)
     check: Callable[[], None] = lambda: None
-    show: Callable[[str], None] | None = None
+    bar: Bar = no_bar
 
 
 def build_staging(spark: SparkSession, settings: Settings, run: Run | None = None) -> Staged:
@@ -55,8 +54,7 @@ def catch_up(spark: SparkSession, settings: Settings, run: Run, writer: StagingW
     checkpoint = checkpoint_of(spark, settings.lake.root)
     found = find_ahead(spark, settings.lake.root, checkpoint)
     log, done = StepLog(checkpoint), Staged()
-    bar = Bar(run.show, found.rows) if run.show and found.batches else None
-    with bar.ticking() if bar else nullcontext():
+    with run.bar("staging", found.rows or None) as took:
         for planned in plan_steps(spark, settings, found):
             began, step = time.monotonic(), planned.step
             log.begin(step)
@@ -64,8 +62,7 @@ def catch_up(spark: SparkSession, settings: Settings, run: Run, writer: StagingW
             log.end(step)
             done += counts
             _log.info("step %d, %s: %s, %.1f s", step.number, step, counts, time.monotonic() - began)
-            if bar:
-                bar.took(counts.came)
+            took(counts.came)
     return done
 
 

@@ -42,15 +42,15 @@ def rebuild_staging(spark: SparkSession, settings: Settings, dates: Dates, run: 
     days = sorted(row.date for row in raw.select("date").union(held.select("date")).distinct().collect())
     done, hours = Staged(), set[datetime]()
     for number, day in enumerate(days):
-        if run.show:
-            run.show(f"staging: {day}, {number + 1} of {len(days)}")
         began = time.monotonic()
-        events, known = (rows.where(F.col("date") == F.lit(day)) for rows in (raw, held))
-        if settings.quality.measure:
-            # Also of events that raw has lost, as long as staging knows when they arrived.
-            hours.update(hours_of(events.unionByName(known)))
-        rebuilt = writer.rewrite(events, day)
-        _log.info("%s: %s, %.1f s", day, rebuilt, time.monotonic() - began)
-        done += rebuilt
-    measure(spark, settings, hours, writer.contracts, writer.note(done))
+        with run.bar(f"staging: {day}, {number + 1} of {len(days)}", None):
+            events, known = (rows.where(F.col("date") == F.lit(day)) for rows in (raw, held))
+            if settings.quality.measure:
+                # Also of events that raw has lost, as long as staging knows when they arrived.
+                hours.update(hours_of(events.unionByName(known)))
+            rebuilt = writer.rewrite(events, day)
+            _log.info("%s: %s, %.1f s", day, rebuilt, time.monotonic() - began)
+            done += rebuilt
+    with run.bar("staging: measures", None):
+        measure(spark, settings, hours, writer.contracts, writer.note(done))
     return done
