@@ -7,7 +7,7 @@ It takes JSON for what Spark's own parser makes of it, and has no limits, no qua
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from event_lake.config.settings import Raw, Settings
+from event_lake.config.settings import Settings
 from event_lake.kinesis import options, source
 from event_lake.lake import layout, tables
 from event_lake.raw.dedupe import drop_duplicates, with_watermark
@@ -46,7 +46,7 @@ def _parsed(records: DataFrame) -> DataFrame:
     text = F.col("data").cast("string")
     read = records.withColumn("event", F.from_json(text, _FIELDS))
     number = F.expr("try_cast(event.created_at as double)")
-    seconds = F.when(number > Raw().milliseconds_from, number / 1000).otherwise(number)
+    seconds = F.when(number > 100_000_000_000, number / 1000).otherwise(number)
     arrived = F.col("approximateArrivalTimestamp").cast("double")
     # What isn't plausible would make partitions of its own, and so the comparison too kind to the other side.
     is_event = (

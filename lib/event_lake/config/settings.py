@@ -21,6 +21,8 @@ _MOST_RECORDS = 1_000_000_000
 _SAFE_EXTRAS = "_.-+@~!$,()"
 _LETTERS_AND_DIGITS = set(ascii_letters + digits)
 _SAFE_IN_NAMES = _LETTERS_AND_DIGITS | set(_SAFE_EXTRAS)
+# A type names a folder, "event_type=<type>", and file systems have names of at most 255 bytes.
+MAX_NAME_PART_LENGTH = 100
 _CHOICES = {
     "dedup_on": ("event_uuid", "event_uuid+payload"),
     "compression": ("none", "auto"),
@@ -30,10 +32,6 @@ _STAGING_CHOICES = {"keep": ("first", "latest"), "when_busy": ("refuse", "wait")
 _BOUNDS = {
     "max_payload_bytes": (1, 128 * 1024 * 1024),
     "max_depth": (1, 1_000),
-    "max_name_parts": (1, 100),
-    "max_name_part_length": (1, 200),
-    # In seconds: from the year 2001 on, up to which no number of milliseconds can be meant.
-    "milliseconds_from": (1_000_000_000, 1_000_000_000_000),
     "max_event_types": (1, 10_000),
 }
 _LOOKS_SECRET = re.compile(r"secret|password|passwd|token|credential|access[._-]?key", re.IGNORECASE)
@@ -138,10 +136,7 @@ class Raw:
     payload_split: str = "none"
     max_payload_bytes: int = 10 * 1024 * 1024
     max_depth: int = 100
-    max_name_parts: int = 8
-    max_name_part_length: int = 100
     name_characters: str = "_.-"
-    milliseconds_from: int = 100_000_000_000
     max_future: timedelta = timedelta(minutes=5)
     max_age: timedelta = timedelta(days=30)
     max_event_types: int = 500
@@ -167,7 +162,7 @@ class Raw:
 
     def _check_event_type(self, name: str) -> None:
         allowed = _LETTERS_AND_DIGITS | set(self.name_characters)
-        if not 1 <= len(name) <= self.max_name_part_length or not set(name) <= allowed or name.startswith("__"):
+        if not 1 <= len(name) <= MAX_NAME_PART_LENGTH or not set(name) <= allowed or name.startswith("__"):
             raise unusable("raw.event_types", name, "no event's name can begin with it, see raw.name_characters")
 
 

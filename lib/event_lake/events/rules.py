@@ -5,11 +5,16 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from string import ascii_letters, digits
 
-from event_lake.config.settings import Raw
+from event_lake.config.settings import MAX_NAME_PART_LENGTH, Raw
 from event_lake.events.json_text import NUMBER
 
 FIELDS = ("event_uuid", "event_name", "created_at")
 MAX_UUID_LENGTH = 256
+# Nobody has more; a producer that repeats a part by mistake soon has.
+_MAX_NAME_PARTS = 8
+# A `created_at` is in seconds below this, and in milliseconds from it on: as seconds it's the year 5138, as
+# milliseconds March 1973. A thousand times as much is no time in either unit.
+_MILLISECONDS_FROM = 100_000_000_000
 _number = re.compile(NUMBER)
 
 
@@ -19,10 +24,7 @@ class Rules:
 
     max_payload_bytes: int
     max_depth: int
-    max_name_parts: int
-    max_name_part_length: int
     name_characters: str
-    milliseconds_from: int
     max_future_seconds: float
     max_age_seconds: float
 
@@ -35,8 +37,8 @@ class Rules:
 
     @cached_property
     def _name(self) -> re.Pattern[str]:
-        part = f"[{re.escape(ascii_letters + digits + self.name_characters)}]{{1,{self.max_name_part_length}}}+"
-        return re.compile(f"(?!__){part}(?::{part}){{0,{self.max_name_parts - 1}}}")
+        part = f"[{re.escape(ascii_letters + digits + self.name_characters)}]{{1,{MAX_NAME_PART_LENGTH}}}+"
+        return re.compile(f"(?!__){part}(?::{part}){{0,{_MAX_NAME_PARTS - 1}}}")
 
     def is_name(self, text: str) -> bool:
         """Whether `text` can be an `event_name`.
@@ -47,11 +49,11 @@ class Rules:
         return self._name.fullmatch(text) is not None
 
     def seconds_in(self, number: float) -> float | None:
-        """The Unix seconds that `number` means; None from 1,000 times `milliseconds_from` on, or below its negative."""
+        """The Unix seconds that `number` means; None for more than any time has, either way."""
         amount = abs(number)
-        if amount < self.milliseconds_from:
+        if amount < _MILLISECONDS_FROM:
             return number
-        return number / 1000 if amount < 1000 * self.milliseconds_from else None
+        return number / 1000 if amount < 1000 * _MILLISECONDS_FROM else None
 
     def is_in_future(self, seconds: float | None, arrived_at: float) -> bool:
         """Whether `seconds`, if known, is more than `max_future` ahead of the arrival."""
