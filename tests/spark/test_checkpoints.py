@@ -87,6 +87,24 @@ def test_a_value_too_many_is_no_beginning(checkpoint: Checkpoint) -> None:
         beginning_of(checkpoint)
 
 
+def test_a_beginning_of_before_there_were_formats_is_read(checkpoint: Checkpoint) -> None:
+    keep_beginning(checkpoint, BEGINNING)
+    fields = json.loads(Path(checkpoint.path, FILE).read_text("utf-8"))
+    assert fields.pop("format") == 1
+    write(checkpoint, FILE, json.dumps(fields))
+    assert beginning_of(checkpoint) == BEGINNING
+
+
+def test_a_beginning_of_a_newer_version_is_not_called_damaged(checkpoint: Checkpoint) -> None:
+    write(checkpoint, FILE, '{"format": 2, "stream": ["events"]}')
+    with pytest.raises(UserError) as refused:
+        beginning_of(checkpoint)
+    assert str(refused.value) == (
+        f"checkpoint {checkpoint.path}: {FILE} was written by a newer Event Lake: it has format 2, and this version"
+        " knows them up to 1; use the newer version again"
+    )
+
+
 def test_a_file_that_is_gone_or_torn_cannot_be_read(checkpoint: Checkpoint) -> None:
     with pytest.raises(UserError, match=r"event_lake[.]json can't be read \(FileNotFoundException\)"):
         beginning_of(checkpoint)

@@ -249,6 +249,17 @@ def test_a_count_that_is_changed_no_longer_balances_and_what_expired_unread_is_l
     ]
 
 
+def test_a_ledger_of_a_newer_version_is_not_called_damaged(spark: SparkSession, root: str) -> None:
+    tables.create(spark, root, layout.RAW)
+    ledger = layout.LEDGER.path(root)
+    spark.sql(f"alter table delta.`{ledger}` set tblproperties ('eventLake.format' = '2')")
+    with pytest.raises(UserError, match=r"raw/ledger was written by a newer Event Lake: it has format 2"):
+        audit(spark, root)
+    # One that an older version made has no number.
+    spark.sql(f"alter table delta.`{ledger}` unset tblproperties ('eventLake.format')")
+    assert not audit(spark, root).faults
+
+
 def test_a_lake_without_a_ledger_is_the_users_mistake(spark: SparkSession, root: str) -> None:
     with pytest.raises(UserError, match="has no raw/ledger: run ingest_raw first"):
         audit(spark, root)

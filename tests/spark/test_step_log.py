@@ -51,6 +51,14 @@ def test_steps_of_long_ago_are_forgotten(log: StepLog, folder: Path) -> None:
     assert kept == {str(number) for number in range(3, 103)}
 
 
+def test_a_step_of_a_newer_version_is_not_called_damaged(log: StepLog, folder: Path) -> None:
+    log.begin(WHOLE)
+    (folder / "steps" / "0").write_text('{"format": 2}')
+    (folder / "steps" / ".0.crc").unlink(missing_ok=True)
+    with pytest.raises(UserError, match=r"steps/0 was written by a newer Event Lake: it has format 2"):
+        log.newest()
+
+
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"clock":"noon","behind":null,"upto":null}'])
 def test_a_step_that_cannot_be_read_is_told_with_the_way_out(log: StepLog, folder: Path, text: str) -> None:
     log.begin(WHOLE)

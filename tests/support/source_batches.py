@@ -21,7 +21,7 @@ FIRST, SECOND = "shardId-000000000000", "shardId-000000000001"
 # 5 records a second, which all arrived within 20 s, an hour ago.
 START = instant_of_seconds(int(datetime.now(UTC).timestamp()) - 3600)
 COUNT = 100
-SUMMARY = {"stream_created": START.isoformat(), "retention_hours": 168}
+SUMMARY = {"format": 1, "stream_created": START.isoformat(), "retention_hours": 168}
 
 
 def payloads(shard: str) -> list[bytes]:

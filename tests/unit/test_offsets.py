@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from event_lake.errors import UserError
 from event_lake.kinesis.offsets import (
     After,
     At,
@@ -95,9 +96,23 @@ def test_a_text_that_is_no_position_is_refused(text: str) -> None:
 def test_an_offset_is_written_with_its_shards_in_order_and_positions_as_text() -> None:
     offset = Offset({"s-2": After("49" * 28), "s-1": At(NINE), "s-0": TrimHorizon()}, NINE, DAY)
     assert json.dumps(offset.to_json()) == (
-        '{"shards": {"s-0": "TRIM_HORIZON", "s-1": "AT 2026-11-21T09:00:00+00:00", "s-2": "' + "49" * 28 + '"},'
+        '{"format": 1,'
+        ' "shards": {"s-0": "TRIM_HORIZON", "s-1": "AT 2026-11-21T09:00:00+00:00", "s-2": "' + "49" * 28 + '"},'
         ' "cut": "2026-11-21T09:00:00+00:00",'
         ' "stream_created": "2026-03-01T12:00:00.500000+00:00", "retention_hours": 24}'
+    )
+
+
+def test_an_offset_of_before_there_were_formats_is_read() -> None:
+    assert Offset.from_json(an_offset_as_json()) == Offset.from_json(an_offset_as_json(format=1))
+
+
+def test_an_offset_of_a_newer_version_is_not_called_damaged() -> None:
+    with pytest.raises(UserError) as refused:
+        Offset.from_json({"format": 2, "parts": []})
+    assert str(refused.value) == (
+        "an offset in the checkpoint was written by a newer Event Lake: it has format 2, and this version knows them up"
+        " to 1; use the newer version again"
     )
 
 
@@ -145,12 +160,12 @@ def test_an_offset_tells_when_the_last_records_that_were_read_arrived() -> None:
     json = Offset(positions, NINE, DAY).to_json()
     assert json["shards"] == {"s-0": "3", "s-1": "CLOSED 5", "s-2": "7", "s-3": "AT 2026-11-21T09:00:00+00:00"}
     assert json["arrived"] == {"s-1": "2026-03-01T12:00:00.500000+00:00", "s-2": "2026-11-21T09:00:00+00:00"}
-    assert Offset.from_json(json).to_json() == json
+    assert Offset.from_json(json).to_json() == {"format": 1, **json}
 
 
 def test_an_offset_from_before_there_were_arrivals_stays_as_it_is() -> None:
     json = an_offset_as_json(shards={"s-0": "5", "s-1": "CLOSED 7"})
-    assert Offset.from_json(json).to_json() == json
+    assert Offset.from_json(json).to_json() == {"format": 1, **json}
 
 
 def test_an_offset_may_hold_more_than_is_known_of_it() -> None:

@@ -6,9 +6,13 @@ from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 from event_lake.config.parsing import parse_instant
+from event_lake.lake import formats
+from event_lake.lake.formats import without_format
 from event_lake.lake.time import EPOCH
 
 _HOUR = timedelta(hours=1)
+# Of an offset in JSON; 0 was without a number.
+_FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -85,12 +89,13 @@ class Offset:
         return {shard_id: to_text(position) for shard_id, position in self.shards.items()}
 
     def to_json(self) -> dict[str, Any]:
-        """`{"shards": {shard_id: position}, "cut": time, …}`, in the order of the shards' ids.
+        """`{"format": 1, "shards": {shard_id: position}, "cut": time, …}`, in the order of the shards' ids.
 
         `"arrived": {shard_id: time}` has the arrivals of the last records that were read, where any is known.
         """
         known = {s: arrived.isoformat() for s in sorted(self.shards) if (arrived := arrival_of(self.shards[s]))}
         return {
+            formats.KEY: _FORMAT,
             "shards": {shard_id: to_text(self.shards[shard_id]) for shard_id in sorted(self.shards)},
             **({"arrived": known} if known else {}),
             "cut": self.cut.isoformat(),
@@ -102,9 +107,9 @@ class Offset:
     def from_json(json: Mapping[str, Any]) -> "Offset":
         """The inverse of `to_json`, also of what it wrote before there were arrivals.
 
-        Raises ValueError for text that it can't have written.
+        Raises ValueError for text that it can't have written, UserError for what a newer version wrote.
         """
-        match {"arrived": {}, **json}:
+        match {"arrived": {}, **without_format("an offset in the checkpoint", json, _FORMAT)}:
             case {
                 "shards": dict(shards),
                 "arrived": dict(arrived),

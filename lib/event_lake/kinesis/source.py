@@ -124,7 +124,8 @@ class KinesisStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
         offset = Offset.from_json(begin)
         if self._stop_at_tip and self._target is None:
             self._target = planner.tip(offset)
-        return planner.next_end(offset, self._target, self._bounds(limit)).to_json()
+        end = planner.next_end(offset, self._target, self._bounds(limit))
+        return begin if end == offset else end.to_json()
 
     def _latest_all_at_once(self, begin: dict[str, Any]) -> dict[str, Any]:
         planner = self._planning()
@@ -133,7 +134,7 @@ class KinesisStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
             return (beginning if begin["start_from"] == "latest" else planner.tip(beginning)).to_json()
         offset = Offset.from_json(begin)
         end = planner.tip(offset)
-        return offset.to_json() if end.shards == offset.shards else end.to_json()
+        return begin if end.shards == offset.shards else end.to_json()
 
     def reportLatestOffset(self) -> dict[str, Any] | None:
         if self._client is None or self._planner is None:

@@ -10,10 +10,14 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from event_lake.errors import UserError
-from event_lake.lake.layout import RAW_EVENTS, Table
+from event_lake.lake.formats import refuse_newer
+from event_lake.lake.layout import LEDGER, RAW_EVENTS, Table
 from event_lake.lake.session import set_for
 from event_lake.lake.storage_errors import explain
 from event_lake.lake.table_properties import explicit_properties
+
+# The form of the values in our tables, the ledger's positions among them; tables of older versions have no number.
+_FORMAT_PROPERTY, _FORMAT = "eventLake.format", 1
 
 
 def create(spark: SparkSession, root: str, tables: Sequence[Table]) -> None:
@@ -22,9 +26,20 @@ def create(spark: SparkSession, root: str, tables: Sequence[Table]) -> None:
     for table in tables:
         made = DeltaTable.createIfNotExists(spark).location(table.path(root)).addColumns(table.schema)
         made = made.partitionedBy(*table.partitioned_by)
-        for key, value in {**properties, "delta.dataSkippingStatsColumns": ",".join(table.statistics)}.items():
+        for key, value in {
+            **properties,
+            "delta.dataSkippingStatsColumns": ",".join(table.statistics),
+            _FORMAT_PROPERTY: str(_FORMAT),
+        }.items():
             made = made.property(key, value)
         made.execute()
+
+
+def refuse_newer_ledger(spark: SparkSession, root: str) -> None:
+    """Raise UserError if a newer Event Lake wrote the ledger, whose positions this version might not understand."""
+    if exists(spark, root, LEDGER):
+        properties = DeltaTable.forPath(spark, LEDGER.path(root)).detail().collect()[0]["properties"]
+        refuse_newer(LEDGER.path(root), properties.get(_FORMAT_PROPERTY), _FORMAT)
 
 
 def exists(spark: SparkSession, root: str, table: Table) -> bool:

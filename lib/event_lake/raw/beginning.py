@@ -13,7 +13,9 @@ from event_lake.config.settings import Settings
 from event_lake.errors import ConfigError, UserError
 from event_lake.kinesis.api.reads import Reads
 from event_lake.kinesis.planning.resume import Resumption, resume_positions
+from event_lake.lake import formats
 from event_lake.lake.checkpoints import Checkpoint
+from event_lake.lake.formats import without_format
 from event_lake.lake.storage_errors import NEW_CHECKPOINT
 from event_lake.raw import resume
 from event_lake.raw.rules_in_force import format_value
@@ -22,6 +24,7 @@ _log = logging.getLogger(__name__)
 
 # In the checkpoint.
 _FILE = "event_lake.json"
+_FORMAT = 1
 _SHUFFLE_PARTITIONS = "spark.sql.shuffle.partitions"
 # What a checkpoint is held to, by the setting's key: the field of `Beginning`, and what would become of another value.
 _KEPT = {
@@ -54,7 +57,7 @@ class Beginning:
 
 def beginning_of(checkpoint: Checkpoint) -> Beginning:
     """Return what the query at `checkpoint` began with. Raises UserError if the file can't be read."""
-    fields = checkpoint.object_in(_FILE)
+    fields = without_format(f"checkpoint {checkpoint.path}: {_FILE}", checkpoint.object_in(_FILE), _FORMAT)
     try:
         window, until = fields.pop("dedup_window_seconds"), fields.pop("older_until")
         # There used to be other sources.
@@ -79,7 +82,7 @@ def keep_beginning(checkpoint: Checkpoint, beginning: Beginning) -> None:
     fields = asdict(beginning)
     fields["dedup_window_seconds"] = fields.pop("dedup_window").total_seconds()
     fields["older_until"] = beginning.older_until.isoformat() if beginning.older_until else None
-    checkpoint.put(_FILE, json.dumps(fields, indent=2))
+    checkpoint.put(_FILE, json.dumps({formats.KEY: _FORMAT, **fields}, indent=2))
 
 
 def open_or_replace_checkpoint(

@@ -111,6 +111,7 @@ def ingest_raw(
     `pipelines.beginning.open_or_replace_checkpoint` and `running.run_to_end` raise.
     """
     checkpoint = Checkpoint(spark, layout.checkpoint_path(settings.lake.root, _QUERY))
+    tables.refuse_newer_ledger(spark, settings.lake.root)
     refuse_missing_tables(spark, settings.lake.root, has_begun=checkpoint.newest_batch is not None)
     tables.create(spark, settings.lake.root, layout.RAW)
     stream = settings.source

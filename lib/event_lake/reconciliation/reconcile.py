@@ -47,6 +47,7 @@ def reconcile(
     root, stream = settings.lake.root, settings.source.stream
     if not tables.exists(spark, root, layout.LEDGER):
         raise UserError(f"lake.root = {root!r} has no {layout.LEDGER.name}: run ingest_raw first")
+    tables.refuse_newer_ledger(spark, root)
     for table in (layout.RAW_EVENTS, layout.QUARANTINE):
         if not tables.exists(spark, root, table):
             raise DataLossError(f"lake.root = {root!r} has no {table.name}, but a ledger of it")

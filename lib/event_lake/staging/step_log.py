@@ -6,10 +6,13 @@ from datetime import date, datetime
 
 from event_lake.config.parsing import parse_instant
 from event_lake.errors import UserError
+from event_lake.lake import formats
 from event_lake.lake.checkpoints import Checkpoint
+from event_lake.lake.formats import without_format
 from event_lake.staging.chunk import Place
 
 _PLANNED, _DONE = "steps", "done"
+_FORMAT = 1
 # Only the newest is read; the others are for people.
 _KEPT = 100
 
@@ -47,7 +50,8 @@ class StepLog:
             return None
         name = f"{_PLANNED}/{number}"
         try:
-            told = json.loads(self._checkpoint.text(name))
+            stored = json.loads(self._checkpoint.text(name))
+            told = without_format(f"checkpoint {self._checkpoint.path}: {name}", stored, _FORMAT)
             clock = parse_instant(told.pop("clock"))
             behind, upto = (_place(told.pop(end)) for end in ("behind", "upto"))
             return Step(number=number, clock=clock, behind=behind, upto=upto, **told)
@@ -65,7 +69,7 @@ class StepLog:
         """Note the step, whole or not at all, unless that was done before."""
         if step.number in self._checkpoint.numbers(_PLANNED):
             return
-        told = asdict(step) | {"clock": step.clock.isoformat()}
+        told = {formats.KEY: _FORMAT, **asdict(step), "clock": step.clock.isoformat()}
         del told["number"]
         self._checkpoint.put(f"{_PLANNED}/{step.number}", json.dumps(told, default=str))
 
