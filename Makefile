@@ -4,10 +4,8 @@ BIN := .venv/bin
 JOBS ?= 2
 # The longest files come first in the order of their folders.
 SIDE_BY_SIDE = -n $(JOBS) --dist loadfile --no-loadscope-reorder
-# What can go wrong by the Spark it runs on.
-SPARK41_TESTS ?= tests/spark/test_dedupe.py tests/spark/test_running.py tests/unit/test_source.py tests/unit/test_source_receipts.py tests/unit/test_source_spark41.py tests/integration/test_lake.py tests/integration/test_resharded_stream.py
 
-.PHONY: help setup demo shell test emulators test-fast test-aws test-cluster test-faults test-judge test-spark41 golden lint format package bench bench-compare clean
+.PHONY: help setup demo shell test emulators test-more test-fast test-aws test-cluster test-kills test-faults test-judge test-some41 test-spark41 golden lint hooks format package bench bench-compare clean
 
 help: ## Show these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -21,7 +19,7 @@ demo: setup ## Run the jobs on an embedded Kinesis (PORT=5000 for a port of your
 shell: setup ## Open PySpark with the demo's tables as views (LAKE=folder for another lake)
 	@SPARK_CONF_DIR=tools/spark $(BIN)/python -i tools/shell.py $(LAKE)
 
-test: setup package emulators ## Run all tests (JOBS=2 side by side, each with a Spark of 3 GiB)
+test: setup package emulators ## Run the tests (JOBS=2 side by side, each with a Spark of 3 GiB)
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 # Optional: without node and npm, or their registry, the tests that need an emulator say that they are skipped.
@@ -29,24 +27,31 @@ emulators:
 	@if command -v npm >/dev/null && [ ! tests/node_modules/.package-lock.json -nt tests/package-lock.json ]; then \
 		npm ci --silent --prefix tests || echo "make test: npm can't install the emulators of tests/package.json"; fi
 
+test-more: test-cluster test-kills test-some41 ## Run what takes longer: a cluster, killed jobs, the tests that depend on Spark's version by 4.1
+
 test-fast: setup ## Run the tests that need no Spark
 	@$(BIN)/python -m pytest tests/unit
 
 test-cluster: setup ## Run the tests on two executors, some of which are killed
-	@$(BIN)/python -m pytest tests/cluster
+	@$(BIN)/python -m pytest -m "cluster and not faults"
+
+test-kills: setup emulators ## Kill jobs 3 times at any moment, and start them again
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "kills and not faults"
 
 test-faults: setup emulators ## Kill jobs 30 and 20 times in place of 3 (CRASH_SEED=1 chooses the moments); all bad storage
-	@KILLS=30 STAGING_KILLS=20 HISTORIES=40 EXECUTOR_KILLS=5 $(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "faults or not faults" \
-		tests/cluster \
-		tests/integration/test_bad_storage.py tests/integration/test_crashes.py tests/integration/test_faults.py \
-		tests/integration/test_staging_crashes.py tests/spark/test_staging_model.py
+	@KILLS=30 STAGING_KILLS=20 HISTORIES=40 EXECUTOR_KILLS=5 $(BIN)/python -m pytest $(SIDE_BY_SIDE) \
+		-m "faults or cluster or kills or histories"
 
 test-judge: setup ## Hold the judge's verdicts of a million records against those of another reader
 	@JUDGED=50000 $(BIN)/python -m pytest -n $(JOBS) tests/unit/test_judge_fuzz.py
 
-test-spark41: emulators ## Run the tests that depend on Spark's version by 4.1, in an environment of its own
+test-some41: emulators ## Run the tests that depend on Spark's version by 4.1, in an environment of its own
 	@$(PYTHON) tools/setup.py --spark 4.1
-	@.venv-spark41/bin/python -m pytest $(SIDE_BY_SIDE) $(SPARK41_TESTS)
+	@.venv-spark41/bin/python -m pytest $(SIDE_BY_SIDE) -m spark41
+
+test-spark41: emulators ## Run all tests by Spark 4.1
+	@$(PYTHON) tools/setup.py --spark 4.1
+	@.venv-spark41/bin/python -m pytest $(SIDE_BY_SIDE)
 
 golden: setup ## Keep what this code writes as FORMAT=N for the test of taking over older lakes (tests/golden/README.md)
 	@PYTHONPATH=tests unshare --map-root-user --uts sh -c 'hostname localhost && $(BIN)/python -m support.golden_make $(FORMAT)'
@@ -60,6 +65,10 @@ lint: setup ## Check format, rules and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
+
+hooks: ## Have git run make lint before each commit
+	@printf '#!/bin/sh\nexec make lint\n' > "$$(git rev-parse --git-path hooks)/pre-commit"
+	@chmod +x "$$(git rev-parse --git-path hooks)/pre-commit"
 
 format: setup ## Format the code
 	@$(BIN)/ruff format .

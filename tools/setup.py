@@ -32,7 +32,7 @@ ENVIRONMENTS = {
     # delta-spark 4.3 from PyPI refuses pyspark 4.1.3; that of 4.4 takes it, and calls the jar of 4.3 in the same way.
     "4.1": Environment(
         ROOT / ".venv-spark41",
-        [".[dev]", "pyspark==4.1.3", "delta-spark==4.4.0", "rich==15.0.0"],
+        [".[dev,report]", "pyspark==4.1.3", "delta-spark==4.4.0", "rich==15.0.0"],
         "io.delta:delta-spark_4.1_2.13:4.3.0",
     ),
 }

@@ -19,6 +19,8 @@ from support.clusters import Ingest, ingesting
 from support.emulators import Stream
 from support.sent import an_event
 
+pytestmark = pytest.mark.cluster
+
 KILLS = int(os.environ.get("EXECUTOR_KILLS", "1"))
 DAY = 24 * 3600
 SPECULATION = {

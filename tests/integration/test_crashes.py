@@ -21,6 +21,7 @@ from random import Random
 from typing import Any
 
 import boto3
+import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -34,6 +35,8 @@ from event_lake.raw.ingest import IngestOptions, ingest_raw
 from event_lake.reconciliation.reconcile import reconcile
 from support.emulators import Stream, kinesis_local_endpoint, merge, open_shards, split, wait_until_active
 from support.killing import Lake, assert_runs, job, kill, wait_for_more
+
+pytestmark = pytest.mark.kills
 
 KILLS = int(os.environ.get("KILLS", "3"))
 SEED = int(os.environ.get("CRASH_SEED", "1"))

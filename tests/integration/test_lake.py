@@ -22,6 +22,8 @@ from event_lake.raw.ingest import IngestOptions, ingest_raw
 from event_lake.staging.build import build_staging
 from support.emulators import Stream
 
+pytestmark = pytest.mark.spark41
+
 COUNT = 3_000
 
 

@@ -16,6 +16,8 @@ from event_lake.kinesis.admission import ADMISSION_CONTROL
 from event_lake.kinesis.options import FORMAT
 from support.emulators import Stream, kinesis_local_endpoint, merge, open_shards, split, wait_until_active
 
+pytestmark = pytest.mark.spark41
+
 KEYS = 12
 
 

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from random import Random
 
+import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -22,6 +23,8 @@ from event_lake.lake import layout
 from event_lake.staging.build import QUERY, build_staging
 from support.killing import Lake, assert_runs, job, kill, wait_for_more
 from support.raw_layers import Event, RawLayer, settings_of
+
+pytestmark = pytest.mark.kills
 
 KILLS = int(os.environ.get("STAGING_KILLS", "3"))
 SEED = int(os.environ.get("CRASH_SEED", "1"))

@@ -12,6 +12,8 @@ from event_lake.raw.validation import validated
 from support.record_frames import RULES, records
 from support.sent import an_event
 
+pytestmark = pytest.mark.spark41
+
 
 class Arrivals:
     """A real stream of records, one micro-batch for each `put` and `run`."""

@@ -21,6 +21,8 @@ from event_lake.raw.running import Checks, RunResult, run_to_end
 from support.emulators import Stream
 from support.followed_streams import Batch, Lines, Told
 
+pytestmark = pytest.mark.spark41
+
 
 @pytest.fixture
 def lines(spark: SparkSession, tmp_path: Path) -> Lines:

@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
@@ -23,6 +24,8 @@ from event_lake.lake.window import Dates
 from event_lake.staging.build import build_staging
 from event_lake.staging.rebuild import rebuild_staging
 from support.raw_layers import NOON, Event, RawLayer, settings_of
+
+pytestmark = pytest.mark.histories
 
 HISTORIES = int(os.environ.get("HISTORIES", "1"))
 UUIDS = 60

@@ -30,6 +30,8 @@ from support.source_batches import (
     rows_of,
 )
 
+pytestmark = pytest.mark.spark41
+
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:

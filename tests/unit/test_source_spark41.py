@@ -16,6 +16,8 @@ from event_lake.lake.schemas import RECORD
 from support.replayed_streams import REGION, Stream, any_credentials, serve
 from support.source_batches import Gone
 
+pytestmark = pytest.mark.spark41
+
 FIRST, SECOND = "shardId-000000000000", "shardId-000000000001"
 # 5 records a second, which all arrived within 20 s, an hour ago.
 START = instant_of_seconds(int(datetime.now(UTC).timestamp()) - 3600)
