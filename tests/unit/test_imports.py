@@ -1,11 +1,9 @@
 """Imports point one way, and each room knows what its floor allows."""
 
-from pathlib import Path
+from graphlib import TopologicalSorter
 
 import grimp
 import pytest
-
-REPOSITORY = Path(__file__).parents[2]
 
 # From high to low: a layer may import those below it; what stands in one layer doesn't know its neighbours.
 LAYERS = [
@@ -63,6 +61,30 @@ def broken(imports: grimp.ImportGraph, container: str, layers: list[set[str]]) -
 
 def test_layers_import_only_what_lies_below_them(imports: grimp.ImportGraph) -> None:
     assert broken(imports, "event_lake", LAYERS) == []
+
+
+def test_no_module_imports_itself_by_way_of_others(imports: grimp.ImportGraph) -> None:
+    ours = {module for module in imports.modules if module.partition(".")[0] == "event_lake"}
+    graph = {module: imports.find_modules_directly_imported_by(module) & ours for module in ours}
+    # Raises CycleError, which names the circle.
+    assert set(TopologicalSorter(graph).static_order()) == ours
+
+
+def test_what_the_driver_plans_and_what_executors_read_know_nothing_of_each_other(imports: grimp.ImportGraph) -> None:
+    planning, reading = "event_lake.kinesis.planning", "event_lake.kinesis.reading"
+    assert imports.find_shortest_chain(planning, reading, as_packages=True) is None
+    assert imports.find_shortest_chain(reading, planning, as_packages=True) is None
+
+
+@pytest.mark.parametrize("room", ["raw", "staging", "reconciliation", "events"])
+def test_kinesis_knows_nothing_of_what_is_made_of_its_records(imports: grimp.ImportGraph, room: str) -> None:
+    assert imports.find_shortest_chain("event_lake.kinesis", f"event_lake.{room}", as_packages=True) is None
+
+
+def test_only_its_job_knows_the_reconciliation(imports: grimp.ImportGraph) -> None:
+    inside = imports.find_descendants("event_lake.reconciliation") | {"event_lake.reconciliation"}
+    users = {user for module in inside for user in imports.find_modules_that_directly_import(module)} - inside
+    assert users == {"event_lake.commands.reconcile", "event_lake.functions"}
 
 
 def test_within_kinesis_glue_lies_above_plans_plans_above_calls_and_calls_above_values(
