@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,22 @@ def test_each_job_runs_from_the_package(cluster: dict[str, str], stream: Stream,
     # One typed table shows what five would.
     shutil.copy("conf/contracts/lesson.toml", tmp_path)
     assert _submitted(cluster, stream, root, "build_staging", "--set", f"staging.contracts={tmp_path}") == staged
+
+
+def test_a_wheel_alone_runs_the_jobs(cluster: dict[str, str], stream: Stream, root: str, tmp_path: Path) -> None:
+    """Without a file of the repository but the settings, by the command that pip makes."""
+    [wheel] = Path("dist").resolve().glob("event_lake-*.whl")
+    environment = {**cluster, "PYTHONPATH": os.pathsep.join([str(wheel), SITE_PACKAGES])}
+    with zipfile.ZipFile(wheel) as files:
+        [points] = (files.read(name).decode() for name in files.namelist() if name.endswith("entry_points.txt"))
+    assert points.split() == ["[console_scripts]", "event-lake", "=", "event_lake.__main__:main"]
+    config = str(Path("conf/local.toml").resolve())
+    for job in (["ingest-raw", "--until-caught-up"], ["reconcile"]):
+        command = [cluster["PYSPARK_PYTHON"], "-m", "event_lake", job[0], "--config", config, *stream.overrides(root)]
+        done = subprocess.run(
+            [*command, *job[1:]], env=environment, capture_output=True, text=True, cwd=tmp_path, check=False
+        )
+        assert done.returncode == 0, done.stderr
 
 
 def _submitted(cluster: dict[str, str], stream: Stream, root: str, job: str, *flags: str) -> str:
