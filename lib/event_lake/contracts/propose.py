@@ -115,7 +115,10 @@ def collect_fields(sample: DataFrame) -> DataFrame:
 
 
 def mask_column(text: Column) -> Column:
-    """The form of `text` without what it says: letters are a or A, digits 9, what isn't ASCII is ?; 40 at most."""
+    """Return `text` with each letter as a or A, each digit as 9, and what isn't printable ASCII as ?; 40 at most.
+
+    `report.masking.mask` masks letters and digits in the same way in Python.
+    """
     for pattern, mask in ((r"\p{Lu}", "A"), (r"[\p{L}&&[^Aa]]", "a"), (r"\p{N}", "9"), (r"[^ -~]", "?")):
         text = F.regexp_replace(text, pattern, mask)
     return F.substring(text, 1, _MOST_EXAMPLE)

@@ -1,1 +1,1 @@
-"""Proving that read = raw + duplicates + quarantined."""
+"""Prove that read = raw + duplicates + quarantined."""

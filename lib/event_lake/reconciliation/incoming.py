@@ -1,4 +1,4 @@
-"""What CloudWatch counted of a stream, compared with what the raw layer knows of the same minutes."""
+"""Compare the records that CloudWatch counted in a stream with those that the raw layer has of the same minutes."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -12,33 +12,35 @@ from event_lake.lake.window import Window
 from event_lake.reconciliation.verdict import Comparison
 
 _MINUTE = timedelta(minutes=1)
-# CloudWatch keeps minutes for 15 days and 5 minutes for 63; a day less, as its clock may be another.
+# CloudWatch keeps values of a minute for 15 days and of 5 minutes for 63 days: a day less, as its clock may differ.
 _GRIDS = ((timedelta(days=14), _MINUTE), (timedelta(days=62), 5 * _MINUTE))
 _COARSEST = timedelta(hours=1)
 
 
-# How many records were put from one time on and before another.
+# Returns the number of records that were put from the first time on and before the second.
 Count = Callable[[datetime, datetime], int]
 
 
 class IncomingRecords(Protocol):
-    """Who knows how many records a stream took: `aws.cloudwatch.CloudWatch`."""
+    """A service that counts the records put into a stream: `aws.cloudwatch.CloudWatch`."""
 
     def incoming_records(self, stream: str, begin: datetime, end: datetime) -> int:
-        """The records put into `stream` from `begin` on and before `end`, a KPL aggregate being one."""
+        """Return the number of records put into `stream` from `begin` on and before `end`; a KPL aggregate is one."""
         ...
 
 
 def compare_arrivals(
     ledger: DataFrame, written: DataFrame, window: Window, incoming: Count, now: datetime
 ) -> Comparison | None:
-    """The records of a stream that arrived in `window`, by `incoming` and by the tables.
+    """Count the records of a stream that arrived in `window`, by `incoming` and by the tables.
 
-    `ledger` has all rows of the stream, and `written` those of raw and quarantine. Both sides are counted by arrival
-    and in Kinesis records: of an aggregate's rows one is counted. A copy that was dropped left only its batch's count,
-    so all copies of the batches that may hold records of the time are possible ones. An arrival may be a minute off,
-    so rows of a minute on either side of an edge are possible ones, too. The time ends where the ledger says that all
-    shards were read. None where less than three whole minutes are known.
+    `ledger` has all rows of the stream, and `written` has those of raw/events and raw/quarantine. Return None if fewer
+    than three whole minutes can be compared. The compared time ends where all shards were read, by the ledger.
+
+    Both sides count Kinesis records by their arrival: of the rows of a KPL aggregate only one counts. The tables bound
+    the number from below and above. A duplicate that was dropped has left only its batch's count, without an arrival.
+    So the upper bound includes all duplicates of each batch that may have read records of that time. CloudWatch may
+    count an arrival a minute off. So the lower bound leaves out a minute at both ends, and the upper includes one more.
     """
     known = _known_time(ledger, written, window)
     if known is None:
@@ -55,24 +57,27 @@ def compare_arrivals(
     )
     assert counted is not None, "a sum over all has a row"
     least, most, last_batch = counted
-    copies = _copies(ledger, begin, begin if last_batch is None else instant_of(last_batch))
+    duplicates = _count_duplicates(ledger, begin, begin if last_batch is None else instant_of(last_batch))
     return Comparison(
         begin=begin,
         end=end,
         put=incoming(begin, end),
         least=least,
-        most=most + copies,
+        most=most + duplicates,
     )
 
 
 def whole_minutes(begin: datetime, end: datetime, now: datetime) -> tuple[datetime, datetime]:
-    """The whole minutes in a time, or the whole 5 minutes, or hours, as CloudWatch keeps them so long after."""
+    """Return the beginning and end of the whole minutes within a time, or of the whole 5 minutes or hours.
+
+    CloudWatch keeps the finer values for a shorter time, so the age of `begin` decides.
+    """
     grid = next((grid for age, grid in _GRIDS if begin > now - age), _COARSEST)
     return EPOCH - (EPOCH - begin) // grid * grid, EPOCH + (end - EPOCH) // grid * grid
 
 
 def _known_time(ledger: DataFrame, written: DataFrame, window: Window) -> tuple[datetime, datetime] | None:
-    """The part of `window` of whose arrivals all were read; None if it isn't known."""
+    """Return the part of `window` whose arrivals were all read; None if the tables can't tell."""
     has_rows = F.col("raw") + F.col("quarantined") > 0
     edges = ledger.agg(
         F.min(F.unix_micros("ingested_at")).alias("first"),
@@ -91,11 +96,11 @@ def _known_time(ledger: DataFrame, written: DataFrame, window: Window) -> tuple[
     return begin, min(end, window.end or end)
 
 
-def _copies(ledger: DataFrame, begin: datetime, last_batch: datetime) -> int:
-    """How many copies were dropped by batches that may hold arrivals from `begin` on.
+def _count_duplicates(ledger: DataFrame, begin: datetime, last_batch: datetime) -> int:
+    """Return the number of duplicates dropped by the batches that may have read arrivals from `begin` on.
 
-    The last such batch that wrote rows began at `last_batch`. Behind it, up to the next that wrote any, there may be
-    batches with nothing but copies.
+    The last batch that wrote rows of the time began at `last_batch`. Batches behind it may have read only duplicates of
+    that time, so all up to the next batch that wrote rows are counted.
     """
     wrote = F.col("raw") + F.col("quarantined") > 0
     following = (

@@ -1,4 +1,4 @@
-"""Whether the ledger's history shows anything but appends. Pure."""
+"""Find commits in the ledger's history that removed or changed rows: ingest_raw only appends. Pure."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from datetime import datetime
 
 from event_lake.reconciliation.rules import Check, Fault
 
-# None of these takes a row away or changes one: upkeep, and what comes of switching a table's features on and off.
-# Source: Delta 4.4.0, DeltaOperations.scala.
+# None of these operations removes or changes a row: they are upkeep, or follow when somebody switches a table's
+# features on or off. Source: Delta 4.4.0, DeltaOperations.scala.
 _HARMLESS = {
     "CREATE TABLE",
     "OPTIMIZE",
@@ -36,7 +36,11 @@ _HARMLESS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Commit:
-    """A version of a Delta table, as DESCRIBE HISTORY tells it; `mode` of a WRITE, `restored` of a RESTORE."""
+    """A commit to a Delta table, as DESCRIBE HISTORY shows it.
+
+    `mode` is the mode of a WRITE, like "Append". `restored` is the version that a RESTORE names; None if it names a
+    time.
+    """
 
     version: int
     at: datetime
@@ -47,18 +51,18 @@ class Commit:
 
 @dataclass(frozen=True)
 class _State:
-    """What has happened to the rows that a version holds."""
+    """The number of appends that led to a version of the table, and the commits that changed rows on the way to it."""
 
     appends: int = 0
     changes: tuple[Commit, ...] = ()
 
 
 def find_changes(commits: Iterable[Commit], since: datetime | None) -> list[Fault]:
-    """The commits from `since` on that took rows of the ledger away, or changed them, as far as that is still so.
+    """Return a fault for each commit from `since` on that removed or changed rows of the ledger.
 
-    A RESTORE to a version takes back what came behind it, which is a fault only if rows were appended there; one by
-    time is always a fault, as the history doesn't tell its version. What was done before `since` can't have
-    changed rows that came later.
+    Commits that were taken back are left out. A RESTORE to a version takes back all later commits, and is a fault only
+    if one of them appended rows. A RESTORE to a time is always a fault, as the history doesn't show which version that
+    was. Commits before `since` are left out, as they can't have changed rows that came later.
     """
     states: dict[int, _State] = {}
     state = _State()

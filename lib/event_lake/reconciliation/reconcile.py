@@ -1,4 +1,4 @@
-"""The proof from the tables alone: what the ledger says is what raw and quarantine hold."""
+"""Prove from the tables alone that raw/events and raw/quarantine hold what the ledger says."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -33,16 +33,21 @@ def reconcile(
     *,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Verdict:
-    """Audit the batches of `window`, and what `incoming` counted, if given. Only reads; ingest_raw may run beside it.
+    """Audit the batches of `window`, and compare them with the records that `incoming` counted, if it is given.
 
-    Each table is read as it was at one moment; a file that is gone counts as rows that are gone. What it reads: the
-    ledger as a whole; five columns of raw and quarantine, of the files whose statistics on `ingested_at` touch the
-    window (`date` is no help, a late event lies in its own); and a small file for each commit that Delta still keeps
-    of the ledger, 30 days' unless set otherwise. The driver holds a row for each shard, and the faults that are shown.
-    Not seen: a changed payload, a row in place of another one of its shard and batch, and whether duplicates are what
-    the state store dropped, which the job itself checks behind each batch: what it found there is a fault until
-    somebody has acknowledged it.
-    Raises UserError where there's no ledger, DataLossError where what it counts has no table.
+    Only reads, and may run while ingest_raw does, as each table is read at one version. A data file that is gone counts
+    as rows that are gone.
+
+    Reads the whole ledger, and a small file for each of the ledger's commits that Delta still keeps, by default those
+    of 30 days. Of raw/events and raw/quarantine it reads five columns (two more with `incoming`), of the files whose
+    statistics on `ingested_at` touch the window. Partitions by `date` don't help: a late event lies under the date of
+    its creation. The driver holds a row for each shard, and the faults that are shown.
+
+    The audit can't see a changed payload, or a row in place of another row of its shard and batch. It doesn't compare
+    duplicates with what the state store dropped: ingest_raw does that after each batch. If that found a loss, it is a
+    fault here until somebody acknowledges it.
+
+    Raises UserError if the lake has no ledger, and DataLossError if a table that the ledger counts is missing.
     """
     root, stream = settings.lake.root, settings.source.stream
     if not tables.exists(spark, root, layout.LEDGER):
@@ -53,28 +58,29 @@ def reconcile(
             raise DataLossError(f"lake.root = {root!r} has no {table.name}, but a ledger of it")
     faults = FaultsFound()
     with set_for(spark, "spark.sql.files.ignoreMissingFiles", "true"):
-        commits = _history(spark, root)
+        commits = _read_history(spark, root)
         faults.add(find_changes(commits, window.begin))
         lake = _Lake.pinned(spark, root, max(commit.version for commit in commits))
-        seen = summarize(lake.ledger, window)
-        faults.add(_gone(lake.ledger, seen.rows))
+        overview = summarize(lake.ledger, window)
+        faults.add(_find_missing_rows(lake.ledger, overview.rows))
         for entry, before, reached in find_doubtful(lake.ledger, window):
             faults.add(check_ledger_row(entry, before, reached))
-        later = _later(spark, root, lake, seen.newest)
+        later = _find_later(spark, root, lake, overview.newest)
         notes = [*_check_counts(lake, window, later, faults)]
-        notes += _found(read_findings(spark, root), faults)
+        notes += _check_findings(read_findings(spark, root), faults)
         comparison = None
         if incoming:
-            comparison = compare_arrivals(*lake.of(stream), window, partial(incoming.incoming_records, stream), now())
+            count = partial(incoming.incoming_records, stream)
+            comparison = compare_arrivals(*lake.rows_of(stream), window, count, now())
             notes += [] if comparison else [_TOO_SHORT]
     if comparison and comparison.fault:
         faults.add([comparison.fault])
-    return Verdict(lake=root, window=window, shards=seen.shards, faults=faults, notes=notes, comparison=comparison)
+    return Verdict(lake=root, window=window, shards=overview.shards, faults=faults, notes=notes, comparison=comparison)
 
 
 @dataclass(frozen=True)
 class _Lake:
-    """The tables as they were at one moment each: the ledger first, so that all it counts is in the others."""
+    """The tables at one version each. The ledger's is the oldest, so the other tables have all rows that it counts."""
 
     ledger: DataFrame
     events: DataFrame
@@ -90,28 +96,32 @@ class _Lake:
 
     @property
     def written(self) -> DataFrame:
-        """The rows of both raw tables, in the columns of where a record came from."""
+        """Return the rows of raw/events and raw/quarantine, with the columns that both have."""
         return self.events.select(_ORIGIN).unionByName(self.quarantine.select(_ORIGIN))
 
-    def of(self, stream: str) -> tuple[DataFrame, DataFrame]:
-        """The ledger's rows and the written ones of one stream."""
+    def rows_of(self, stream: str) -> tuple[DataFrame, DataFrame]:
+        """Return the ledger's rows of one stream, and its rows in raw/events and raw/quarantine."""
         is_of_stream = F.col("stream") == stream
         return self.ledger.where(is_of_stream), self.written.where(is_of_stream)
 
 
 @dataclass(frozen=True)
 class _Later:
-    """What's behind the ledger's newest batch: the last one that wrote rows, and those `entered` in it meanwhile."""
+    """The batches behind the newest one in the ledger's version that is audited.
+
+    `last_written` is the last of them with rows in raw/events or raw/quarantine. `entered` are those that ingest_raw
+    has entered in the ledger meanwhile.
+    """
 
     last_written: int | None
     entered: frozenset[int]
 
     def is_under_way(self, batch_id: int | None) -> bool:
-        """Whether the batch may not be finished: the ledger is written last, and only then the next batch begins."""
+        """True if the batch may be unfinished: ingest_raw writes the ledger last, and only then begins the next."""
         return batch_id is not None and batch_id == self.last_written and all(batch_id > b for b in self.entered)
 
 
-def _later(spark: SparkSession, root: str, lake: _Lake, newest: int) -> _Later:
+def _find_later(spark: SparkSession, root: str, lake: _Lake, newest: int) -> _Later:
     is_later = F.col("batch_id") > newest
     last = lake.written.where(is_later).agg(F.max("batch_id")).collect()[0][0]
     if last is None:
@@ -121,13 +131,13 @@ def _later(spark: SparkSession, root: str, lake: _Lake, newest: int) -> _Later:
 
 
 def _check_counts(lake: _Lake, window: Window, later: _Later, faults: FaultsFound) -> Iterator[str]:
-    """Add what is at fault between the ledger and the other tables; says what may be a batch under way."""
+    """Add the faults between the ledger and the other tables to `faults`; yield a note on a batch under way."""
     under_way = 0
-    for found in find_differing(lake.ledger, lake.events, lake.quarantine, window):
-        if later.is_under_way(found.batch_id):
-            under_way += found.found_raw + found.found_quarantined
-        elif found.batch_id not in later.entered:
-            faults.add(check_rows_found(found))
+    for rows in find_differing(lake.ledger, lake.events, lake.quarantine, window):
+        if later.is_under_way(rows.batch_id):
+            under_way += rows.found_raw + rows.found_quarantined
+        elif rows.batch_id not in later.entered:
+            faults.add(check_rows_found(rows))
     if under_way:
         yield (
             f"batch {later.last_written}: the ledger doesn't count its {under_way:,} rows yet; it's under way, or a"
@@ -135,16 +145,16 @@ def _check_counts(lake: _Lake, window: Window, later: _Later, faults: FaultsFoun
         )
 
 
-def _gone(ledger: DataFrame, rows: int) -> Iterator[Fault]:
-    """Whether the ledger's files have fewer rows than Delta's log says; that alone answers a plain count."""
-    if missing := ledger.count() - rows:
+def _find_missing_rows(ledger: DataFrame, rows_read: int) -> Iterator[Fault]:
+    """Yield a fault if the ledger's files have fewer rows than Delta's log says. A plain count reads only the log."""
+    if missing := ledger.count() - rows_read:
         what = f"{missing:,} of its rows lie in files that are gone"
         yield Fault(check=Check.CHANGED, place=layout.LEDGER.name, what=what)
 
 
-def _found(found: Sequence[Finding], faults: FaultsFound) -> Iterator[str]:
-    """Add the findings that stand, of whatever time; says which others there are."""
-    for finding in found:
+def _check_findings(findings: Sequence[Finding], faults: FaultsFound) -> Iterator[str]:
+    """Add the losses that nobody has acknowledged to `faults`, of any time; yield a note on each other finding."""
+    for finding in findings:
         if finding.stands:
             what = f"{finding}; ingest_raw --acknowledge {finding.batch_id} notes that you know"
             faults.add([Fault(check=Check.FINDING, place=layout.FINDINGS.name, what=what)])
@@ -155,15 +165,15 @@ def _found(found: Sequence[Finding], faults: FaultsFound) -> Iterator[str]:
             yield str(finding)
 
 
-def _history(spark: SparkSession, root: str) -> list[Commit]:
-    told = _versions(spark, root, layout.LEDGER).select(
+def _read_history(spark: SparkSession, root: str) -> list[Commit]:
+    commits = _versions(spark, root, layout.LEDGER).select(
         "version",
         F.unix_micros("timestamp").alias("at"),
         "operation",
         F.col("operationParameters")["mode"].alias("mode"),
         F.when(F.col("operation") == "RESTORE", F.col("operationParameters")["version"].cast("long")).alias("restored"),
     )
-    return [Commit(**{**row.asDict(), "at": instant_of(row["at"])}) for row in told.collect()]
+    return [Commit(**{**row.asDict(), "at": instant_of(row["at"])}) for row in commits.collect()]
 
 
 def _versions(spark: SparkSession, root: str, table: layout.Table, limit: str = "") -> DataFrame:

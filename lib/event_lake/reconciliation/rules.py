@@ -1,4 +1,4 @@
-"""What must be true of the ledger's rows, and of the rows that they count; what is at fault where it isn't. Pure."""
+"""Check the ledger's rows, and the rows that they count, and return what is at fault. Pure."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _NUMBER = re.compile(r"[0-9]{1,129}")
 
 
 class Check(Enum):
-    """What is checked, as it is where there's no fault, in the order of the report."""
+    """The checks of an audit, in the order of the report. The value says what holds where there is no fault."""
 
     BALANCE = "each ledger row balances: read = raw + quarantined + duplicates"
     RANGE = "each range lies behind its start"
@@ -30,13 +30,13 @@ class Check(Enum):
 
     @property
     def key(self) -> str:
-        """Its name in the report."""
+        """Return the check's name in the report."""
         return self.name.lower()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """Something that isn't as it must be. `place`: the sequence numbers, times or version that it concerns."""
+    """Something that fails a check. `place` names the sequence numbers, the times or the version that it concerns."""
 
     check: Check
     what: str
@@ -52,9 +52,11 @@ class Fault:
 
 @dataclass(frozen=True, kw_only=True)
 class RowsFound:
-    """Of one shard and batch: what the ledger says in `entered` rows, and what the tables hold.
+    """One shard's part of one batch: the numbers by the ledger, and those by raw/events and raw/quarantine.
 
-    `lowest` and `highest` are of the sequence numbers in both tables; `unreadable` are none.
+    The ledger has `entered` rows of it, which give `start` to `quarantined`. The tables have `found_raw` and
+    `found_quarantined` rows of it, of which `unreadable` ones have no valid sequence number. `lowest` and `highest` are
+    the extremes of the other rows' sequence numbers.
     """
 
     stream: str | None
@@ -73,70 +75,70 @@ class RowsFound:
     highest: str | None
 
     def fault(self, check: Check, what: str) -> Fault:
-        """One of these rows; its place is the ledger's range, or else the rows' own."""
-        known = f"behind {self.start} up to {self.last_sequence_number or self.start}" if self.start else None
+        """Return a fault of these rows; its place is the ledger's range, or else the rows' own."""
+        ledger_range = f"behind {self.start} up to {self.last_sequence_number or self.start}" if self.start else None
         return Fault(
             check=check,
             what=what,
             stream=self.stream,
             shard_id=self.shard_id,
             batch_id=self.batch_id,
-            place=known or (f"records {self.lowest} to {self.highest}" if self.lowest else None),
+            place=ledger_range or (f"records {self.lowest} to {self.highest}" if self.lowest else None),
         )
 
 
 def check_ledger_row(row: LedgerRow, before: LedgerRow | None, reached: int | None) -> list[Fault]:
-    """What is at fault in a ledger row, and between it and the rows of its shard before it.
+    """Return the faults of a ledger row by itself, and of its connection to the shard's rows before it.
 
-    `before` is the last of these, and `reached` the highest sequence number in them. In a batch, a row that only tells
-    where the query began comes before the one that tells what was read.
+    `before` is the last of these rows, and `reached` is the highest sequence number in any of them. Where a query
+    begins, a batch may have two rows of a shard: first one that only has the start, then one that has what was read.
     """
-    found = list(_counts(row))
+    faults = list(_check_counts(row))
     if before is not None and before.batch_id == row.batch_id and (before.has_range or not row.has_range):
-        return [*found, _fault(row, Check.ONCE, "the ledger has this row twice, or another of this shard and batch")]
+        return [*faults, _fault(row, Check.ONCE, "the ledger has this row twice, or another of this shard and batch")]
     if row.hole:
-        found.append(_fault(row, Check.HOLE, f"lost: {row.hole}"))
+        faults.append(_fault(row, Check.HOLE, f"lost: {row.hole}"))
     if wrong := _wrong_range(row):
-        found.append(_fault(row, Check.RANGE, wrong))
+        faults.append(_fault(row, Check.RANGE, wrong))
     elif before is None:
-        found += _opening(row)
+        faults += _check_first_row(row)
     else:
-        found += _link(row, before, reached)
-    return found
+        faults += _check_link(row, before, reached)
+    return faults
 
 
-def check_rows_found(found: RowsFound) -> list[Fault]:
-    """What is at fault between a shard's ledger row of a batch and the rows that it counts."""
-    if not found.entered:
-        rows = f"raw/events has {found.found_raw:,} of its rows, and raw/quarantine {found.found_quarantined:,}"
-        return [found.fault(Check.UNKNOWN, rows)]
+def check_rows_found(rows: RowsFound) -> list[Fault]:
+    """Return the faults between a shard's ledger row of a batch and the rows that it counts."""
+    if not rows.entered:
+        counts = f"raw/events has {rows.found_raw:,} of its rows, and raw/quarantine {rows.found_quarantined:,}"
+        return [rows.fault(Check.UNKNOWN, counts)]
     faults = [
-        found.fault(check, f"rows in raw/{table}: {there:,}; by the ledger: {counted:,}")
-        for check, table, there, counted in (
-            (Check.RAW, "events", found.found_raw, found.raw),
-            (Check.QUARANTINE, "quarantine", found.found_quarantined, found.quarantined),
+        rows.fault(check, f"rows in raw/{table}: {in_table:,}; by the ledger: {by_ledger:,}")
+        for check, table, in_table, by_ledger in (
+            (Check.RAW, "events", rows.found_raw, rows.raw),
+            (Check.QUARANTINE, "quarantine", rows.found_quarantined, rows.quarantined),
         )
-        if there != counted
+        if in_table != by_ledger
     ]
-    first, last = number_of(found.first_sequence_number), number_of(found.last_sequence_number)
+    first, last = number_of(rows.first_sequence_number), number_of(rows.last_sequence_number)
     if first is None or last is None:
         return faults
-    if found.unreadable:
-        faults.append(found.fault(Check.OUTSIDE, f"rows without a sequence number: {found.unreadable:,}"))
-    ends = sorted({int(text) for text in (found.lowest, found.highest) if text})
+    if rows.unreadable:
+        faults.append(rows.fault(Check.OUTSIDE, f"rows without a sequence number: {rows.unreadable:,}"))
+    ends = sorted({int(text) for text in (rows.lowest, rows.highest) if text})
     outside = [number for number in ends if not first <= number <= last]
-    return faults + [found.fault(Check.OUTSIDE, f"a row has the sequence number {number}") for number in outside]
+    return faults + [rows.fault(Check.OUTSIDE, f"a row has the sequence number {number}") for number in outside]
 
 
 def number_of(position: str | None) -> int | None:
-    """The sequence number in a position's text, or None where it has none."""
+    """Return the sequence number in the text of a position; None if there is none."""
     parsed = _parsed(position)
     number = None if parsed is None else last_read(parsed)
     return int(number) if number and _NUMBER.fullmatch(number) else None
 
 
 def _fault(row: LedgerRow, check: Check, what: str, place: str | None = None) -> Fault:
-    """Return a fault of a ledger row; its place is the row's range, unless another is named."""
+    """Return a fault of a ledger row; its place is the row's range, unless `place` names another."""
     return Fault(
         check=check,
         what=what,
@@ -154,7 +156,7 @@ def _parsed(position: str | None) -> Position | None:
         return None
 
 
-def _counts(row: LedgerRow) -> Iterator[Fault]:
+def _check_counts(row: LedgerRow) -> Iterator[Fault]:
     counts = {name: getattr(row, name) for name in ("read", "raw", "quarantined", "duplicates")}
     wrong = [f"{name} is {count}" for name, count in counts.items() if count is None or count < 0]
     if wrong:
@@ -165,7 +167,7 @@ def _counts(row: LedgerRow) -> Iterator[Fault]:
 
 
 def _wrong_range(row: LedgerRow) -> str | None:
-    """What is wrong with a row's range by itself, if anything."""
+    """Return what is wrong with a row's range by itself; None if nothing is."""
     first, last = row.first_sequence_number, row.last_sequence_number
     if _parsed(row.start) is None:
         return f"its start is no position: {row.start}"
@@ -181,18 +183,22 @@ def _wrong_range(row: LedgerRow) -> str | None:
     return None
 
 
-def _opening(row: LedgerRow) -> Iterator[Fault]:
-    """A shard's first row, which begins with the shard, at a time, or where the query was told to: then only that."""
+def _check_first_row(row: LedgerRow) -> Iterator[Fault]:
+    """Yield a fault if a shard's first row has a range that starts neither with the shard nor at a time.
+
+    A first row without a range may start anywhere, as a query may begin anywhere.
+    """
     start = _parsed(row.start)
     if row.has_range and not (start == TrimHorizon() or isinstance(start, At)):
         yield _fault(row, Check.CHAIN, "the shard's rows before this one are missing", f"up to {row.start}")
 
 
-def _link(row: LedgerRow, before: LedgerRow, reached: int | None) -> Iterator[Fault]:
+def _check_link(row: LedgerRow, before: LedgerRow, reached: int | None) -> Iterator[Fault]:
+    """Yield a fault if a row doesn't start where the shard's row before it ended, or reads records again."""
     start, end = number_of(row.start), number_of(before.end)
     meets = row.start == before.end or (start is not None and start == end)
-    # What expired leaves the next row to begin with the oldest that there is; a new checkpoint does so as well where
-    # the last record that was read has expired since.
+    # A row may start anew at the oldest record in two cases. It has no range: a new checkpoint begins there once the
+    # last record that was read has expired. Or the row before it has only a hole: records that expired unread.
     at = _parsed(row.start)
     is_oldest = isinstance(at, TrimHorizon) or (isinstance(at, Closed) and lost_at(at) is not None)
     begins_anew = is_oldest and (not row.has_range or (before.hole and not before.has_range))

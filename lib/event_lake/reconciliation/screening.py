@@ -1,4 +1,4 @@
-"""Spark's part of an audit: what is doubtful among all rows, for `audit` to judge."""
+"""Find the doubtful rows among all rows with Spark, so that `rules` checks only these on the driver."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -15,18 +15,21 @@ from event_lake.reconciliation.verdict import ShardSums
 
 _KEY = ("stream", "shard_id", "batch_id")
 _ROW = [field.name for field in fields(LedgerRow)]
-# The largest number whose least and most Spark can keep without sorting all rows has so many digits.
+# Spark's largest numbers have so many digits. It finds the least and the largest of numbers without sorting all rows.
 _TAIL_DIGITS = 38
-# The driver holds one of so many parts of what is doubtful at a time.
+# The driver fetches the doubtful rows in so many parts, and holds one of them at a time.
 _PARTS = 16
 
 
 def _sized(number: str) -> str:
-    """What a column of sequence numbers without leading zeros is compared by: padding them costs three times more."""
+    """Return the SQL by which sequence numbers without leading zeros compare as numbers: first by their length.
+
+    To pad them with zeros would cost three times as much.
+    """
     return f"struct(length({number}), {number})"
 
 
-# True of nearly all rows of the ledger, and quickly seen; `audit.faults_of` judges the others.
+# True of nearly all rows of the ledger, and cheap; `rules.check_ledger_row` checks the others.
 _PLAIN = f"""
     before.batch_id < row.batch_id and row.hole is null and row.raw >= 0 and row.quarantined >= 0
     and (coalesce(row.start, row.first_sequence_number, row.last_sequence_number) is null
@@ -47,7 +50,7 @@ _DIFFERS = f"""
 
 @dataclass(frozen=True)
 class Overview:
-    """A ledger: the sums of each shard in a window, and of all of it the newest batch (-1: none) and the rows."""
+    """The sums of each shard in a window, and the newest batch (-1 if there is none) and the rows of a whole ledger."""
 
     shards: list[ShardSums]
     newest: int
@@ -55,7 +58,7 @@ class Overview:
 
 
 def summarize(ledger: DataFrame, window: Window) -> Overview:
-    """The ledger at a glance, in one pass."""
+    """Return an overview of the ledger, from one pass over it."""
     is_inside = F.coalesce(is_ingested_in(window), F.lit(False))  # noqa: FBT003 (a literal of Spark's)
     rows = (
         ledger.groupBy("stream", "shard_id")
@@ -79,7 +82,7 @@ def summarize(ledger: DataFrame, window: Window) -> Overview:
 
 
 def find_doubtful(ledger: DataFrame, window: Window) -> Iterator[tuple[LedgerRow, LedgerRow | None, int | None]]:
-    """The arguments of `faults_of` for each row in the window that isn't plainly as it must be."""
+    """Yield the arguments of `rules.check_ledger_row` for each row in the window that may have a fault."""
     last = F.col("last_sequence_number")
     last_number = F.when(last.rlike("^[1-9][0-9]*$"), F.expr(_sized("last_sequence_number")))
     earlier = Over.partitionBy("stream", "shard_id").orderBy("batch_id", last.isNotNull(), last)
@@ -92,22 +95,22 @@ def find_doubtful(ledger: DataFrame, window: Window) -> Iterator[tuple[LedgerRow
         .alias("reached"),
     )
     doubtful = linked.where(is_ingested_in(window)).where(f"not coalesce({_PLAIN}, false)")
-    for found in doubtful.select("row", "before", "reached").coalesce(_PARTS).toLocalIterator():
-        before = LedgerRow(**found.before.asDict()) if found.before else None
-        yield LedgerRow(**found.row.asDict()), before, number_of(found.reached)
+    for doubt in doubtful.select("row", "before", "reached").coalesce(_PARTS).toLocalIterator():
+        before = LedgerRow(**doubt.before.asDict()) if doubt.before else None
+        yield LedgerRow(**doubt.row.asDict()), before, number_of(doubt.reached)
 
 
 def find_differing(ledger: DataFrame, events: DataFrame, quarantine: DataFrame, window: Window) -> Iterator[RowsFound]:
-    """The shards and batches of the window whose rows aren't as many, or aren't where, the ledger says."""
+    """Yield the shards and batches of the window whose rows differ from the ledger, in number or in their range."""
     range_ends = ("first_sequence_number", "last_sequence_number")
     entered = ledger.where(is_ingested_in(window)).select(
         *_KEY, "start", *range_ends, "raw", "quarantined", F.lit(1).alias("entered")
     )
-    found = [
-        _counted(rows.where(is_ingested_in(window)), name)
+    raw, quarantined = (
+        _count_rows(rows.where(is_ingested_in(window)), name)
         for rows, name in ((events, "found_raw"), (quarantine, "found_quarantined"))
-    ]
-    together = entered.unionByName(found[0], allowMissingColumns=True).unionByName(found[1], allowMissingColumns=True)
+    )
+    together = entered.unionByName(raw, allowMissingColumns=True).unionByName(quarantined, allowMissingColumns=True)
     counts = ("entered", "raw", "quarantined", "found_raw", "found_quarantined", "unreadable")
     by_batch = together.groupBy(*_KEY).agg(
         *(F.coalesce(F.try_sum(name), F.lit(0)).cast("long").alias(name) for name in counts),
@@ -119,11 +122,11 @@ def find_differing(ledger: DataFrame, events: DataFrame, quarantine: DataFrame, 
         yield RowsFound(**{**row.asDict(), "lowest": lowest, "highest": highest})
 
 
-def _counted(rows: DataFrame, name: str) -> DataFrame:
-    """How many rows of each shard and batch, as `name`, and their lowest and highest sequence number, as `_sized`.
+def _count_rows(rows: DataFrame, name: str) -> DataFrame:
+    """Count the rows of each shard and batch as column `name`, and find their lowest and highest sequence number.
 
-    Texts would have to be sorted to find the least. So the last digits are kept as numbers, for each beginning that
-    there is: in a stream, a shard has one.
+    The numbers have the form of `_sized`. Spark would have to sort all rows to find the lowest of texts. So their last
+    digits are compared as numbers, separately for each beginning; in a stream, all numbers of a shard begin alike.
     """
     head = F.expr(f"left(sequence_number, greatest(length(sequence_number) - {_TAIL_DIGITS}, 0))")
     tail = F.expr(f"try_cast(right(sequence_number, {_TAIL_DIGITS}) as decimal({_TAIL_DIGITS}, 0))")

@@ -1,4 +1,4 @@
-"""What came of an audit of the raw layer, for people and for machines. Pure."""
+"""Hold the result of an audit of the raw layer, and write it as text for people and JSON for machines. Pure."""
 
 from bisect import insort
 from collections import Counter
@@ -11,14 +11,14 @@ from event_lake.errors import DataLossError
 from event_lake.lake.window import Window
 from event_lake.reconciliation.rules import Check, Fault
 
-# Of one check: the first ones say where to look.
+# So many faults of each check are shown. The first ones say where to look.
 _MOST_SHOWN = 12
 _HEADINGS = ("stream", "shard", "batches", "rows", "read", "raw", "duplicates", "quarantined")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ShardSums:
-    """A shard's ledger rows in the window: how many, of which batches, and their sums; None of what no row tells."""
+    """A shard's ledger rows in the window: their number, batches and sums; None where no row has a count."""
 
     stream: str | None
     shard_id: str | None
@@ -33,10 +33,10 @@ class ShardSums:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Records that were put into the stream from `begin` to `end`, by CloudWatch, and what the tables know of them.
+    """The number of records put into the stream from `begin` to `end`, by CloudWatch, and bounds for it by the tables.
 
-    `least` are in the tables and arrived then for certain, `most` are there or may be among the copies that were
-    dropped. All in Kinesis records.
+    Of `least` records the tables prove that they arrived in that time. At `most` so many can have arrived in it, as
+    duplicates that were dropped may be among them. All three are numbers of Kinesis records.
     """
 
     begin: datetime
@@ -47,7 +47,7 @@ class Comparison:
 
     @property
     def fault(self) -> Fault | None:
-        """More was put than can have been read."""
+        """Return a fault if more records were put than can have been read."""
         if self.put <= self.most:
             return None
         return Fault(
@@ -64,7 +64,7 @@ class Comparison:
 
 @dataclass
 class FaultsFound:
-    """Any number of faults, of which the first of each check are kept. False if there are none."""
+    """A collection that counts all faults, and keeps the first ones of each check. It is false if there are none."""
 
     counts: Counter[Check] = field(default_factory=Counter)
     _first: dict[Check, list[Fault]] = field(default_factory=dict)
@@ -73,7 +73,7 @@ class FaultsFound:
         return self.counts.total()
 
     def add(self, faults: Iterable[Fault]) -> None:
-        """Count them, in any order."""
+        """Count the faults, which may come in any order."""
         for fault in faults:
             self.counts[fault.check] += 1
             first = self._first.setdefault(fault.check, [])
@@ -82,17 +82,17 @@ class FaultsFound:
 
     @property
     def first(self) -> list[Fault]:
-        """At most a dozen of each check, those of the oldest batches, in the checks' order."""
+        """Return at most a dozen faults of each check, those of the oldest batches, in the order of the checks."""
         return [fault for check in Check for fault in self._first.get(check, ())]
 
     def more(self, check: Check) -> int:
-        """How many others there are."""
+        """Return the number of the check's faults that `first` leaves out."""
         return self.counts[check] - len(self._first.get(check, ()))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What an audit of `lake` found in `window`."""
+    """The result of an audit of `lake` in `window`. `notes` are sentences about what is no fault."""
 
     lake: str
     window: Window
@@ -103,17 +103,17 @@ class Verdict:
 
     @property
     def checks(self) -> list[Check]:
-        """Those that were made."""
+        """Return the checks that were made."""
         return [check for check in Check if check is not Check.CLOUDWATCH or self.comparison]
 
     def refuse_faults(self) -> None:
-        """Raise DataLossError if there are any."""
+        """Raise DataLossError if the audit found a fault."""
         if first := self.faults.first:
             more = len(self.faults) - 1
             raise DataLossError(f"{first[0]}{f' (and {more:,} more)' if more else ''}")
 
     def as_json(self) -> dict[str, Any]:
-        """All of it; times in ISO 8601."""
+        """Return the whole verdict; times are in ISO 8601."""
         compared = self.comparison
         return {
             "lake": self.lake,
@@ -129,7 +129,7 @@ class Verdict:
         }
 
     def as_text(self) -> str:
-        """A table of the shards, a line for each check, and the faults."""
+        """Return a table of the shards, a line for each check, the faults and the notes."""
         counts = self.faults.counts
         checks = [(f"{counts[check]:,} at fault" if counts[check] else "ok", check.value) for check in self.checks]
         faults = [str(fault) for fault in self.faults.first]

@@ -1,1 +1,1 @@
-"""The quality report: one page that needs nothing but a browser. Only this package imports the plotting library."""
+"""Make the quality report, an HTML page that needs only a browser. No other package imports the plotting library."""

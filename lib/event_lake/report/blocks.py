@@ -1,4 +1,4 @@
-"""What a section of the page is made of."""
+"""Define the parts of a section of the page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from event_lake.report.figures import Figure
 
 @dataclass(frozen=True)
 class Plot:
-    """A plot under its title."""
+    """A plot with a title above it."""
 
     title: str
     figure: Figure
@@ -17,7 +17,7 @@ class Plot:
 
 @dataclass(frozen=True)
 class TableBlock:
-    """A table under its title; the columns whose indices are in `numeric` stand right."""
+    """A table with a title above it. `numeric` has the indices of the columns that are aligned to the right."""
 
     title: str
     headings: Sequence[str]
@@ -27,14 +27,14 @@ class TableBlock:
 
 @dataclass(frozen=True)
 class Examples:
-    """Masked records, one for each reason."""
+    """Examples of quarantined records with their letters and digits masked, one for each reason."""
 
     refusals: Sequence[Refusal]
 
 
 @dataclass(frozen=True)
 class Note:
-    """A sentence of its own, like what isn't there and why."""
+    """A paragraph. It often says that a plot has no data, and why."""
 
     text: str
 
@@ -44,7 +44,7 @@ Block = Plot | TableBlock | Examples | Note
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page; `lead` says what one sees and what is normal."""
+    """A part of the page. Its first paragraph, `lead`, says what the blocks show and what is normal."""
 
     anchor: str
     title: str

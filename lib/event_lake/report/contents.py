@@ -1,4 +1,4 @@
-"""What the report tells, as plain values: what Spark counted, and all that the page is made from."""
+"""Define the contents of the report as plain values, which Spark counts and the page shows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from event_lake.report.masking import Example
 
-# Upper bounds of the classes of lateness, exclusive, in seconds; the first one is of events from the future.
+# The classes of lateness, the time from an event's creation to its arrival: the exclusive upper bound in seconds, and
+# the label. Lateness is negative where the producer's clock is ahead.
 LATENESS: tuple[tuple[float, str], ...] = (
     (0, "created after arrival"),
     (1, "under 1 s"),
@@ -22,7 +23,7 @@ LATENESS: tuple[tuple[float, str], ...] = (
 PERCENTILES = (0.5, 0.95, 0.99, 1.0)
 
 _MB = 1_000_000
-# Upper bounds of the classes of file sizes, exclusive, in bytes.
+# The classes of file sizes: the exclusive upper bound in bytes, and the label.
 FILE_SIZES: tuple[tuple[float, str], ...] = (
     (_MB // 10, "under 0.1 MB"),
     (_MB, "0.1 to 1 MB"),
@@ -36,9 +37,10 @@ FILE_SIZES: tuple[tuple[float, str], ...] = (
 
 @dataclass(frozen=True, kw_only=True)
 class Span:
-    """The batches that are told of: `ingested_at` from `begin` on up to `end`, both included, counted per `unit`.
+    """The batches that the report is about: those whose `ingested_at` lies from `begin` to `end`, both included.
 
-    `unit` is "minute", "hour" or "day". `newest_batch` is the lake's, whether it lies in the span or not.
+    The report counts records per `unit`, which is "minute", "hour" or "day". `newest_batch` is the `ingested_at` of the
+    newest batch of the lake, even if it lies outside of the span.
     """
 
     begin: datetime
@@ -48,15 +50,17 @@ class Span:
 
     @property
     def step(self) -> timedelta:
-        """How long a unit is."""
+        """Return the length of the unit."""
         return timedelta(**{f"{self.unit}s": 1})
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ingested:
-    """What the ledger says of the batches of one unit of time.
+    """The ledger's sums over the batches of one unit of time, which starts at `begin`.
 
-    `lag_ms` is the longest distance to a shard's tip, `unbalanced` and `holes` count rows of the ledger.
+    `lag_ms` is the largest number of milliseconds that a batch was behind the newest record of a shard. `unbalanced`
+    counts the ledger's rows in which `read` isn't `raw` + `duplicates` + `quarantined`. `holes` counts the rows that
+    note a hole: records that expired unread.
     """
 
     begin: datetime
@@ -71,7 +75,7 @@ class Ingested:
 
 @dataclass(frozen=True)
 class Count:
-    """How often `name` was seen."""
+    """A name, and the number of times that it occurred."""
 
     name: str
     count: int
@@ -79,7 +83,7 @@ class Count:
 
 @dataclass(frozen=True)
 class ArrivalCount:
-    """Events of one type that arrived in the unit of time from `begin` on."""
+    """The number of events of one type that arrived in the unit of time that starts at `begin`."""
 
     event_type: str
     begin: datetime
@@ -88,7 +92,7 @@ class ArrivalCount:
 
 @dataclass(frozen=True)
 class Refusal:
-    """The records that have this reason (and maybe others), with one of them."""
+    """The number of records that were quarantined for a reason, maybe among others, with one of them as an example."""
 
     reason: str
     count: int
@@ -97,9 +101,11 @@ class Refusal:
 
 @dataclass(frozen=True, kw_only=True)
 class Accepted:
-    """What raw/events holds of the span: the most frequent `types`, and `others` of `other_types` more.
+    """The number of `rows` in raw/events from the span's batches, and figures of them.
 
-    `lateness` counts the classes of `LATENESS`; `percentiles` are seconds, of `PERCENTILES` (None without events).
+    `types` are the most frequent event types; `other_types` more types have `others` events together. `lateness` has
+    the number of events in each class of `LATENESS`. `percentiles` has the lateness in seconds at each of
+    `PERCENTILES`, and is None if there are no events.
     """
 
     rows: int
@@ -114,7 +120,7 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Violation:
-    """Events that break the contract of their type in one column for one reason."""
+    """The number of events that break the contract of their type in one column for one reason."""
 
     event_type: str
     column: str
@@ -124,10 +130,11 @@ class Violation:
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """Something that isn't as in the days before, by a measure of `quality.catalogue`, of a type and maybe a field.
+    """A difference between an event type and its days before, or its contract, by a measure of `quality.catalogue`.
 
-    It was so in so many `hours`, first in the one from `first` on; `peak` is the value furthest from 0, `detail` the
-    newest.
+    `subject` names what differs in the type, like a field. `hours` is the number of hours with the difference, and
+    `first` is the beginning of the first of them. `peak` is the measure's value that is furthest from 0, and `detail`
+    is its newest detail.
     """
 
     measure: str
@@ -141,7 +148,7 @@ class Change:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """A measure of all types together, over the span's hours of arrival."""
+    """The lowest, highest and newest hourly value that a measure of all types together has in the span."""
 
     measure: str
     subject: str | None
@@ -152,9 +159,11 @@ class Measured:
 
 @dataclass(frozen=True, kw_only=True)
 class Files:
-    """The files of a table: all of them, and those of the span's dates by the classes of `FILE_SIZES`.
+    """The number of a table's `files`, and figures of their sizes in bytes.
 
-    `median` is in bytes, of the latter (None where there are none).
+    `files` and `bytes` are about the whole table. `sizes` and `median` are about the partitions of the span's dates, if
+    the table has partitions by date. `sizes` has the number of files in each class of `FILE_SIZES`. `median` is None if
+    there are no files.
     """
 
     table: str
@@ -166,10 +175,10 @@ class Files:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """All that the page tells. What is None comes from a table that isn't there yet.
+    """Everything that the page shows. A field is None if the lake doesn't have the field's table yet.
 
-    `span` is None for a lake without a batch; then there's nothing else either. `quarantined` counts the rows in
-    raw/quarantine, `staged` those in staging/events.
+    `span` is None if the lake has no batch in the time that was asked for; then all other counts are empty.
+    `quarantined` counts the rows in raw/quarantine, `staged` those in staging/events.
     """
 
     generated_at: datetime

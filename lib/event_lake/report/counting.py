@@ -1,4 +1,4 @@
-"""What Spark counts for the report: rows of the lake's tables in, plain values out."""
+"""Count the rows of the lake's tables with Spark, and return the sums as the report's plain values."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -23,9 +23,10 @@ from event_lake.report.contents import (
 )
 from event_lake.report.masking import MOST_READ, make_example
 
+# The map of arrivals has no more than so many units of time.
 _MOST_STEPS = 750
 _MOST_TYPES, _MOST_MAPPED, _MOST_ROWS = 20, 15, 50
-# What drift is, the worst first.
+# The measures of drift, the worst first.
 CHANGES = (
     "changed_field",
     "vanished_field",
@@ -35,17 +36,17 @@ CHANGES = (
     "unusual_events",
     "uuid_elsewhere",
 )
-# Iglewicz and Hoaglin, How to Detect and Handle Outliers: beyond so many deviations a value is labelled an outlier.
+# Values that deviate by more than this are outliers. Source: Iglewicz and Hoaglin, How to Detect and Handle Outliers.
 _UNUSUAL = 3.5
 
 
 def count_ingested(ledger: DataFrame, span: Span) -> list[Ingested]:
-    """The ledger per unit of time, without gaps."""
+    """Return the ledger's sums for each unit of time from the first to the last batch; 0 in a unit without batches."""
     adds_up = F.coalesce(F.expr("read = raw + quarantined + duplicates"), F.expr("false"))
     nothing = {"read": 0, "raw": 0, "duplicates": 0, "quarantined": 0}
     sums = [F.coalesce(F.sum(name), F.lit(0)).alias(name) for name in nothing]
-    told = (
-        ledger.groupBy(_step("ingested_at", span).alias("begin"))
+    rows = (
+        ledger.groupBy(_truncate("ingested_at", span).alias("begin"))
         .agg(
             *sums,
             F.max("lag_ms").alias("lag_ms"),
@@ -54,26 +55,27 @@ def count_ingested(ledger: DataFrame, span: Span) -> list[Ingested]:
         )
         .collect()
     )
-    known = {row["begin"]: row.asDict() for row in told}
-    first, last, step = min(known), max(known), span.step // MICROSECOND
-    found = (known.get(begin, nothing) | {"begin": time(begin)} for begin in range(first, last + 1, step))
-    return [Ingested(**row) for row in found]
+    by_begin = {row["begin"]: row.asDict() for row in rows}
+    first, last, step = min(by_begin), max(by_begin), span.step // MICROSECOND
+    steps = (by_begin.get(begin, nothing) | {"begin": to_instant(begin)} for begin in range(first, last + 1, step))
+    return [Ingested(**values) for values in steps]
 
 
 def count_accepted(events: DataFrame, span: Span) -> Accepted:
-    """What came into raw/events."""
+    """Count the rows of raw/events by type, arrival and lateness."""
     late = (F.unix_micros("arrived_at") - F.unix_micros("created_datetime")) / 1_000_000
-    told = (
+    sums = (
         events.select(late.alias("late"), "arrived_at")
         .agg(
             F.count("*").alias("rows"),
-            micros(F.max("arrived_at")).alias("newest"),
+            to_micros(F.max("arrived_at")).alias("newest"),
             F.percentile_approx("late", list(PERCENTILES), 10_000).alias("percentiles"),
             F.array(*count_classes(F.col("late"), [bound for bound, _ in LATENESS])).alias("lateness"),
         )
         .collect()[0]
     )
-    counts = events.groupBy(F.col("true_event_type").alias("type"), _step("arrived_at", span).alias("begin")).count()
+    begin = _truncate("arrived_at", span).alias("begin")
+    counts = events.groupBy(F.col("true_event_type").alias("type"), begin).count()
     counts.persist()
     try:
         by_type = counts.groupBy("type").agg(F.sum("count").alias("count"))
@@ -85,19 +87,19 @@ def count_accepted(events: DataFrame, span: Span) -> Accepted:
     finally:
         counts.unpersist()
     return Accepted(
-        rows=told["rows"],
+        rows=sums["rows"],
         types=types,
-        others=told["rows"] - sum(count.count for count in types),
+        others=sums["rows"] - sum(count.count for count in types),
         other_types=max(others, 0),
         arrivals=[ArrivalCount(cell["type"], instant_of(cell["begin"]), cell["count"]) for cell in cells],
-        lateness=told["lateness"] if told["rows"] else [0] * len(LATENESS),
-        percentiles=told["percentiles"],
-        newest_arrival=time(told["newest"]),
+        lateness=sums["lateness"] if sums["rows"] else [0] * len(LATENESS),
+        percentiles=sums["percentiles"],
+        newest_arrival=to_instant(sums["newest"]),
     )
 
 
 def count_refusals(quarantined: DataFrame) -> list[Refusal]:
-    """Each reason with its newest record."""
+    """Count the quarantined records of each reason, and mask the newest record of each as its example."""
     record = F.struct(F.substring("data", 1, MOST_READ).alias("head"), F.octet_length("data").alias("size"))
     rows = quarantined.select(
         F.explode("reasons").alias("reason"),
@@ -114,26 +116,26 @@ def count_refusals(quarantined: DataFrame) -> list[Refusal]:
 
 
 def count_conflicts(rows: DataFrame) -> list[Count]:
-    """The types with the most conflicts."""
+    """Return the event types with the most conflicts."""
     return [Count(row[0], row["count"]) for row in _top(rows.groupBy("true_event_type").count(), _MOST_TYPES).collect()]
 
 
 def count_violations(rejected: DataFrame) -> list[Violation]:
-    """The most frequent reasons for which events break their contracts."""
+    """Return the most frequent reasons for which events break their contracts."""
     broken = rejected.select("event_type", F.explode("reasons").alias("broken")).select("event_type", "broken.*")
     counts = _top(broken.groupBy("event_type", "column", "reason").count(), _MOST_ROWS)
     return [Violation(*row) for row in counts.collect()]
 
 
 def read_changes(metrics: DataFrame) -> list[Change]:
-    """What drifted, of the rows of quality/metrics; of all types together only where none can be named."""
+    """Return the drift in rows of quality/metrics, the worst measure first. Rows of all types together are left out."""
     least = F.when(F.col("measure") == "unusual_events", _UNUSUAL).otherwise(0)
     drifted = metrics.where(
         F.col("measure").isin(*CHANGES) & (F.abs("value") > least) & F.col("event_type").isNotNull()
     )
     counts = drifted.groupBy("measure", "event_type", "subject").agg(
         F.count("*").alias("count"),
-        micros(F.min("hour")).alias("first"),
+        to_micros(F.min("hour")).alias("first"),
         F.max_by("value", F.abs("value")).alias("peak"),
         F.max_by("detail", "hour").alias("detail"),
     )
@@ -144,7 +146,7 @@ def read_changes(metrics: DataFrame) -> list[Change]:
             measure=row["measure"],
             event_type=row["event_type"],
             subject=row["subject"],
-            first=time(row["first"]),
+            first=to_instant(row["first"]),
             hours=row["count"],
             peak=row["peak"],
             detail=row["detail"],
@@ -154,7 +156,7 @@ def read_changes(metrics: DataFrame) -> list[Change]:
 
 
 def read_measured(metrics: DataFrame) -> list[Measured]:
-    """The measures of all types together, by name and subject."""
+    """Return the extremes and the newest value of each measure of all types together, by name and subject."""
     of_all = metrics.where(F.col("event_type").isNull() & (F.col("measure") != "newest_arrival"))
     value = F.col("value")
     extremes = (F.min(value).alias("lowest"), F.max(value).alias("highest"), F.max_by(value, "hour").alias("newest"))
@@ -163,27 +165,27 @@ def read_measured(metrics: DataFrame) -> list[Measured]:
 
 
 def count_classes(value: Column, bounds: Sequence[float]) -> list[Column]:
-    """For each upper bound, the number of values below it that aren't below the one before."""
+    """Return for each upper bound a column that counts the values below it and not below the bound before it."""
     return [F.count_if((value >= low) & (value < high)) for low, high in pairwise([float("-inf"), *bounds])]
 
 
 def _top(counts: DataFrame, most: int) -> DataFrame:
-    """The rows with the highest counts, in an order that doesn't change from run to run."""
+    """Return the rows with the highest counts, in the same order in each run."""
     return counts.orderBy(F.desc("count"), *(name for name in counts.columns if name not in ("count", "record"))).limit(
         most
     )
 
 
-def _step(column: str, span: Span) -> Column:
-    """The beginning of the unit of time, in microseconds."""
+def _truncate(column: str, span: Span) -> Column:
+    """Return the beginning of the unit of time that the instant lies in, in Unix microseconds."""
     return F.unix_micros(F.date_trunc(span.unit, column))
 
 
-def micros(column: Column) -> Column:
-    """An instant as a number, which is the same on a driver of any time zone."""
+def to_micros(column: Column) -> Column:
+    """Return an instant as Unix microseconds, which are the same on a driver of any time zone."""
     return F.unix_micros(column)
 
 
-def time(micros: int | None) -> Any:
-    """The instant of `micros`, in UTC; None of None."""
+def to_instant(micros: int | None) -> Any:
+    """Return the UTC instant of Unix microseconds; None for None."""
     return None if micros is None else instant_of(micros)

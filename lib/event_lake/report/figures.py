@@ -1,6 +1,6 @@
-"""The report's plots as Vega-Lite specifications. Pure: plain values in, JSON-like values out.
+"""Describe the report's plots as Vega-Lite specifications. Pure: takes plain values, returns JSON-like values.
 
-Colours are the page's CSS variables, which SVG takes as they are: so a plot follows the page into dark mode and onto
+Colours are CSS variables of the page. SVG takes them as they are, so a plot has the right colours in dark mode and on
 paper without being drawn again.
 """
 
@@ -23,7 +23,7 @@ _TIME_UNITS: dict[str, Any] = {
 }
 _TIME_FORMATS = {"minute": "%d %b %H:%M", "hour": "%d %b %H:%M", "day": "%d %b %Y"}
 _LAGS = {0: "0", 1: "1 s", 10: "10 s", 60: "1 min", 600: "10 min", 3_600: "1 h", 21_600: "6 h", 86_400: "1 day"}
-# Fewer bars than these would be as wide as walls.
+# The time axis has room for so many bars at least: fewer would be too wide.
 _FEWEST_STEPS = 12
 _ROW = 26  # pixels of a horizontal bar with its gap
 _FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
@@ -57,15 +57,18 @@ _CONFIG = {
 
 @dataclass(frozen=True)
 class Figure:
-    """A plot `height` pixels high, axes included, as wide as there's room; `told` is for those who can't see it."""
+    """A plot as a Vega-Lite specification. `height` is in pixels and includes the axes; the page decides the width.
+
+    `description` says what the plot shows, for people who can't see it.
+    """
 
     spec: dict[str, Any]
     height: int
-    told: str
+    description: str
 
 
 def draw_ingested(ingested: Sequence[Ingested], span: Span) -> Figure:
-    """Stacked bars of what became of the records, per unit of time."""
+    """Draw stacked bars: the raw, duplicate and quarantined records per unit of time."""
     rows = [
         {"begin": _iso(step.begin), "kind": kind, "count": getattr(step, kind) or 0, "order": order}
         for step in ingested
@@ -86,10 +89,10 @@ def draw_ingested(ingested: Sequence[Ingested], span: Span) -> Figure:
 
 
 def draw_shares(ingested: Sequence[Ingested], span: Span) -> Figure:
-    """Lines of the duplicates' and the quarantined records' share of what was read, per unit of time."""
+    """Draw two lines: the shares of duplicates and of quarantined records in the records read per unit of time."""
     kinds = ("duplicates", "quarantined")
     rows = [
-        # Without a value the line has a gap.
+        # The line has a gap where a share is None.
         {
             "begin": _iso(step.begin),
             "kind": kind,
@@ -112,23 +115,23 @@ def draw_shares(ingested: Sequence[Ingested], span: Span) -> Figure:
 
 
 def draw_lag(ingested: Sequence[Ingested], span: Span) -> Figure:
-    """Bars of the longest distance to the stream's tip, per unit of time."""
+    """Draw bars: the longest time that a batch was behind the stream's newest record, per unit of time."""
     lags = {step.begin: step.lag_ms / 1_000 for step in ingested if step.lag_ms is not None}
     rows = [{"begin": _iso(begin), "lag": lag} for begin, lag in lags.items()]
     most = max(lags.values(), default=0)
     ticks = {seconds: label for seconds, label in _LAGS.items() if seconds <= max(most * 1.5, 60)}
-    words = " : ".join(f"datum.value == {seconds} ? '{label}'" for seconds, label in ticks.items())
+    cases = " : ".join(f"datum.value == {seconds} ? '{label}'" for seconds, label in ticks.items())
     chart = (
         alt.Chart(_data(rows))
         .mark_bar(color=ACCEPTED, binSpacing=_gap(ingested))
         .encode(
             x=_time_axis([step.begin for step in ingested], span),
-            # A stop of hours and the seconds of every day are both to be seen.
+            # The log scale shows both a stop of hours and the seconds of every day.
             y=alt.Y(
                 "lag:Q",
                 title="behind (log scale)",
                 scale=alt.Scale(type="symlog", constant=1, domainMin=0),
-                axis=alt.Axis(values=list(ticks), labelExpr=f"{words} : ''"),
+                axis=alt.Axis(values=list(ticks), labelExpr=f"{cases} : ''"),
             ),
             tooltip=[_time_tip(span), alt.Tooltip("lag:Q", title="seconds behind", format=",.1f")],
         )
@@ -137,7 +140,10 @@ def draw_lag(ingested: Sequence[Ingested], span: Span) -> Figure:
 
 
 def draw_arrivals(arrivals: Sequence[ArrivalCount], types: Sequence[str], span: Span) -> Figure:
-    """A row for each type and a column for each unit of time, the stronger the nearer to the row's own peak."""
+    """Draw a map of cells: a row for each type, a column for each unit of time.
+
+    The colour of a cell is the stronger, the nearer its count is to the largest of its row.
+    """
     peaks = {name: max((cell.count for cell in arrivals if cell.event_type == name), default=1) for name in types}
     rows = [
         {
@@ -162,11 +168,11 @@ def draw_arrivals(arrivals: Sequence[ArrivalCount], types: Sequence[str], span: 
 
 
 def draw_bars(counts: Sequence[Count], what: str, colour: str) -> Figure:
-    """Horizontal bars in the given order with their numbers; `what` is counted."""
+    """Draw horizontal bars in the given order, with their numbers. `what` names what is counted, like "events"."""
     room = 8 * max((len(f"{count.count:,}") for count in counts), default=1) + 8
     rows = [{"type": count.name, "count": count.count} for count in counts]
     base = alt.Chart(_data(rows)).encode(
-        # The room right of the longest bar is for its number.
+        # To the right of the longest bar there must be room for its number.
         x=alt.X(
             "count:Q", axis=None, scale=alt.Scale(domainMin=0, rangeMax=alt.ExprRef(f"width - {room}"), nice=False)
         ),
@@ -179,10 +185,10 @@ def draw_bars(counts: Sequence[Count], what: str, colour: str) -> Figure:
     return _figure(chart, _ROW * len(counts) + 10, f"Bars of {what}: the numbers stand beside them.")
 
 
-def _figure(chart: alt.Chart | alt.LayerChart, height: int, told: str) -> Figure:
+def _figure(chart: alt.Chart | alt.LayerChart, height: int, description: str) -> Figure:
     autosize = alt.AutoSizeParams(type="fit", contains="padding")
-    spec = chart.properties(width="container", height=height, autosize=autosize, description=told).to_dict()
-    return Figure({**spec, "config": _CONFIG, "padding": 0}, height, told)
+    spec = chart.properties(width="container", height=height, autosize=autosize, description=description).to_dict()
+    return Figure({**spec, "config": _CONFIG, "padding": 0}, height, description)
 
 
 def _data(rows: Sequence[dict[str, Any]]) -> alt.InlineData:
@@ -194,7 +200,7 @@ def _iso(instant: datetime) -> str:
 
 
 def _gap(steps: Sequence[object]) -> int:
-    """Pixels between bars: none where on a phone they would be narrower than the gaps."""
+    """Return the pixels between bars: 0 for so many bars that on a phone the gaps would be wider than the bars."""
     return 1 if len(steps) <= 60 else 0
 
 
@@ -212,7 +218,7 @@ def _time_axis(begins: Sequence[datetime], span: Span) -> alt.X:
 
 
 def _ticks(length: timedelta) -> alt.Axis:
-    """Days where the axis spans several; else times of day."""
+    """Return an axis with days as labels if it is longer than two days, else with times of day."""
     if length > timedelta(days=2):
         return alt.Axis(grid=False, labelOverlap="greedy", labelSeparation=8, format="%-d %b", tickCount="day")
     return alt.Axis(grid=False, labelOverlap="greedy", labelSeparation=8, format="%H:%M", tickCount=8)

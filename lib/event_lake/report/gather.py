@@ -1,4 +1,4 @@
-"""What the quality report tells, counted from the lake's tables: only sums come to the driver, and masked examples."""
+"""Gather the contents of the quality report from the lake's tables. The driver gets only sums and example records."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from event_lake.report import counting
 from event_lake.report.contents import FILE_SIZES, Files, Report, Span
 
 _WITHOUT_FLAGS = timedelta(days=7)
-# Up to these lengths a span is told per minute and per hour, beyond them per day.
+# A span up to these lengths is counted per minute and per hour, a longer one per day.
 _MOST_MINUTES, _MOST_HOURS = timedelta(hours=6), timedelta(days=31)
 _T = TypeVar("_T")
 
@@ -26,83 +26,84 @@ _T = TypeVar("_T")
 def quality_report(
     spark: SparkSession, settings: Settings, window: Window, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
 ) -> Report:
-    """Tell of the batches of `window`; where it has no beginning, of the 7 days up to its end or the newest batch.
+    """Return the report on the batches of `window`. Without a beginning it covers 7 days up to its end.
 
-    Only reads. Everything goes by `ingested_at`, whose statistics prune files, and up to the newest batch that the
-    ledger knows: so the tables' rows are those that it counts, also while ingest_raw runs. Costs a dozen Spark jobs;
-    the driver holds some thousand sums, and for each reason a record's first `MOST_READ` bytes.
+    Without an end the window ends with the newest batch. The lake is only read. Rows are selected by `ingested_at`,
+    whose statistics let Delta skip files, and up to the newest batch in the ledger. So all tables are read up to the
+    same batch, even while ingest_raw runs. Costs a dozen Spark jobs. The driver holds some thousand sums, and the first
+    `MOST_READ` bytes of one record for each reason.
     """
     root = settings.lake.root
-    made = now()
+    generated_at = now()
     if not tables.exists(spark, root, layout.LEDGER):
-        return Report(generated_at=made, lake=root)
+        return Report(generated_at=generated_at, lake=root)
     ledger = tables.read(spark, root, layout.LEDGER)
-    span = _span(ledger, window)
+    span = _find_span(ledger, window)
     if span is None:
-        return Report(generated_at=made, lake=root)
+        return Report(generated_at=generated_at, lake=root)
     lake = _Lake(spark, root, span)
     quarantined = lake.rows(layout.QUARANTINE)
     metrics = lake.metrics()
     return Report(
-        generated_at=made,
+        generated_at=generated_at,
         lake=root,
         span=span,
         ingested=counting.count_ingested(lake.rows(layout.LEDGER), span),
         accepted=counting.count_accepted(lake.rows(layout.RAW_EVENTS), span),
         quarantined=quarantined.count(),
         refusals=counting.count_refusals(quarantined),
-        staged=lake.told(layout.STAGING_EVENTS, DataFrame.count),
-        conflicts=lake.told(layout.CONFLICTS, counting.count_conflicts),
-        violations=lake.told(layout.REJECTED, counting.count_violations),
+        staged=lake.count_if_exists(layout.STAGING_EVENTS, DataFrame.count),
+        conflicts=lake.count_if_exists(layout.CONFLICTS, counting.count_conflicts),
+        violations=lake.count_if_exists(layout.REJECTED, counting.count_violations),
         changes=None if metrics is None else counting.read_changes(metrics),
         measured=None if metrics is None else counting.read_measured(metrics),
-        files=list(_files(lake)),
+        files=list(_count_files(lake)),
     )
 
 
 @dataclass(frozen=True)
 class _Lake:
-    """The lake's tables, and what they hold of a span."""
+    """The rows that the lake's tables have from the batches of a span."""
 
     spark: SparkSession
     root: str
     span: Span
 
     def rows(self, table: layout.Table) -> DataFrame:
-        """Those of the span's batches."""
+        """Return the table's rows from the span's batches."""
         through_the_last = Window(self.span.begin, self.span.end + MICROSECOND)
         return tables.read(self.spark, self.root, table).where(is_ingested_in(through_the_last))
 
-    def told(self, table: layout.Table, of: Callable[[DataFrame], _T]) -> _T | None:
-        """What `of` makes of the table's rows; None where there's no table."""
-        return of(self.rows(table)) if tables.exists(self.spark, self.root, table) else None
+    def count_if_exists(self, table: layout.Table, count: Callable[[DataFrame], _T]) -> _T | None:
+        """Return what `count` returns for the table's rows from the span's batches; None if there is no table."""
+        return count(self.rows(table)) if tables.exists(self.spark, self.root, table) else None
 
     def metrics(self) -> DataFrame | None:
-        """The quality measures of the hours of arrival that lie in the span."""
+        """Return the quality measures of the hours of arrival in the span; None if there is no table of them."""
         if not tables.exists(self.spark, self.root, layout.METRICS):
             return None
         first = self.span.begin.replace(minute=0, second=0, microsecond=0)
         rows = tables.read(self.spark, self.root, layout.METRICS)
-        return self.of_its_dates(rows).where(F.col("hour").between(F.lit(first), F.lit(self.span.end)))
+        return self.in_its_dates(rows).where(F.col("hour").between(F.lit(first), F.lit(self.span.end)))
 
-    def of_its_dates(self, rows: DataFrame) -> DataFrame:
-        """Those in the partitions of the span's dates."""
+    def in_its_dates(self, rows: DataFrame) -> DataFrame:
+        """Return the rows in the partitions of the span's dates."""
         return rows.where(F.col("date").between(F.lit(self.span.begin.date()), F.lit(self.span.end.date())))
 
 
-def _span(ledger: DataFrame, window: Window) -> Span | None:
-    """The batches of the window that there are; None if there are none."""
-    newest = counting.time(ledger.agg(counting.micros(F.max("ingested_at"))).collect()[0][0])
+def _find_span(ledger: DataFrame, window: Window) -> Span | None:
+    """Return the span from the first to the last batch of the window; None if the ledger has none of them."""
+    newest = counting.to_instant(ledger.agg(counting.to_micros(F.max("ingested_at"))).collect()[0][0])
     if newest is None:
         return None
     end = window.end or newest + MICROSECOND
-    asked = Window(window.begin or end - _WITHOUT_FLAGS, end)
+    bounded = Window(window.begin or end - _WITHOUT_FLAGS, end)
     ends = (
-        ledger.where(is_ingested_in(asked))
-        .agg(counting.micros(F.min("ingested_at")), counting.micros(F.max("ingested_at")))
+        ledger.where(is_ingested_in(bounded))
+        .agg(counting.to_micros(F.min("ingested_at")), counting.to_micros(F.max("ingested_at")))
         .collect()[0]
     )
-    begin, last = counting.time(ends[0]), counting.time(ends[1])
+    begin, last = counting.to_instant(ends[0]), counting.to_instant(ends[1])
     if begin is None or last is None:
         return None
     length = last - begin
@@ -110,15 +111,15 @@ def _span(ledger: DataFrame, window: Window) -> Span | None:
     return Span(begin=begin, end=last, unit=unit, newest_batch=newest)
 
 
-def _files(lake: _Lake) -> Iterator[Files]:
-    there = [table for table in (*layout.RAW, *layout.STAGING) if tables.exists(lake.spark, lake.root, table)]
-    sizes = reduce(DataFrame.unionAll, [_recent_files(lake, table) for table in there])
-    told = sizes.groupBy("table").agg(
+def _count_files(lake: _Lake) -> Iterator[Files]:
+    existing = [table for table in (*layout.RAW, *layout.STAGING) if tables.exists(lake.spark, lake.root, table)]
+    sizes = reduce(DataFrame.unionAll, [_recent_files(lake, table) for table in existing])
+    by_table = sizes.groupBy("table").agg(
         F.percentile_approx("size", 0.5).alias("median"),
         F.array(*counting.count_classes(F.col("size"), [bound for bound, _ in FILE_SIZES])).alias("sizes"),
     )
-    recent = {row["table"]: row for row in told.collect()}
-    for table in there:
+    recent = {row["table"]: row for row in by_table.collect()}
+    for table in existing:
         whole = lake.spark.sql(f"DESCRIBE DETAIL delta.`{table.path(lake.root)}`").collect()[0]
         row = recent.get(table.name)
         yield Files(
@@ -131,9 +132,9 @@ def _files(lake: _Lake) -> Iterator[Files]:
 
 
 def _recent_files(lake: _Lake, table: layout.Table) -> DataFrame:
-    """The files of the partitions that lie in the span: their footers are read, no column."""
+    """Return the sizes of the files in the partitions of the span's dates. Reads the files' footers, and no column."""
     rows = tables.read(lake.spark, lake.root, table)
     if "date" in table.partitioned_by:
-        rows = lake.of_its_dates(rows)
+        rows = lake.in_its_dates(rows)
     files = rows.select("_metadata.file_path", F.col("_metadata.file_size").alias("size")).distinct()
     return files.select(F.lit(table.name).alias("table"), "size")

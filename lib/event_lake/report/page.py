@@ -1,4 +1,4 @@
-"""The report as one HTML page that loads nothing. Pure."""
+"""Render the report as one HTML page that loads nothing. Pure."""
 
 import base64
 import hashlib
@@ -19,7 +19,7 @@ from event_lake.report.sections import make_sections
 
 @dataclass(frozen=True)
 class Term:
-    """A number of the ledger's equation, and the sign before it."""
+    """A number of the ledger's equation (read = raw + duplicates + quarantined), and the sign before it."""
 
     sign: str
     kind: str
@@ -29,7 +29,7 @@ class Term:
 
 @dataclass(frozen=True)
 class Checked:
-    """Something that must hold, in words that tell whether it does; None is told for information."""
+    """A sentence about something that must hold, and whether it `holds`. None marks a sentence that only informs."""
 
     holds: bool | None
     text: str
@@ -37,14 +37,14 @@ class Checked:
 
 @dataclass(frozen=True)
 class Balance:
-    """The ledger's equation over all that is told of, and what was checked."""
+    """The ledger's equation, summed over the report's batches, and what was checked of it."""
 
     terms: tuple[Term, ...]
     checks: tuple[Checked, ...]
 
 
 def render_page(report: Report) -> str:
-    """The page as HTML. Whatever came with the data is escaped, and the page's policy lets no other script run."""
+    """Return the page as HTML. Texts from the data are escaped, and the page's policy allows only its own script."""
     balance = _balance(report) if report.span else None
     script = _script()
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -96,13 +96,13 @@ def _checks(report: Report, sums: dict[str, int]) -> Iterator[Checked]:
         if holes
         else "Nothing expired before it was read.",
     )
-    found = {"events": report.accepted.rows if report.accepted else 0, "quarantine": report.quarantined}
+    row_counts = {"events": report.accepted.rows if report.accepted else 0, "quarantine": report.quarantined}
     for table, kind in (("events", "raw"), ("quarantine", "quarantined")):
-        there, counted = found[table], sums[kind]
-        differs = f"raw/{table} has {there:,} rows, but the ledger counts {counted:,}."
+        rows_in_table, counted = row_counts[table], sums[kind]
+        differs = f"raw/{table} has {rows_in_table:,} rows, but the ledger counts {counted:,}."
         yield Checked(
-            there == counted,
-            differs if there != counted else f"raw/{table} has the {there:,} rows that the ledger counts.",
+            rows_in_table == counted,
+            differs if rows_in_table != counted else f"raw/{table} has the {counted:,} rows that the ledger counts.",
         )
     if report.staged is not None:
         left = sums["raw"] - report.staged
@@ -124,7 +124,7 @@ def _headline(balance: Balance | None) -> str:
 def _script() -> str:
     version = alt.SCHEMA_VERSION.removeprefix("v").rsplit(".", 1)[0]
     library = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;", vl_version=version)
-    # An HTML parser would end the script there; within JavaScript's strings the two are the same.
+    # An HTML parser would end the script at "</script". In JavaScript's strings "<\/script" means the same.
     return f"{library}\n{_file('page.js')}".replace("</script", "<\\/script")
 
 

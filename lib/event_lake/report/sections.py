@@ -1,4 +1,4 @@
-"""What stands in each section of the page: sentences, plots and tables. Pure."""
+"""Write the page's sections, and here those on the raw layer: their sentences and plots. Pure."""
 
 from collections.abc import Iterator
 
@@ -15,12 +15,12 @@ from event_lake.report.wording import (
     format_share,
 )
 
-# Rows of the map of types over time.
+# The map of arrivals has so many rows at most.
 _MOST_MAPPED = 15
 
 
 def make_sections(report: Report) -> list[Section]:
-    """The page's sections in their order; none for a lake without a batch."""
+    """Return the sections in the order of the page; none if the report has no batch."""
     if report.span is None or report.accepted is None:
         return []
     return [
@@ -129,12 +129,15 @@ def _lateness(accepted: Accepted) -> Section:
     counts = [Count(label, count) for (_, label), count in zip(LATENESS, accepted.lateness, strict=True)]
     half, *others, latest = (format_duration(value) for value in accepted.percentiles)
     shares = ", ".join(f"{p:.0%} by {late}" for p, late in zip(PERCENTILES[1:-1], others, strict=True))
-    told = f"Half of the events are late by {half} at most, {shares}; the latest one came after {latest}."
+    sentence = f"Half of the events are late by {half} at most, {shares}; the latest one came after {latest}."
     return Section(
         "lateness",
         "Lateness",
         lead,
-        [Plot("Events by time from creation to arrival", figures.draw_bars(counts, "events", ACCEPTED)), Note(told)],
+        [
+            Plot("Events by time from creation to arrival", figures.draw_bars(counts, "events", ACCEPTED)),
+            Note(sentence),
+        ],
     )
 
 

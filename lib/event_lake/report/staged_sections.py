@@ -1,4 +1,4 @@
-"""The page's sections on what comes behind the raw layer: quality measures, contracts, and the tables' files. Pure."""
+"""Write the page's sections on staging, and on all tables: drift, quality measures, contracts and files. Pure."""
 
 from event_lake.quality.catalogue import MEASURES
 from event_lake.report import figures
@@ -15,7 +15,7 @@ from event_lake.report.wording import (
 )
 
 _NO_METRICS = "quality/metrics isn't there yet: build_staging makes it."
-# Of each measure of drift.
+# The table's words for each measure of drift.
 CHANGE_WORDS = {
     "changed_field": "Field of another JSON type",
     "vanished_field": "Field is gone",
@@ -28,7 +28,7 @@ CHANGE_WORDS = {
 
 
 def drift_section(report: Report) -> Section:
-    """What changed, by the quality measures."""
+    """Return the section on what changed, by the quality measures."""
     lead = (
         "What differs from the seven days before, or from the type's contract. After a release new fields and types"
         " are expected; changed and vanished ones break those who read them."
@@ -55,7 +55,7 @@ def drift_section(report: Report) -> Section:
 
 
 def measures_section(report: Report) -> Section:
-    """The quality measures of all types together."""
+    """Return the section on the quality measures of all types together."""
     lead = (
         "Of all types together, for each hour of arrival; check_quality holds them to the thresholds that you set."
         " Shares of validity and completeness are 100% on a good day."
@@ -79,7 +79,7 @@ def _measured(measured: Measured) -> tuple[str, ...]:
 
 
 def contracts_section(report: Report) -> Section:
-    """Who breaks their contract, and how."""
+    """Return the section on events that break the contract of their type."""
     lead = (
         "Events that break the contract of their type stay in staging/events, but don't come into the type's own table."
         " A producer that changed a field shows up here first."
@@ -100,7 +100,7 @@ def contracts_section(report: Report) -> Section:
 
 
 def files_section(report: Report) -> Section:
-    """How large the tables are, and how small their files."""
+    """Return the section on the sizes of the tables and of their files."""
     lead = (
         "Queries over many small files are slow. Streaming writes about one for each type and batch, so the newest"
         " dates have small ones; dates that are closed should have files of 32 MB or more."

@@ -1,4 +1,4 @@
-"""Numbers, times and sizes as people read them. Pure."""
+"""Write numbers, times, sizes and names as people read them. Pure."""
 
 import re
 from datetime import datetime, timedelta
@@ -11,12 +11,12 @@ _PLAIN = re.compile(r"[A-Za-z_.-]+[0-9]{0,3}[A-Za-z_.-]*")
 
 
 def format_number(count: int | None) -> str:
-    """With thousands separators; "?" for None."""
+    """Return the number with thousands separators; "?" for None."""
     return "?" if count is None else f"{count:,}"
 
 
 def format_share(part: int, whole: int) -> str:
-    """A percentage of two digits or more, "0%" only for nothing, "100%" only for all."""
+    """Return `part` of `whole` as a percentage, like "1.25%". It is "0%" only for nothing and "100%" only for all."""
     if not whole or not part or part == whole:
         return "100%" if whole and part == whole else "0%"
     percent = 100 * part / whole
@@ -26,7 +26,7 @@ def format_share(part: int, whole: int) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """In the largest fitting unit, like "1.5 min"; "-2 s" for one that is negative."""
+    """Return the duration in the largest unit that fits, like "1.5 min"; a negative one like "-2 s"."""
     left = abs(seconds)
     sign = "-" if seconds < 0 else ""
     for unit, until_next in _LONGER[:-1]:
@@ -36,35 +36,35 @@ def format_duration(seconds: float) -> str:
     return f"{sign}{left:,.1f} days"
 
 
-def format_age(of: timedelta) -> str:
-    """How long ago; what lies ahead, as clocks differ, is now."""
-    return f"{format_duration(round(max(of.total_seconds(), 0)))} ago"
+def format_age(age: timedelta) -> str:
+    """Return how long ago something was, like "2 h ago". A negative age comes from clocks that differ: "0 s ago"."""
+    return f"{format_duration(round(max(age.total_seconds(), 0)))} ago"
 
 
 def format_size(count: int) -> str:
-    """Of bytes, in the largest fitting unit of a thousand, like "1.5 MB"."""
+    """Return a number of bytes in the largest unit that fits, like "1.5 MB"; a unit has 1,000 of the next smaller."""
     power = next((power for power in (1, 2, 3) if count / 1_000**power < 999.95), 4)
     return f"{count / 1_000**power:,.1f} {('kB', 'MB', 'GB', 'TB')[power - 1]}"
 
 
 def format_instant(at: datetime) -> str:
-    """A date and a time of day; that all are UTC is said once on the page."""
+    """Return the date and the time of day. The page says once that all times are UTC."""
     return at.strftime("%Y-%m-%d %H:%M")
 
 
 def format_name(text: str | None) -> str:
-    """A name that came with the data, cut to what a table or an axis has room for."""
+    """Return a name from the data, with "·" for what can't be printed, and cut to 60 characters, as room is short."""
     text = "" if text is None else "".join(c if c.isprintable() else "·" for c in text)
     return text if len(text) <= _LONGEST_NAME else f"{text[: _LONGEST_NAME - 1]}…"
 
 
 def format_field(text: str | None) -> str:
-    """The name of a field, masked unless it's a plain word: some producers send ids as keys."""
+    """Return the name of a field, masked unless it's a plain word, as some producers send ids as keys."""
     return format_name(text if text is None or _PLAIN.fullmatch(text) else mask(text))
 
 
 def format_amount(value: float, unit: str) -> str:
-    """A value of a quality measure, by the units of `quality.catalogue`."""
+    """Return the value of a quality measure in its unit, which is one of `quality.catalogue`."""
     if unit == "share":
         return f"{value:.2%}"
     if unit == "seconds":
@@ -73,5 +73,5 @@ def format_amount(value: float, unit: str) -> str:
 
 
 def format_count(count: int, what: str) -> str:
-    """Like "1 file" and "2 files"."""
+    """Return a number with its noun, like "1 file" and "2 files"."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
