@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 from event_lake.config.settings import Quality
 from event_lake.lake import layout, tables
 from event_lake.lake.window import Dates
-from event_lake.progress.reporter import Took
+from event_lake.progress.reporter import Advance
 from event_lake.staging.build import Run, build_staging
 from event_lake.staging.dry_run import plan_staging
 from event_lake.staging.rebuild import rebuild_staging
@@ -74,7 +74,7 @@ def test_a_run_shows_what_is_ahead_what_its_steps_took_and_which_date_it_rebuild
     shown: list[object] = []
 
     @contextmanager
-    def bar(what: str, rows: int | None) -> Iterator[Took]:
+    def bar(what: str, rows: int | None) -> Iterator[Advance]:
         shown.append((what, rows))
         yield shown.append
 

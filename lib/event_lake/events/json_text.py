@@ -1,8 +1,8 @@
-r"""JSON as RFC 8259 has it, read from any bytes: how deep a value nests, and what an object's members are.
+r"""Read JSON as RFC 8259 defines it from any bytes: how deep a value nests, and the members of an object.
 
-Nothing here recurses. What is kept is a byte for each level that is open, and the members that were asked for: so no
-text can end the process, or take more time than its length explains. Half a surrogate pair (`"\ud800"`) is JSON, and so
-is a number of any length. Within strings, bytes that aren't UTF-8 are as good as others.
+Nothing here recurses. The reader keeps one byte for each open level, and the members that it is asked for. So no text
+can end the process, or take more time than its length explains. Half a surrogate pair (`"\ud800"`) is JSON, and so is a
+number of any length. Strings may have bytes that aren't UTF-8.
 """
 
 import json
@@ -11,13 +11,13 @@ from collections.abc import Collection, Mapping
 from enum import Enum
 from typing import NamedTuple
 
-# What nests deeper isn't told from what isn't JSON: each level takes time.
+# A value that nests deeper counts as no JSON, as each level takes time.
 DEEPEST = 1_000_000
-# That of Jackson, by which Spark reads payloads. What has a longer key isn't taken for JSON.
+# Jackson, with which Spark reads payloads, reads no longer key. A text that has one counts as no JSON.
 _LONGEST_KEY = 50_000
 NUMBER = r"-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][-+]?+[0-9]++)?"
 
-# A group is repeated so often at most: the matcher keeps something of each repetition.
+# A group is repeated so often at most, as the matcher needs memory for each repetition.
 _SOME = 200
 _SPACE = rb"[ \t\r\n]*+"
 _PLAIN = rb'[^"\\\x00-\x1f]'
@@ -44,8 +44,8 @@ _plain = re.compile(_PLAIN + rb"*+")
 _escapes = re.compile(_ESCAPES)
 _OBJECT, _ARRAY, _QUOTE, _COMMA_SIGN = b'{[",'
 _CLOSING = {_OBJECT: ord("}"), _ARRAY: ord("]")}
-# Scalars, and arrays and objects of scalars, with commas behind them, many at a stroke: a step for each would take ten
-# times as long. The group tells that there was an array or object.
+# One match reads many scalars, and arrays and objects of scalars, with the commas behind them: to read them one by one
+# would take ten times as long. The group is set if one of them was an array or object.
 _runs = {
     _ARRAY: re.compile(rb"(?:(?:%s|(%s))%s){0,%d}" % (_SCALAR, _FLAT, _COMMA, _SOME)),
     _OBJECT: re.compile(rb"(?:%s(?:%s|(%s))%s){0,%d}" % (_MEMBER, _SCALAR, _FLAT, _COMMA, _SOME)),
@@ -55,7 +55,7 @@ _half_surrogates = re.compile("[\ud800-\udfff]")
 
 
 class Form(Enum):
-    """What a text is."""
+    """The forms that a text can have."""
 
     OBJECT = "a JSON object"
     VALUE = "a JSON value that is no object"
@@ -64,9 +64,10 @@ class Form(Enum):
 
 
 class Value(NamedTuple):
-    """A value's kind ("string", "number", "boolean", "array", "object"), and the text of one of the first three.
+    """A value of the kind "string", "number", "boolean", "array" or "object". The first three have a text.
 
-    In a string, what isn't UTF-8 is U+FFFD, and half a surrogate pair, which can't be written as UTF-8, is NUL.
+    In the text of a string, U+FFFD stands for bytes that aren't UTF-8, and NUL stands for half a surrogate pair, which
+    UTF-8 can't encode.
     """
 
     kind: str
@@ -74,7 +75,7 @@ class Value(NamedTuple):
 
 
 class JsonText(NamedTuple):
-    """A text's form; how many levels its value nests, 0 for a scalar; and an object's members that aren't null."""
+    """A text's form, the levels that its value nests (0 for a scalar), and an object's members that aren't null."""
 
     form: Form | None
     depth: int = 0
@@ -86,7 +87,7 @@ class _NotJsonError(Exception):
 
 
 def read_json(data: bytes, names: Collection[str]) -> JsonText:
-    """What `data` is, with those members of an object that `names` names; of a key that comes twice the last counts."""
+    """Return the form of `data`, and an object's members among `names`. Of a key that comes twice, the last counts."""
     reader = _Reader(data, names)
     try:
         begin = _behind(_space, data, 0)
@@ -108,24 +109,28 @@ def _value(token: bytes) -> Value:
 
 
 def _behind(pattern: re.Pattern[bytes], data: bytes, at: int) -> int:
-    found = pattern.match(data, at)
-    if found is None:
+    """Return the place behind the pattern's match at `at`. Raises _NotJsonError if it doesn't match there."""
+    match = pattern.match(data, at)
+    if match is None:
         raise _NotJsonError
-    return found.end()
+    return match.end()
 
 
 class _Reader:
-    """Reads a value, and says how deep it nests, and the tokens of its members: of an array or object the bracket."""
+    """A reader of one value. `depth` is the levels that the value nests, as far as it is read.
+
+    `tokens` has the bytes of each member that was asked for; of an array or object only the opening bracket.
+    """
 
     def __init__(self, data: bytes, names: Collection[str]) -> None:
         self.depth = 0
         self.tokens: dict[str, bytes] = {}
-        # So that there's always a byte to look at: this one is never JSON.
+        # This byte, which is never JSON, ends the data, so that there is always a byte to look at.
         self._data = data + b"\0"
         self._names = names
 
     def end_of_value(self, at: int) -> int:
-        """Where the value ends that begins at `at`. Raises _NotJsonError if there's none."""
+        """Return the place behind the value that begins at `at`. Raises _NotJsonError if no value does."""
         data, opened = self._data, bytearray()
         while True:
             name = None
@@ -153,7 +158,7 @@ class _Reader:
                 at = _behind(_space, data, at + 1)
 
     def _close(self, opened: bytearray, at: int) -> int:
-        """Behind a value: close what ends there; the place of the comma that follows, or the end."""
+        """Close the arrays and objects that end at `at`, behind a value. Return the next comma's place, or the end."""
         while opened:
             at = _behind(_space, self._data, at)
             if self._data[at] == _COMMA_SIGN:
@@ -164,7 +169,10 @@ class _Reader:
         return at
 
     def _key(self, at: int, *, is_member: bool) -> tuple[str | None, int]:
-        """What a key says, if it's asked for, and where its value begins. Raises _NotJsonError if it's too long."""
+        """Return the key at `at` (None if it isn't asked for), and the place where its value begins.
+
+        Raises _NotJsonError if the key is too long.
+        """
         end = self._end_of_string(at)
         key, name = self._data[at:end], None
         if is_member or len(key) > _LONGEST_KEY:

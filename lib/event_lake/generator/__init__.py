@@ -1,1 +1,1 @@
-"""A repeatable load of realistic events."""
+"""Generate a repeatable load of realistic events."""

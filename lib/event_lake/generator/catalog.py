@@ -1,4 +1,4 @@
-"""The 100 event types: their names, how often each occurs, and the fields of its payload."""
+"""Define the 100 event types: their names, how often each occurs, and the fields of its payload."""
 
 from bisect import bisect
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _OWN_FIELDS = 5
 
 @dataclass(frozen=True, kw_only=True)
 class EventType:
-    """`name` is the first part of all `event_names`; `fields` are (JSON key, value), in payload order."""
+    """An event type. All its `event_names` begin with its `name`; `fields` are (JSON key, value), in payload order."""
 
     name: str
     event_names: tuple[str, ...]
@@ -21,20 +21,20 @@ class EventType:
 
 
 def draw_event_type(rng: Random) -> EventType:
-    """One of `EVENT_TYPES`, the type at rank r (from 1) with a share that goes like 1/r."""
+    """Return a random one of `EVENT_TYPES`. The share of the type at rank r (from 1) is proportional to 1/r."""
     return EVENT_TYPES[bisect(_UP_TO, rng.random() * _UP_TO[-1])]
 
 
 def draw_fields(event_type: EventType, rng: Random) -> str:
-    """The JSON text of a payload's fields behind the required ones and the user: `"key":value,…`."""
+    """Return the JSON text of a payload's fields behind the required ones and the user: `"key":value,…`."""
     return ",".join([f'"{key}":{value(rng)}' for key, value in event_type.fields])
 
 
-def _event_type(domain: Domain, place: int, at: int) -> EventType:
-    """The type at `place` in its domain; `at` (its rank) turns the domain's lists, so that types differ."""
+def _make_event_type(domain: Domain, place: int, rank: int) -> EventType:
+    """Return the type at `place` in its domain. Place and rank (from 0) rotate the domain's lists: so types differ."""
     name = domain.event_types.split()[place]
-    subtypes = _turned(domain.subtypes.split(), at)[: 1 + (at + 1) % 4]
-    own = _turned(domain.fields.split(), place)[:_OWN_FIELDS]
+    subtypes = _rotate(domain.subtypes.split(), rank)[: 1 + (rank + 1) % 4]
+    own = _rotate(domain.fields.split(), place)[:_OWN_FIELDS]
     return EventType(
         name=name,
         event_names=tuple(f"{name}:{subtype}" for subtype in subtypes) or (name,),
@@ -46,11 +46,13 @@ def _event_type(domain: Domain, place: int, at: int) -> EventType:
     )
 
 
-def _turned(words: list[str], by: int) -> list[str]:
+def _rotate(words: list[str], by: int) -> list[str]:
     return words[by % len(words) :] + words[: by % len(words)] if words else []
 
 
 EVENT_TYPES = tuple(
-    _event_type(domain, place, place * len(DOMAINS) + at) for place in range(5) for at, domain in enumerate(DOMAINS)
+    _make_event_type(domain, place, place * len(DOMAINS) + at)
+    for place in range(5)
+    for at, domain in enumerate(DOMAINS)
 )
 _UP_TO = list(accumulate(1 / rank for rank in range(1, len(EVENT_TYPES) + 1)))

@@ -1,4 +1,4 @@
-"""One event of the sequence: a pure function of its timeline and its number."""
+"""Draft the events of a sequence: each is a pure function of its timeline and its number."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,9 +15,10 @@ _LATE_SHARE = 0.002
 
 @dataclass(frozen=True, kw_only=True)
 class Timeline:
-    """When events are created: number i at `start_ms` (Unix milliseconds) + i / `rate` (events per second).
+    """The times of a sequence: event i is created i / `rate` seconds after `start_ms` (Unix milliseconds).
 
-    Timelines that differ in anything have no event_uuid in common: running the generator again adds events.
+    `rate` is in events per second. Timelines that differ in any field have no event_uuid in common, so another run of
+    the generator adds events.
     """
 
     seed: int
@@ -25,15 +26,15 @@ class Timeline:
     rate: float
 
     def seconds(self, number: int) -> float:
-        """How long after event 0 the event is created."""
+        """Return the seconds from the creation of event 0 to that of the event."""
         return number / self.rate
 
     def place_ms(self, number: int) -> int:
-        """When the event is created, in Unix milliseconds."""
+        """Return the time at which the event is created, in Unix milliseconds."""
         return self.start_ms + int(self.seconds(number) * 1000)
 
     def rng(self, number: int) -> Random:
-        """The source of all chance in this event."""
+        """Return the source of all random choices in the event."""
         return Random(self._key + number)
 
     @cached_property
@@ -43,7 +44,7 @@ class Timeline:
 
 
 Spelling = Callable[[int], str]
-"""From Unix milliseconds to the JSON text of a `created_at`."""
+"""A function from Unix milliseconds to the JSON text of a `created_at`."""
 
 
 def _seconds(ms: int) -> str:
@@ -64,7 +65,7 @@ SPELLINGS: tuple[Spelling, ...] = (*_PLAIN, *map(_quoted, _PLAIN))
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A valid event before it is written. `fields` is the JSON text of all that isn't required."""
+    """A valid event before it is written as JSON. `fields` is the JSON text of all members but the required ones."""
 
     event_uuid: str
     event_name: str
@@ -75,7 +76,7 @@ class Draft:
     fields: str
 
     def text(self) -> str:
-        """The payload."""
+        """Return the payload."""
         return (
             f'{{"event_uuid":"{self.event_uuid}","event_name":"{self.event_name}",'
             f'"created_at":{self.spelling(self.created_ms)},{self.fields}}}'
@@ -83,7 +84,7 @@ class Draft:
 
 
 def draft_event(rng: Random, place_ms: int) -> Draft:
-    """The event that `rng` decides on, created at `place_ms`, or 1 to 48 hours before it if it comes late."""
+    """Return the event that `rng` draws. It is created at `place_ms`, or 1 to 48 hours earlier if it comes late."""
     late_ms = int(rng.uniform(1, 48) * _HOUR_MS) if rng.random() < _LATE_SHARE else 0
     event_type = draw_event_type(rng)
     names = event_type.event_names
@@ -101,7 +102,7 @@ def draft_event(rng: Random, place_ms: int) -> Draft:
 
 
 def draw_uuid(rng: Random) -> str:
-    """A version 4 UUID; `uuid.UUID` would take five times as long."""
+    """Return a random UUID of version 4. `uuid.UUID` would take five times as long."""
     digits = f"{rng.getrandbits(128):032x}"
     variant = "89ab"[int(digits[16], 16) % 4]
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"

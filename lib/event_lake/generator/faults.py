@@ -1,4 +1,4 @@
-"""Records that are no events: what producers get wrong, one thing at a time."""
+"""Make records that are no events, each with one mistake that producers make."""
 
 import json
 from collections.abc import Callable
@@ -7,36 +7,36 @@ from random import Random
 
 from event_lake.generator.events import Draft, draw_uuid
 
-# Far beyond raw.max_age and raw.max_future, wherever within them the timeline lies: one that begins days ago
-# must not bring an event "from tomorrow" back to the past.
+# This is far beyond raw.max_age and raw.max_future, wherever within them the timeline lies. On a timeline that begins
+# days ago, an event "from tomorrow" would lie in the past.
 _FAR_MS = 400 * 24 * 3_600_000
 _YEAR_2999_MS = 32_472_144_000_000
 
-# 3 of each kind among any 10,000 events, 0.64 % altogether, evenly spread.
+# Any 10,000 events have 3 bad records of each kind, evenly spread: 0.64 % altogether.
 _PERIOD = 3300
 _DISTANCE = 157
 
 Fault = Callable[[Draft, Random], bytes]
-"""From a valid event to the bytes that one mistake makes of it."""
+"""A function from a valid event to the bytes that a producer's mistake makes of it."""
 
 
 def fault_at(number: int) -> str | None:
-    """The kind of bad record that stands in for event `number`, or None where the event is a good one."""
+    """Return the kind of bad record that replaces event `number`; None if the event is a good one."""
     slot, rest = divmod(number % _PERIOD, _DISTANCE)
     return _KINDS[slot] if rest == _DISTANCE // 2 and slot < len(_KINDS) else None
 
 
 def reason_of(kind: str) -> str:
-    """The one reason that a record of this kind is to be quarantined for."""
+    """Return the one reason for which a record of this kind must be quarantined."""
     return kind.partition(".")[0]
 
 
 def _with(**values: object) -> Fault:
-    """The event with other values in required fields; None leaves the field out."""
-    return lambda draft, _: _rewritten(draft, values)
+    """Return a fault that gives required fields other values. None leaves the field out."""
+    return lambda draft, _: _rewrite(draft, values)
 
 
-def _rewritten(draft: Draft, values: dict[str, object]) -> bytes:
+def _rewrite(draft: Draft, values: dict[str, object]) -> bytes:
     required = {
         "event_uuid": f'"{draft.event_uuid}"',
         "event_name": f'"{draft.event_name}"',
@@ -57,13 +57,13 @@ def _moved(by_ms: int) -> Fault:
 
 
 def _not_utf8(draft: Draft, _: Random) -> bytes:
-    # A Latin-1 é within a string: all else stays JSON.
+    # The byte is an é in Latin-1 within a string, so that all else stays JSON.
     return draft.text().encode().replace(b'"user_id":"', b'"user_id":"\xe9', 1)
 
 
 def _truncated(draft: Draft, _: Random) -> bytes:
     text = draft.text()
-    # Characters, not bytes: half of one would be another mistake.
+    # This cuts between characters. Half a character would be another mistake.
     return text[: len(text) // 2].encode()
 
 
@@ -83,7 +83,7 @@ FAULTS: dict[str, Fault] = {
     "missing_event_uuid": _with(event_uuid=None),
     "missing_event_name": _with(event_name=None),
     "missing_created_at": _with(created_at=None),
-    "wrong_type_event_uuid": lambda draft, rng: _rewritten(draft, {"event_uuid": rng.getrandbits(53)}),
+    "wrong_type_event_uuid": lambda draft, rng: _rewrite(draft, {"event_uuid": rng.getrandbits(53)}),
     "wrong_type_event_name": _with(event_name=["lesson", "started"]),
     "wrong_type_created_at": _with(created_at=True),
     "malformed_event_name": _with(event_name="lesson::started"),

@@ -1,4 +1,4 @@
-"""From the generator's flags to what it will do, refusing flags that contradict each other."""
+"""Make the generator's plan from its flags, and refuse flags that contradict each other."""
 
 import math
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from event_lake.config.parsing import parse_duration, parse_instant, unusable
 from event_lake.errors import ConfigError
 from event_lake.generator.events import Timeline
 
-# Without --rate the events lie on the timeline like those of the product that we model: 1 M an hour.
+# The timeline's rate without --rate: about 1 M events an hour, like those of the product that we model.
 _USUAL_RATE = 300.0
 _USUAL_COUNT = 50_000
 _LATEST = timedelta(hours=48)
@@ -16,7 +16,7 @@ _LATEST = timedelta(hours=48)
 
 @dataclass(frozen=True, kw_only=True)
 class Flags:
-    """The flags as given; None where one wasn't."""
+    """The flags of a run; None stands for a flag that wasn't given."""
 
     count: int | None = None
     rate: float | None = None
@@ -28,7 +28,7 @@ class Flags:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Events number `first` to `first + count - 1` of `timeline`, each put in its time if `is_paced`."""
+    """A run that puts events number `first` to `first + count - 1` of `timeline`; if `is_paced`, each at its time."""
 
     timeline: Timeline
     first: int
@@ -36,7 +36,7 @@ class Plan:
     is_paced: bool
 
     def described(self) -> dict[str, object]:
-        """The flags that repeat this run byte for byte, as JSON."""
+        """Return the flags that repeat this run byte for byte, as JSON."""
         start = datetime.fromtimestamp(self.timeline.start_ms / 1000, UTC)
         return {
             "seed": self.timeline.seed,
@@ -48,16 +48,16 @@ class Plan:
 
 
 def make_plan(flags: Flags, *, now: datetime, max_age: timedelta) -> Plan:
-    """What `flags` ask for. Raises ConfigError where they contradict each other or can't be met.
+    """Return the plan that `flags` ask for. Raises ConfigError if they contradict each other or can't be met.
 
-    Without `started_at`, the first event is created now if events are put in their time, else the last one.
+    Without `started_at`, the first event is created now if events are put at their times; else the last event is.
     `max_age` is the lake's `raw.max_age`.
     """
     _check(flags)
     rate = flags.rate or _USUAL_RATE
     count = flags.count or _count_in(flags.duration, rate) or _USUAL_COUNT
     is_paced = flags.rate is not None
-    # Of the events that are put at once, when the run begins: the number of the one that is created now.
+    # The number of the newest event that is put when the run begins, which must be created by now.
     newest = flags.first if is_paced else flags.first + count - 1
     start = _start(flags.started_at) or now - timedelta(seconds=newest / rate)
     plan = Plan(

@@ -1,4 +1,4 @@
-"""From records to PutRecords requests: within the limits, in time, and again for what was refused."""
+"""Put records with PutRecords: in requests within its limits, at their times, and again if Kinesis refused them."""
 
 import time
 from collections import Counter
@@ -22,18 +22,18 @@ _LONGEST_DELAY_SECONDS = 5.0
 
 
 class PutsRecords(Protocol):
-    """What is needed of `kinesis.client.KinesisClient`."""
+    """The method of `kinesis.api.client.KinesisClient` that is needed here."""
 
     def put_records(self, entries: Sequence["PutRecordsRequestEntryTypeDef"]) -> list[str | None]:
-        """Per entry None where it was taken, else the error's code."""
+        """Put the entries; return for each None if it was taken, else the error's code."""
 
 
 class RecordPutter:
-    """Puts batches, and counts in `put_again` the records that Kinesis refused at first.
+    """A client that puts batches of records. `put_again` counts the records that it put again after a refusal.
 
-    Every record is taken once, but one that was refused comes after the rest of its batch: records of a
-    partition key may change their order. The AWS SDK repeats a request whose answer is lost; the copies that
-    this leaves are in no count.
+    Kinesis takes every record once. A refused record comes after the rest of its batch, so records of a partition key
+    may change their order. The AWS SDK repeats a request whose answer is lost, and no count has the copies that this
+    leaves.
     """
 
     def __init__(
@@ -45,9 +45,9 @@ class RecordPutter:
         self.put_again = 0
 
     def put(self, batch: Sequence[Record]) -> None:
-        """Put all of `batch`, which fits one request.
+        """Put all records of `batch`, which must fit into one request.
 
-        Raises ServiceUnavailableError, with the codes of the last answer, if some are refused 10 times.
+        Raises ServiceUnavailableError, with the codes of the last answer, if Kinesis refuses some of them 10 times.
         """
         left: Sequence[Record] = batch
         for attempt in range(_MOST_TRIES):
@@ -63,13 +63,13 @@ class RecordPutter:
         raise ServiceUnavailableError(f"PutRecords: {len(left)} records refused {_MOST_TRIES} times: {named}")
 
     def _delay(self, attempt: int) -> float:
-        # Full jitter: of several producers that were refused at once, none comes back at the same time.
+        # Delays are random ("full jitter"), so that producers that were refused together don't come back together.
         longest = min(_LONGEST_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2 ** (attempt - 1))
         return self._rng.uniform(0, longest)
 
 
 def batches(records: Iterable[Record], *, most_seconds: float) -> Iterator[list[Record]]:
-    """The records in order, in batches that fit a request and span less than `most_seconds` of timeline."""
+    """Yield the records in order, in batches that fit into a request and span less than `most_seconds` of timeline."""
     batch: list[Record] = []
     size = 0
     for record in records:
@@ -89,9 +89,9 @@ def pace(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[list[Record]]:
-    """The batches, each held back until the time of its last record; the first record's time is now.
+    """Yield each batch at the time of its last record. The first record's time is now.
 
-    One that is behind its time isn't held back, so the rate is kept on average.
+    A batch that is behind its time is yielded at once, so the rate is kept on average.
     """
     begun: float | None = None
     for batch in in_time:

@@ -1,4 +1,4 @@
-"""The records of a run in the order they are put: events, bad ones in place of some, copies of some."""
+"""Make the records of a run in the order in which they are put: events, bad records in place of some, and copies."""
 
 import heapq
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _DELAY_SECONDS = (60, 180)
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What is put: `kind` is EVENT, LATE, RETRY or a kind of fault; `seconds` is when, from event 0 on."""
+    """A record to put. `kind` is EVENT, LATE, RETRY or a kind of fault. `seconds` is its time, counted from event 0."""
 
     kind: str
     partition_key: str
@@ -27,17 +27,18 @@ class Record:
 
     @property
     def size(self) -> int:
-        """What Kinesis counts: bytes of data and of the partition key."""
+        """Return the bytes that Kinesis counts: those of the data and of the partition key."""
         return len(self.data) + len(self.partition_key.encode())
 
 
 def records(timeline: Timeline, *, first: int, count: int) -> Iterator[Record]:
-    """The records of events number `first` to `first + count - 1`, and the copies of some of them.
+    """Yield the records of events number `first` to `first + count - 1`, and copies of some of them.
 
-    An event's bytes depend on its timeline and number only. 2 % of the good ones come again, exactly: half of
-    the copies within 3 events, half 1 to 3 minutes later; those still due at the end are the last records.
+    An event's bytes depend only on its timeline and number. 2 % of the good events come again as exact copies: half of
+    these within 3 events, half 1 to 3 minutes later. Copies that are still due at the end are the last records.
     """
-    waiting: list[tuple[int, int, Record]] = []  # (the number it comes before, its own, the record)
+    # The copies to come: the number of the event that they come before, the number of their own event, the record.
+    waiting: list[tuple[int, int, Record]] = []
     for number in range(first, first + count):
         seconds = timeline.seconds(number)
         while waiting and waiting[0][0] <= number:
@@ -45,7 +46,7 @@ def records(timeline: Timeline, *, first: int, count: int) -> Iterator[Record]:
         rng = timeline.rng(number)
         record = _record(timeline, number, rng)
         yield record
-        # A producer that sends rubbish isn't asked to send it again.
+        # Bad records have no copies, as nobody asks a producer to send one again.
         if record.kind in (EVENT, LATE) and rng.random() < _COPIED_SHARE:
             heapq.heappush(waiting, (number + _distance(timeline, rng), number, record))
     last = timeline.seconds(first + count - 1)
@@ -64,7 +65,7 @@ def _record(timeline: Timeline, number: int, rng: Random) -> Record:
 
 
 def _distance(timeline: Timeline, rng: Random) -> int:
-    """How many events later a copy comes."""
+    """Return how many events later a copy comes."""
     if rng.random() < _AT_ONCE_SHARE:
         return 1 + int(rng.random() * _AT_ONCE_EVENTS)
     return 1 + int(rng.uniform(*_DELAY_SECONDS) * timeline.rate)

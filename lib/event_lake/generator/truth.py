@@ -1,4 +1,4 @@
-"""What was put, and what the lake must make of it."""
+"""Count what was put, and say what the lake must make of it."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -8,10 +8,10 @@ from event_lake.generator.sequence import EVENT, LATE, RETRY, Record
 
 
 class Truth:
-    """Counts of the records put, by kind.
+    """The number of records put, by kind.
 
-    It holds for one run into a stream of its own. Where a second run puts events of the first again, each of
-    its `raw` among them is a duplicate, and each bad record is quarantined again.
+    It predicts one run into a stream of its own. If a second run puts events of the first again, each good one of them
+    is a duplicate, and each bad record is quarantined again.
     """
 
     def __init__(self) -> None:
@@ -19,31 +19,31 @@ class Truth:
         self.bytes = 0
 
     def add(self, records: Iterable[Record]) -> None:
-        """Note that each of `records` was put once."""
+        """Count each of `records` as put once."""
         for record in records:
             self.by_kind[record.kind] += 1
             self.bytes += len(record.data)
 
     @property
     def records(self) -> int:
-        """All records put."""
+        """Return the number of all records put."""
         return self.by_kind.total()
 
     @property
     def retries(self) -> int:
-        """Records that are copies of earlier ones."""
+        """Return the number of records that are copies of earlier ones."""
         return self.by_kind[RETRY]
 
     @property
     def events(self) -> int:
-        """Events of the sequence, the bad ones included: records without copies."""
+        """Return the number of events of the sequence, including the bad ones: the records without copies."""
         return self.records - self.retries
 
     def outcome(self) -> dict[str, object]:
-        """What to expect of the tables, as JSON.
+        """Return what to expect of the tables, as JSON.
 
-        `raw` counts distinct events, `duplicates` dropped ones; `quarantined` is by reason, `bytes` are those
-        of the data alone.
+        `raw` is the number of distinct events, and `duplicates` the number of copies that are dropped. `quarantined`
+        has numbers by reason. `bytes` is the size of the data without partition keys.
         """
         quarantined: Counter[str] = Counter()
         for kind in FAULTS:

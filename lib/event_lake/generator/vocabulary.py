@@ -1,4 +1,4 @@
-"""What the events of a learning platform speak of: fields by name, and 20 domains of 5 event types."""
+"""Define the vocabulary of a learning platform's events: fields by name, and 20 domains of 5 event types."""
 
 from typing import NamedTuple
 
@@ -75,7 +75,7 @@ FIELDS: dict[str, Value] = {
 
 
 class Domain(NamedTuple):
-    """Event types that share a vocabulary: first parts of names, what may follow them, and field names."""
+    """Event types that share a vocabulary: the words for first and other parts of their names, and field names."""
 
     event_types: str
     subtypes: str

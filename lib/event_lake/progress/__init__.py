@@ -1,1 +1,1 @@
-"""What a running job tells of itself, to people and to machines."""
+"""Report on a running job: in a terminal, in the log and in CloudWatch."""

@@ -1,4 +1,4 @@
-"""How a running job is shown at the foot of a terminal. It's drawn by rich, which a cluster's driver may lack."""
+"""Show a running job in the last line of a terminal. Needs the package rich, which a cluster's driver may lack."""
 
 import logging
 import sys
@@ -15,11 +15,11 @@ from rich.table import Column
 
 from event_lake.lake.ledger import Totals
 from event_lake.progress.report import BatchReport
-from event_lake.progress.reporter import Reporter, Took, lag_text
+from event_lake.progress.reporter import Advance, Reporter, lag_text
 
 
 class _Terminal:
-    """A terminal as rich writes to it. If it's gone the text is lost: that is no reason for the job to end."""
+    """A terminal for rich to write to. A terminal that has gone away loses its text, and doesn't end the job."""
 
     def __init__(self, terminal: TextIO) -> None:
         self._terminal = terminal
@@ -29,23 +29,23 @@ class _Terminal:
 
     def write(self, text: str) -> int:
         with suppress(OSError):
-            # The cursor waits where a line begins, so that what Java writes to the terminal starts there too.
+            # The cursor waits at the beginning of a line, so that what Java writes to the terminal starts there, too.
             self._terminal.write(f"{text}\r")
             self._terminal.flush()
         return len(text)
 
     def flush(self) -> None:
-        """Do nothing: everything is written at once."""
+        """Do nothing, as `write` writes everything at once."""
 
 
 def console_on(terminal: TextIO) -> Console:
-    """Return what draws on `terminal`. What others print meanwhile stays as it is, however long its lines are."""
+    """Return a console that draws on `terminal`, and leaves as they are the lines that others print, even long ones."""
     file = cast("IO[str]", _Terminal(terminal))
     return Console(file=file, soft_wrap=True, markup=False, emoji=False, highlight=False)
 
 
 class LiveReporter(Reporter):
-    """Shows the last batch, the sums, and what goes on now; `clock` is in seconds."""
+    """A reporter that shows the last batch, the sums of all batches and what runs now. `clock` is in seconds."""
 
     def __init__(self, live: Live, clock: Callable[[], float] = time.monotonic) -> None:
         self._live = live
@@ -61,13 +61,13 @@ class LiveReporter(Reporter):
         self.tick()
 
     def finished(self, report: BatchReport) -> None:
-        """Show the batch's counts, and that the next one is waited for."""
+        """Show the batch's counts, and that the job waits for the next batch."""
         self._last, self._sum = report, self._sum + report.totals
         self._runs, self._since = None, self._clock()
         self.tick()
 
     def tick(self) -> None:
-        """Show for how long the present state has lasted."""
+        """Show how long the job has been running its batch, or waiting for one."""
         self._live.update(self._text(), refresh=True)
 
     def _text(self) -> str:
@@ -88,19 +88,19 @@ class LiveReporter(Reporter):
 def live_reporter(console: Console, clock: Callable[[], float] = time.monotonic) -> Iterator[LiveReporter]:
     """Yield a reporter that shows one line, cut to the terminal's width, while the block runs."""
     live = Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False)
-    with _shown(live):
+    with _show(live):
         yield LiveReporter(live, clock)
 
 
 @contextmanager
 def live_bar(
     console: Console, what: str, rows: int | None, clock: Callable[[], float] = time.monotonic
-) -> Iterator[Took]:
-    """Show how far a run is while the block runs, and yield what is to be called after each of its steps.
+) -> Iterator[Advance]:
+    """Show how far a run is while the block runs. Yield the function to call after each step with its number of rows.
 
-    There are about so many `rows`; None if nobody knows. `clock` is in seconds.
+    `rows` is about the number of rows of all steps; None if it isn't known. `clock` is in seconds.
     """
-    whole = Column(no_wrap=True)  # Where it's narrow the bar is to give way.
+    whole = Column(no_wrap=True)  # On a narrow terminal the bar loses room instead of this column.
     progress = Progress(
         "{task.description}",
         TimeElapsedColumn(whole),
@@ -110,7 +110,7 @@ def live_bar(
         TimeRemainingColumn(table_column=whole),
         console=console,
         get_time=clock,
-        # Steps may take longer than any shorter period.
+        # The speed is that of the whole run: a step may take longer than any shorter period.
         speed_estimate_period=inf,
         refresh_per_second=4,
         transient=True,
@@ -119,19 +119,19 @@ def live_bar(
     id_ = progress.add_task(what, total=rows, counts="")
     [task] = progress.tasks
 
-    def took(count: int) -> None:
+    def advance(count: int) -> None:
         progress.advance(id_, count)
         if rows is not None:
             counts = f"{task.completed:,.0f} of {rows:,} events, {task.speed or 0:,.0f}/s, left"
             progress.update(id_, counts=counts, refresh=True)
 
-    took(0)  # The speed is measured from here.
-    with _shown(progress):
-        yield took
+    advance(0)  # The speed is measured from here.
+    with _show(progress):
+        yield advance
 
 
 @contextmanager
-def _shown(live: Live | Progress) -> Iterator[None]:
+def _show(live: Live | Progress) -> Iterator[None]:
     """Show `live` while the block runs, below what is logged and printed to stderr."""
     stderr = sys.stderr
     handlers = [
@@ -140,9 +140,9 @@ def _shown(live: Live | Progress) -> Iterator[None]:
         if isinstance(handler, logging.StreamHandler) and handler.stream is stderr
     ]
     with live:
-        # A job that is killed would leave a terminal without a cursor.
+        # Without this, a job that is killed would leave a terminal without a cursor.
         live.console.show_cursor()
-        # Now rich's own, while the handlers still hold the one from before.
+        # rich has put its own stream in place of sys.stderr, but the handlers still hold the old one.
         for handler in handlers:
             handler.setStream(sys.stderr)
         try:

@@ -1,4 +1,4 @@
-"""Log lines: text for people, JSON for machines."""
+"""Format log lines as text for people, or as JSON for machines."""
 
 import json
 import logging
@@ -7,21 +7,22 @@ from typing import TextIO
 
 
 def make_formatter(log: str, stream: TextIO) -> logging.Formatter:
-    """How `progress.log` has log records written to `stream`."""
+    """Return the formatter for log records on `stream`; `log` is the setting `progress.log`."""
     if log == "json" or (log == "auto" and not stream.isatty()):
         return JsonFormatter()
     return logging.Formatter("%(asctime)s %(message)s")
 
 
 class JsonFormatter(logging.Formatter):
-    """A record as one JSON object in one line.
+    """A formatter that writes a record as one JSON object in one line.
 
-    `time` (UTC, ISO 8601), `level`, `event`, `message`, `logger`, with an exception `error` (its traceback), and what
-    the record's `figures` hold. `event` is "log" but for records that were given another one.
+    The object has `time` (UTC, ISO 8601), `level`, `event`, `message` and `logger`, the members of the record's
+    attribute `figures`, and `error`, the traceback, if the record has an exception. `event` is the record's attribute
+    of that name, or else "log".
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, without its end."""
+        """Return the line, without a line end."""
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,

@@ -1,4 +1,4 @@
-"""Metrics of each batch, put in the background."""
+"""Put the metrics of each batch into CloudWatch, in the background."""
 
 import logging
 import threading
@@ -12,14 +12,14 @@ from event_lake.progress.reporter import Reporter
 
 _log = logging.getLogger(__name__)
 
-# A call for several batches where they are short.
+# Short batches share a call: their metrics wait for so long.
 _GATHER_SECONDS = 10.0
 _MOST_WAITING = 10_000
 _WARN_SECONDS = 600.0
 
 
 def metrics_of(report: BatchReport, stream: str) -> list[CloudWatchMetric]:
-    """The batch as metrics with the dimension Stream, at the time when it ended; none for what isn't known."""
+    """Return the batch's metrics, with the dimension Stream and the time when it ended. Unknown values are left out."""
     values: Sequence[tuple[str, float | None, str]] = (
         ("RecordsRead", report.totals.read, "Count"),
         ("EventsWritten", report.totals.raw, "Count"),
@@ -44,11 +44,11 @@ def metrics_of(report: BatchReport, stream: str) -> list[CloudWatchMetric]:
 
 
 class MetricsReporter(Reporter):
-    """Hands the metrics of each batch to `put`, in a thread of its own.
+    """A reporter that calls `put` with the metrics of each batch, in a thread of its own, so that the run never waits.
 
-    The run never waits for it: what `put` can't take (it raises) and what doesn't fit into the queue of `most_waiting`
-    metrics is dropped, counted in `dropped`, and told in one warning in 10 minutes. `put` gets what gathered in
-    `gather_seconds`.
+    `put` gets all metrics that have gathered in `gather_seconds`. The reporter drops metrics if `put` raises, or if
+    `most_waiting` metrics are queued already. It counts them in `dropped`, and warns of them once in 10 minutes at
+    most.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class MetricsReporter(Reporter):
         self._thread.start()
 
     def finished(self, report: BatchReport) -> None:
-        """Queue its metrics."""
+        """Queue the batch's metrics."""
         for metric in metrics_of(report, self._stream):
             try:
                 self._waiting.put_nowait(metric)
@@ -81,7 +81,7 @@ class MetricsReporter(Reporter):
                 self._drop(1, "it doesn't keep up")
 
     def close(self, patience_seconds: float = 5.0) -> None:
-        """Put what is queued, if that takes no longer than this."""
+        """Wait until the queued metrics are put, for `patience_seconds` at most. Count those left then as dropped."""
         self._closing.set()
         self._thread.join(patience_seconds)
         if self._thread.is_alive():
@@ -93,18 +93,18 @@ class MetricsReporter(Reporter):
         self._put_waiting()
 
     def _put_waiting(self) -> None:
-        taken: list[CloudWatchMetric] = []
+        metrics: list[CloudWatchMetric] = []
         try:
             while True:
-                taken.append(self._waiting.get_nowait())
+                metrics.append(self._waiting.get_nowait())
         except Empty:
             pass
-        if not taken:
+        if not metrics:
             return
         try:
-            self._put(taken)
+            self._put(metrics)
         except Exception as error:  # noqa: BLE001 (metrics never stop the stream, whatever is wrong with them)
-            self._drop(len(taken), error)
+            self._drop(len(metrics), error)
 
     def _drop(self, count: int, reason: object) -> None:
         with self._lock:

@@ -1,4 +1,4 @@
-"""What a batch did, made of Spark's progress event and of what its writer counted."""
+"""Make the report of a batch from Spark's progress event and from the counts of its writer. Pure."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -10,14 +10,16 @@ from event_lake.lake.ledger import Totals, Written
 
 @dataclass(frozen=True, kw_only=True)
 class BatchReport:
-    """One batch that Spark has committed.
+    """A batch that Spark has committed.
 
-    Began at `began` (UTC) and took `seconds`, of them `planning_seconds` to find its end, and `writing_seconds` to read
-    and to write it. `totals` and `known` are the writer's (`Written`). The state store `dropped` so many rows as
-    duplicates, None without deduplication, and `late` rows behind the watermark. The receipts of `shards` shards count
-    `received` events in `records` of Kinesis' own of so many `bytes` of data, read
-    with `calls` calls, `throttled` of them; `lag_ms` is the longest distance to a tip, and `holes` shards had records
-    that expired unread.
+    It began at `began` (UTC) and took `seconds`, among them `planning_seconds` to find its end, and `writing_seconds`
+    to read and write it. `totals` and `known` are the writer's counts (`Written`). The state store dropped `dropped`
+    rows as duplicates (None without deduplication), and `late` rows as behind the watermark.
+
+    The other counts come from receipts: the rows in which the source says what it read of each shard. It read
+    `received` events of `shards` shards, which came in `records` Kinesis records with `bytes` of data. That took
+    `calls` calls, of which Kinesis refused `throttled`. `lag_ms` is the largest number of milliseconds that the batch
+    was behind the newest record of a shard. In `holes` shards records had expired unread.
     """
 
     batch_id: int
@@ -44,19 +46,20 @@ class BatchReport:
 
     @property
     def ended(self) -> datetime:
-        """When Spark had committed it."""
+        """Return the time at which Spark had committed the batch."""
         return self.began + timedelta(seconds=self.seconds)
 
     @property
     def events_per_second(self) -> float:
-        """How fast it was, from planning to commit."""
+        """Return the records read per second of the whole batch, from planning to commit."""
         return self.totals.read / self.seconds if self.seconds else 0.0
 
     @property
     def imbalance(self) -> int | None:
-        """Duplicates by the ledger that nobody dropped; None without deduplication.
+        """Return how many of the ledger's duplicates nobody dropped; None without deduplication.
 
-        More than 0: so many records vanished. Less: Spark counted rows again, of tasks that it ran again.
+        If it is more than 0, so many records vanished. It is less than 0 if Spark ran tasks again, and counted the rows
+        that they dropped again.
         """
         if self.dropped is None:
             return None
@@ -64,19 +67,19 @@ class BatchReport:
 
 
 def is_of_batch(event: Mapping[str, Any], batch_id: int) -> bool:
-    """Whether a progress event tells of a batch that was run, and of this one.
+    """True if a progress event is about this batch, and the batch has run.
 
-    An idle trigger's event has the number of the batch to come, and figures of the one before.
+    An idle trigger's event has the number of the next batch, but figures of the last one.
     """
     return bool(event["batchId"] == batch_id and "addBatch" in event["durationMs"])
 
 
 def make_report(event: Mapping[str, Any], written: Written, *, first_batch: int = 0) -> BatchReport:
-    """The report of the batch that `event` tells of: the JSON of Spark's StreamingQueryProgress.
+    """Return the report of a batch. `event` is the JSON of Spark's StreamingQueryProgress of it.
 
-    `first_batch` is the number that the ledger has for Spark's batch 0.
+    `first_batch` is the number of Spark's batch 0 in the ledger.
     """
-    took, states = event["durationMs"], event["stateOperators"]
+    durations, states = event["durationMs"], event["stateOperators"]
     receipts = _receipts(event)
     lags = [receipt["millis_behind"] for receipt in receipts]
 
@@ -93,8 +96,8 @@ def make_report(event: Mapping[str, Any], written: Written, *, first_batch: int 
         batch_id=first_batch + event["batchId"],
         began=datetime.fromisoformat(event["timestamp"]),
         seconds=event["batchDuration"] / 1000,
-        planning_seconds=took.get("latestOffset", 0) / 1000,
-        writing_seconds=took["addBatch"] / 1000,
+        planning_seconds=durations.get("latestOffset", 0) / 1000,
+        writing_seconds=durations["addBatch"] / 1000,
         totals=written.totals,
         known=written.known,
         dropped=custom("numDroppedDuplicateRows") if states else None,
@@ -115,13 +118,13 @@ def make_report(event: Mapping[str, Any], written: Written, *, first_batch: int 
 
 
 def _receipts(event: Mapping[str, Any]) -> Collection[Mapping[str, Any]]:
-    observed = event.get("observedMetrics", {}).get("kinesis", {}).get("shards") or []
-    # A task that ran again may have needed another number of calls for the same records.
-    return {receipt["shardId"]: receipt for receipt in observed}.values()
+    receipts = event.get("observedMetrics", {}).get("kinesis", {}).get("shards") or []
+    # A task that ran again left another receipt, maybe with another number of calls: one of them counts.
+    return {receipt["shardId"]: receipt for receipt in receipts}.values()
 
 
 def find_loss(report: BatchReport) -> str | None:
-    """Which records the batch lost between Kinesis and the ledger, in one line; None if none."""
+    """Return a line that says which records the batch lost between Kinesis and the ledger; None if it lost none."""
     batch, totals = f"batch {report.batch_id}", report.totals
     if report.late:
         return (

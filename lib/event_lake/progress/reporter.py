@@ -1,4 +1,4 @@
-"""Who is told of a run, and the log as one of them."""
+"""Define the reporters that a run calls as it goes on, and the one that writes to the log."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -13,45 +13,49 @@ _log = logging.getLogger(__name__)
 
 
 class Reporter:
-    """Is told of a run as it goes, by several threads, never by two at once. It must be quick and raise nothing."""
+    """An object that a run calls as it goes on, from several threads, but never from two at once.
+
+    The methods must be quick and raise nothing.
+    """
 
     def began(self, batch_id: int) -> None:
-        """The writer takes a batch."""
+        """Note that the writer begins a batch."""
 
     def finished(self, report: BatchReport) -> None:
-        """Spark has committed a batch."""
+        """Note that Spark has committed a batch."""
 
     def tick(self) -> None:
-        """Some time has passed: a quarter of a second or less."""
+        """Note that some time has passed, a quarter of a second or less."""
 
 
-# Is called after each step with the number of rows that it took.
-Took = Callable[[int], None]
-# Shows, while the block runs, what runs, for how long, and how much of about so many rows is done, if that is known.
-Bar = Callable[[str, int | None], AbstractContextManager[Took]]
+# A function to call after each step with the step's number of rows.
+Advance = Callable[[int], None]
+# Takes the name of what runs and about the number of its rows (None if it isn't known). Shows while the block runs for
+# how long it has run, and which part of the rows is done.
+Bar = Callable[[str, int | None], AbstractContextManager[Advance]]
 
 
 @contextmanager
-def no_bar(what: str, rows: int | None) -> Iterator[Took]:  # noqa: ARG001 (a Bar's arguments)
-    """Show nothing: the log has each step."""
+def no_bar(what: str, rows: int | None) -> Iterator[Advance]:  # noqa: ARG001 (a Bar's arguments)
+    """Show nothing, as the log has each step."""
     yield lambda _: None
 
 
 class LogReporter(Reporter):
-    """A log record for each batch."""
+    """A reporter that logs a record for each batch."""
 
     def __init__(self, stream: str) -> None:
         self._stream = stream
 
     def finished(self, report: BatchReport) -> None:
-        """Log it."""
+        """Log the batch's counts."""
         lag = "" if report.lag_ms is None else f", lag {lag_text(report.lag_ms)}"
         text = f"batch {report.batch_id}: {report.totals}, {report.seconds:.1f} s{lag}"
         _log.info("%s", text, extra={"event": "batch", "figures": {"stream": self._stream, **fields_of_report(report)}})
 
 
 def fields_of_report(report: BatchReport) -> dict[str, Any]:
-    """The report by the names that a JSON line has; times in ISO 8601, None where a figure isn't known."""
+    """Return the report by the names in a JSON log line. Times are in ISO 8601, and unknown figures are None."""
     return {
         "batch": report.batch_id,
         "began": report.began.isoformat(timespec="milliseconds"),
@@ -67,5 +71,5 @@ _NAMED_OTHERWISE = {"batch_id", "began", "totals"}
 
 
 def lag_text(lag_ms: int) -> str:
-    """Like "0.8 s", or "1:02:03" from a minute on."""
+    """Return a lag like "0.8 s", or like "1:02:03" from a minute on."""
     return f"{lag_ms / 1000:.1f} s" if lag_ms < 60_000 else str(timedelta(seconds=lag_ms // 1000))

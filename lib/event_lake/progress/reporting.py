@@ -1,4 +1,4 @@
-"""The reporters and bars that the settings ask for."""
+"""Open the reporters and bars that the settings ask for."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -12,25 +12,25 @@ from event_lake.progress.reporter import Bar, LogReporter, Reporter, no_bar
 
 try:
     from event_lake.progress import live
-except ImportError:  # A cluster's driver may lack rich: then the log tells what goes on.
+except ImportError:  # A cluster's driver may lack rich. Then the log shows what goes on.
     live = None  # type: ignore[assignment]
 
 
 @contextmanager
 def open_reporters(settings: Settings, stderr: TextIO) -> Iterator[Sequence[Reporter]]:
-    """The reporters while the block runs; metrics that wait at its end are put within 5 seconds, or dropped.
+    """Yield the reporters while the block runs. At its end, waiting metrics are put within 5 seconds, or dropped.
 
-    Raises UserError if the AWS SDK isn't configured for the metrics that the settings ask for.
+    Raises UserError if the settings ask for metrics, and the AWS SDK isn't configured for them.
     """
-    asked, stream = settings.progress, settings.source.stream
+    progress, stream = settings.progress, settings.source.stream
     with ExitStack() as until_end:
         reporters: list[Reporter] = []
-        if _is_live(asked.log, stderr):
+        if _is_live(progress.log, stderr):
             reporters.append(until_end.enter_context(live.live_reporter(live.console_on(stderr))))
         else:
             reporters.append(LogReporter(stream))
-        if asked.cloudwatch_namespace is not None:
-            put = partial(CloudWatch(settings.source.region).put, asked.cloudwatch_namespace)
+        if progress.cloudwatch_namespace is not None:
+            put = partial(CloudWatch(settings.source.region).put, progress.cloudwatch_namespace)
             metrics = MetricsReporter(put, stream)
             until_end.callback(metrics.close)
             reporters.append(metrics)
@@ -38,7 +38,7 @@ def open_reporters(settings: Settings, stderr: TextIO) -> Iterator[Sequence[Repo
 
 
 def bar_on(settings: Settings, stderr: TextIO) -> Bar:
-    """Return what shows how far a run is: on a terminal a bar, if the settings allow it, elsewhere nothing."""
+    """Return the bar that shows how far a run is; it shows nothing outside of a terminal, or if the settings say so."""
     return partial(live.live_bar, live.console_on(stderr)) if _is_live(settings.progress.log, stderr) else no_bar
 
 
