@@ -1,1 +1,1 @@
-"""Measurements of Event Lake: `make bench` runs them, `make bench-compare` compares two runs."""
+"""Measure Event Lake: `make bench` runs the benchmarks, and `make bench-compare` compares two runs."""

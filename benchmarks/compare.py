@@ -1,4 +1,4 @@
-"""How benchmark B compares with A: B/A, for every station and figure that both have."""
+"""Compare benchmark B with A: print B/A of every station and figure that both have."""
 
 import argparse
 import json
@@ -17,10 +17,11 @@ def main() -> int:
     parser.add_argument("b", type=Path, metavar="B", help="what it wrote another time")
     args = parser.parse_args()
     a, b = _read(args.a), _read(args.b)
-    differing = [key for key in ("parameters", "cores") if _fixed(a)[key] != _fixed(b)[key]]
+    conditions_a, conditions_b = _conditions(a), _conditions(b)
+    differing = [key for key in ("parameters", "cores") if conditions_a[key] != conditions_b[key]]
     if differing:
         key = differing[0]
-        parser.exit(2, f"{parser.prog}: can't be compared: {key} {_fixed(a)[key]} in A, {_fixed(b)[key]} in B\n")
+        parser.exit(2, f"{parser.prog}: can't be compared: {key} {conditions_a[key]} in A, {conditions_b[key]} in B\n")
     console = Console()
     for name, report in (("A", a), ("B", b)):
         machine = report["machine"]
@@ -35,8 +36,8 @@ def main() -> int:
     return 0
 
 
-def _fixed(report: dict[str, Any]) -> dict[str, Any]:
-    """What must be the same in both."""
+def _conditions(report: dict[str, Any]) -> dict[str, Any]:
+    """Return the conditions that must be the same in both runs."""
     return {"parameters": report["parameters"], "cores": report["machine"]["cores"]}
 
 

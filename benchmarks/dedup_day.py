@@ -1,4 +1,7 @@
-"""A day of keys through the deduplication at a compressed clock: is its state bounded, do its batches stay as fast?"""
+"""Send a day of keys through the deduplication on a clock that runs faster, and measure its state and its batches.
+
+The state must stay bounded, and the batches as fast as they are at first.
+"""
 
 from pathlib import Path
 from statistics import median
@@ -17,21 +20,21 @@ EVENTS_PER_HOUR = 1_000_000
 BATCH_MINUTES = 6
 _PER_BATCH = EVENTS_PER_HOUR * BATCH_MINUTES // 60
 _BATCHES = 24 * 60 // BATCH_MINUTES
-# Every so many-th event is a copy of one that came a while before, in the same batch or the one before.
+# Every 50th event is a copy of one that came about 30,000 events earlier, in the same batch or the one before.
 _COPY_EVERY, _COPY_BEHIND = 50, 30_000
 
 
 def day(scale: float) -> Figures:
-    """The figures of `scale` days."""
-    return in_new_process(_day, max(30, round(_BATCHES * scale)))
+    """Return the figures of `scale` days."""
+    return in_new_process(_measure, max(30, round(_BATCHES * scale)))
 
 
-def _day(batches: int) -> Figures:
+def _measure(batches: int) -> Figures:
     with session("dedup-day") as (spark, folder):
-        return _figures(spark, folder, batches)
+        return _run_query(spark, folder, batches)
 
 
-def _figures(spark: SparkSession, folder: Path, batches: int) -> Figures:
+def _run_query(spark: SparkSession, folder: Path, batches: int) -> Figures:
     query = (
         _rows(spark)
         .transform(with_watermark, Raw().dedup_window, clock=F.col("timestamp"))
@@ -40,10 +43,10 @@ def _figures(spark: SparkSession, folder: Path, batches: int) -> Figures:
         .option("checkpointLocation", str(folder / "checkpoint"))
         .start()
     )
-    done = _awaited(query, batches)
+    reports = _await_batches(query, batches)
     query.stop()
-    seconds = [progress.durationMs["triggerExecution"] / 1000 for progress in done]
-    states = [progress.stateOperators[0] for progress in done]
+    seconds = [progress.durationMs["triggerExecution"] / 1000 for progress in reports]
+    states = [progress.stateOperators[0] for progress in reports]
     copies = sum(state.customMetrics["numDroppedDuplicateRows"] for state in states)
     check("copies dropped", copies, (batches * _PER_BATCH - _COPY_BEHIND) // _COPY_EVERY)
     rows, most = 0, 0
@@ -63,18 +66,18 @@ def _figures(spark: SparkSession, folder: Path, batches: int) -> Figures:
     }
 
 
-def _awaited(query: StreamingQuery, batches: int) -> list[StreamingQueryProgress]:
-    """The progress of the first so many batches, all of which have ended."""
-    done: list[StreamingQueryProgress] = []
-    while len(done) < batches:
-        seen = done[-1].batchId if done else -1
-        done += [progress for progress in query.recentProgress if progress.batchId > seen]
+def _await_batches(query: StreamingQuery, batches: int) -> list[StreamingQueryProgress]:
+    """Wait until the query has ended so many batches, and return their progress."""
+    reports: list[StreamingQueryProgress] = []
+    while len(reports) < batches:
+        newest = reports[-1].batchId if reports else -1
+        reports += [progress for progress in query.recentProgress if progress.batchId > newest]
         query.awaitTermination(1)
-    return done[:batches]
+    return reports[:batches]
 
 
 def _rows(spark: SparkSession) -> DataFrame:
-    """Judged rows of 450 bytes, all of them events, at a clock of their own."""
+    """Return a stream of validated rows of 450 bytes, all of them events. Its clock advances 6 minutes each batch."""
     number = F.col("value")
     is_copy = (number % _COPY_EVERY == 0) & (number >= _COPY_BEHIND)
     original = F.when(is_copy, number - _COPY_BEHIND + 1).otherwise(number)

@@ -1,4 +1,4 @@
-"""From the marks of a query to the figures that a benchmark reports."""
+"""Turn the marks of a query into the figures that a benchmark reports."""
 
 import json
 from collections.abc import Collection, Iterator, Sequence
@@ -12,14 +12,14 @@ from pyspark.sql.streaming.listener import StreamingQueryProgress
 from benchmarks.meter import Mark, Usage, batch_seconds, batches, phases
 
 Figures: TypeAlias = dict[str, float]
-"""By name; what a station doesn't have is left out."""
+"""Figures by name; a figure that a station doesn't have is left out."""
 
 _MB = 1_000_000
 
 
 @dataclass(frozen=True)
 class _Commit:
-    """The sizes of the files that it added, in bytes, and the time from the last of them to its own."""
+    """The sizes in bytes of the files that a commit added, and the seconds from the last of them to the commit."""
 
     sizes: Sequence[int]
     seconds: float
@@ -28,10 +28,10 @@ class _Commit:
 def figures_of(
     marks: Sequence[Mark], usage: Usage, *, warm_up: int, receipts: int, written: Sequence[Path], state: Path
 ) -> Figures:
-    """The figures of a query's batches behind the first `warm_up`; peaks and state are those of all batches.
+    """Return the figures of a query's batches behind the first `warm_up`. Peaks and state are those of all batches.
 
-    `receipts` of each batch's rows are no events; `written` are the tables that it wrote to; `state` is the
-    folder of its state store, which needn't exist.
+    In each batch, `receipts` rows are no events. `written` are the folders of the tables that the query wrote to.
+    `state` is the folder of its state store, which needn't exist.
     """
     first, last = marks[warm_up], marks[-1]
     counted = batches(marks[warm_up + 1 :])
@@ -72,13 +72,13 @@ def _written_figures(commits: Sequence[_Commit], batches_counted: int) -> Figure
     }
 
 
-def _state_figures(done: Sequence[StreamingQueryProgress], state: Path) -> Figures:
-    """What a remembered key costs. All rows that come out of the deduplication have left one."""
+def _state_figures(reports: Sequence[StreamingQueryProgress], state: Path) -> Figures:
+    """Return the bytes of a key in the state. Each row that the deduplication lets through leaves a key."""
     if not state.exists():
         return {}
-    stores = [store for progress in done for store in progress.stateOperators]
+    stores = [store for progress in reports for store in progress.stateOperators]
     dropped = sum(store.customMetrics["numDroppedDuplicateRows"] for store in stores)
-    keys = sum(progress.numInputRows for progress in done) - dropped
+    keys = sum(progress.numInputRows for progress in reports) - dropped
     on_disk = sum(file.stat().st_size for file in state.rglob("*") if file.is_file())
     return {
         "state keys": keys,
@@ -88,7 +88,7 @@ def _state_figures(done: Sequence[StreamingQueryProgress], state: Path) -> Figur
 
 
 def _commits(table: Path, batch_ids: Collection[int]) -> Iterator[_Commit]:
-    """What a Delta table gained from these batches, or from commits without a batch."""
+    """Yield the commits that added files to a Delta table for these batches, or for no batch."""
     for log in sorted(table.glob("_delta_log/*.json")):
         actions = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
         added = [action["add"] for action in actions if "add" in action]

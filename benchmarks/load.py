@@ -1,4 +1,4 @@
-"""What a benchmark replays: so many micro-batches of so many of the generator's records."""
+"""Make the load that a benchmark replays: micro-batches of the generator's records."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -14,13 +14,16 @@ from event_lake.generator.truth import Truth
 from event_lake.lake.ledger import Totals
 
 SHARDS = 4
-# What `source.max_batch_seconds` must be, so that batches are cut where a load's batches end.
+# `source.max_batch_seconds` must have this value, so that the query's batches end where a load's batches end.
 BATCH_SECONDS = 600
 
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """`batches` to be measured behind `warm_up` others; the first has one record a shard more, the last one less."""
+    """A load of `batches` that are measured, behind `warm_up` others that aren't.
+
+    The first of all batches has one record more for each shard, the last one less.
+    """
 
     events_per_batch: int
     batches: int
@@ -28,7 +31,7 @@ class Load:
 
     @property
     def records_per_second(self) -> float:
-        """Of each shard."""
+        """Return the records of each shard per second."""
         return self.events_per_batch / SHARDS / BATCH_SECONDS
 
     @property
@@ -36,11 +39,11 @@ class Load:
         return self.events_per_batch * (self.batches + self.warm_up) // SHARDS
 
 
-def replayed(load: Load, first_arrival: datetime, truth_file: Path) -> Replay:
-    """The load as a stream; what the lake must make of it goes to `truth_file`, for `expected`.
+def make_replay(load: Load, first_arrival: datetime, truth_file: Path) -> Replay:
+    """Return the load as a stream, and write what the lake must make of it to `truth_file`, for `expected_totals`.
 
-    Each shard has a timeline of its own, hence its own events: a copy comes in the shard of its original, as it
-    does where the partition key is a field of the event. Takes 25 us a record.
+    Each shard has a timeline and events of its own. So a copy comes in the shard of its original, as it does where the
+    partition key is a field of the event. Takes 25 us a record.
     """
     truth = Truth()
     shards = [_payloads(load, shard, first_arrival, truth) for shard in range(SHARDS)]
@@ -49,8 +52,8 @@ def replayed(load: Load, first_arrival: datetime, truth_file: Path) -> Replay:
     return replay
 
 
-def expected(truth_file: Path) -> Totals:
-    """What the ledger must add up to after a load whose truth is in `truth_file`."""
+def expected_totals(truth_file: Path) -> Totals:
+    """Return the sums that the ledger must have after a load whose truth is in `truth_file`."""
     truth = json.loads(truth_file.read_text())
     return Totals(
         read=truth["records"],
@@ -63,13 +66,13 @@ def expected(truth_file: Path) -> Totals:
 def _payloads(load: Load, shard: int, first_arrival: datetime, truth: Truth) -> Iterator[bytes]:
     start_ms = round(first_arrival.timestamp() * 1000)
     timeline = Timeline(seed=shard, start_ms=start_ms, rate=load.records_per_second)
-    # Copies come on top of events: so many events are more than enough.
+    # The sequence has copies besides the events, so that so many events make more than enough records.
     sequence = records(timeline, first=0, count=load.records_per_shard)
-    for record in _noted(islice(sequence, load.records_per_shard), truth):
+    for record in _count_records(islice(sequence, load.records_per_shard), truth):
         yield record.data
 
 
-def _noted(sequence: Iterable[Record], truth: Truth) -> Iterator[Record]:
+def _count_records(sequence: Iterable[Record], truth: Truth) -> Iterator[Record]:
     for record in sequence:
         truth.add((record,))
         yield record

@@ -1,4 +1,4 @@
-"""Measuring a streaming query from outside: time, memory, CPU and calls, marked at the end of every batch."""
+"""Measure a streaming query from outside: its time, memory, CPU and calls at the end of every batch."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -26,14 +26,14 @@ _SAMPLE_SECONDS = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class Cpu:
-    """CPU seconds used so far."""
+    """The CPU seconds that processes have used so far."""
 
     python: float
     jvm: float
 
 
-class Sampled:
-    """Calls its `sample` every so many seconds, from a thread of its own, while it is entered."""
+class Sampler:
+    """A context manager that calls its `sample` every `every_seconds`, from a thread of its own."""
 
     def __init__(self, every_seconds: float) -> None:
         self._every_seconds = every_seconds
@@ -57,10 +57,10 @@ class Sampled:
             self.sample()
 
 
-class Usage(Sampled):
-    """CPU and peak memory of this process' JVM and of all Python processes, sampled while it is entered. Linux only.
+class Usage(Sampler):
+    """The CPU and peak memory of this process' JVM and of all Python processes, sampled while it is entered.
 
-    A process that ends between two samples is counted up to the first of them.
+    Linux only. Peaks are in bytes. A process that ends between two samples is counted up to the first of them.
     """
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ class Usage(Sampled):
         self.peak_jvm = self.peak_worker = 0
 
     def cpu(self) -> Cpu:
-        """As of now."""
+        """Return the CPU seconds used up to now."""
         self.sample()
         used = list(self._cpu.items())
         return Cpu(
@@ -85,7 +85,7 @@ class Usage(Sampled):
             except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
                 continue
             is_jvm = name == "java"
-            # Hadoop starts a chmod for each local file, which is in the JVM's memory until it runs.
+            # Hadoop starts a chmod for each local file, which shares the JVM's memory until it runs: it doesn't count.
             if not is_jvm and not name.startswith("python"):
                 continue
             self._cpu[process.pid, is_jvm] = times.user + times.system
@@ -97,7 +97,10 @@ class Usage(Sampled):
 
 @dataclass(frozen=True, kw_only=True)
 class Mark:
-    """The end of a batch, or with no `progress` the start of the query."""
+    """A measurement at the end of a batch, or at the start of the query if `progress` is None.
+
+    `at` is in seconds of the monotonic clock. `cpu` and `calls`, to the API, are those up to now.
+    """
 
     progress: StreamingQueryProgress | None
     at: float
@@ -106,7 +109,7 @@ class Mark:
 
 
 class Meter(StreamingQueryListener):
-    """The marks of the one query that runs in a session: its start, and the end of every batch with data."""
+    """A listener that marks the start of the one query of a session, and the end of every batch with data."""
 
     def __init__(self, usage: Usage, endpoint_url: str) -> None:
         self.marks: list[Mark] = []
@@ -135,34 +138,34 @@ class Meter(StreamingQueryListener):
 
 
 @contextmanager
-def metered(spark: SparkSession, usage: Usage, endpoint_url: str) -> Iterator[list[Mark]]:
-    """The marks of the query that runs in the block, complete behind it."""
+def meter_query(spark: SparkSession, usage: Usage, endpoint_url: str) -> Iterator[list[Mark]]:
+    """Yield the marks of the query that runs in the block. They are complete once the block has ended."""
     meter = Meter(usage, endpoint_url)
     spark.streams.addListener(meter)
     yield meter.marks
-    # Spark tells its listeners later than the query's own thread.
+    # Spark calls its listeners later than it ends the query.
     assert meter.ended.wait(timeout=60), "Spark tells listeners of every query's end"
     spark.streams.removeListener(meter)
 
 
 def batches(marks: Sequence[Mark]) -> list[StreamingQueryProgress]:
-    """The progress of the batches that `marks` are the ends of."""
+    """Return the progress of the batches whose ends are among `marks`."""
     return [mark.progress for mark in marks if mark.progress]
 
 
 def batch_seconds(progress: StreamingQueryProgress) -> float:
-    """How long the whole trigger took, planning and commits included."""
+    """Return the seconds that the whole trigger took, planning and commits included."""
     return progress.durationMs["triggerExecution"] / 1000
 
 
 def phases(counted: Sequence[StreamingQueryProgress]) -> dict[str, float]:
-    """The median milliseconds of each phase of a batch, by Spark's name for it."""
+    """Return the median milliseconds of each phase of a batch, by Spark's name for it."""
     names = sorted({name for progress in counted for name in progress.durationMs})
     return {name: median(progress.durationMs.get(name, 0) for progress in counted) for name in names}
 
 
 def peak_memory(pid: int) -> int:
-    """VmHWM in bytes; 0 for a process that has ended but isn't gone."""
+    """Return the peak memory of a process in bytes (VmHWM); 0 if it has ended but isn't gone."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024

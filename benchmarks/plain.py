@@ -1,7 +1,7 @@
-"""Kinesis to Delta as one would write it without Event Lake's promises: what those cost is the difference.
+"""Bring Kinesis to Delta as one would without Event Lake's promises. The difference is what the promises cost.
 
-It reads the same records and drops the same copies in the same way, and writes the same columns into the same files.
-It takes JSON for what Spark's own parser makes of it, and has no limits, no quarantine, no ledger and no balance.
+This reads the same records, drops the same copies in the same way, and writes the same columns into the same files. It
+parses JSON with Spark's own parser, and has no limits, no quarantine, no ledger and no balance.
 """
 
 from pyspark.sql import DataFrame, SparkSession
@@ -28,12 +28,12 @@ def ingest(spark: SparkSession, settings: Settings) -> None:
 
     def write(rows: DataFrame, batch_id: int) -> None:
         with tables.enable_adaptive(rows.sparkSession):
-            found = select_events(rows.withColumn("batch_id", F.lit(batch_id).cast("long")))
-            by_partition = found.hint("rebalance", *layout.RAW_EVENTS.partitioned_by)
+            events = select_events(rows.withColumn("batch_id", F.lit(batch_id).cast("long")))
+            by_partition = events.hint("rebalance", *layout.RAW_EVENTS.partitioned_by)
             tables.append_once(by_partition, root, layout.RAW_EVENTS, writer=_QUERY, batch_id=batch_id)
 
     (
-        drop_duplicates(with_watermark(_parsed(records), settings.raw.dedup_window))
+        drop_duplicates(with_watermark(_parse(records), settings.raw.dedup_window))
         .writeStream.option("checkpointLocation", layout.checkpoint_path(root, _QUERY))
         .foreachBatch(write)
         .trigger(availableNow=True)
@@ -42,19 +42,19 @@ def ingest(spark: SparkSession, settings: Settings) -> None:
     )
 
 
-def _parsed(records: DataFrame) -> DataFrame:
+def _parse(records: DataFrame) -> DataFrame:
     text = F.col("data").cast("string")
-    read = records.withColumn("event", F.from_json(text, _FIELDS))
+    parsed = records.withColumn("event", F.from_json(text, _FIELDS))
     number = F.expr("try_cast(event.created_at as double)")
     seconds = F.when(number > 100_000_000_000, number / 1000).otherwise(number)
     arrived = F.col("approximateArrivalTimestamp").cast("double")
-    # What isn't plausible would make partitions of its own, and so the comparison too kind to the other side.
+    # Implausible times would make partitions of their own. They would slow this side down, and favour Event Lake.
     is_event = (
         F.col("event.event_uuid").isNotNull()
         & F.col("event.event_name").isNotNull()
         & seconds.between(arrived - 30 * 86_400, arrived + 300)
     )
-    return read.select(
+    return parsed.select(
         F.coalesce(is_event, F.expr("false")).alias("is_event"),
         F.lit(None).cast("binary").alias("data"),
         text.alias("payload"),

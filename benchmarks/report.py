@@ -1,4 +1,4 @@
-"""A benchmark's figures as a table: a row for each figure, a column for each station."""
+"""Show a benchmark's figures as a table: a row for each figure, a column for each station."""
 
 from collections.abc import Mapping
 
@@ -6,24 +6,24 @@ from rich.table import Table
 
 from benchmarks.figures import Figures
 
-# In the order of the way: what a station costs more than the one before it is the price of its own work.
+# The stations from the stream to the raw layer. A station's own work costs what it costs more than the one before it.
 _WAY = ("source", "source+parse", "source+parse+dedup", "raw")
 
 
 def table_of(title: str, stations: Mapping[str, Figures]) -> Table:
-    """All figures, and of the stations on the way their own price and its share of the whole way."""
+    """Return a table of all figures. The stations of `_WAY` also have the price of their own work, and its share."""
     table = _columns(title, stations)
     prices = _prices(stations)
     for name in _figure_names(stations):
-        table.add_row(name, *[number(figures.get(name)) for figures in stations.values()])
+        table.add_row(name, *[format_number(figures.get(name)) for figures in stations.values()])
         if name == "us/event":
-            table.add_row("  by its own work", *[number(prices.get(station)) for station in stations])
+            table.add_row("  by its own work", *[format_number(prices.get(station)) for station in stations])
             table.add_row("  share of the way", *[_share(prices, station, stations) for station in stations])
     return table
 
 
 def ratios_of(title: str, a: Mapping[str, Figures], b: Mapping[str, Figures]) -> Table:
-    """B/A of every figure that both have."""
+    """Return a table of B/A for every figure that both have."""
     both = {name: b[name] for name in a if name in b}
     table = _columns(title, both)
     for name in _figure_names(both):
@@ -43,7 +43,7 @@ def _figure_names(stations: Mapping[str, Figures]) -> list[str]:
 
 
 def _prices(stations: Mapping[str, Figures]) -> dict[str, float]:
-    """Microseconds an event of each station's own work, where the station before it was measured as well."""
+    """Return the microseconds an event that each station's own work takes, if the one before it was measured, too."""
     upto = [0.0, *(stations.get(name, {}).get("us/event") for name in _WAY)]
     return {
         name: after - before
@@ -58,7 +58,8 @@ def _share(prices: Mapping[str, float], station: str, stations: Mapping[str, Fig
     return f"{prices[station] / stations['raw']['us/event']:.0%}"
 
 
-def number(value: float | None) -> str:
+def format_number(value: float | None) -> str:
+    """Return a number, rounded to three significant digits or more; an empty text for None."""
     if value is None:
         return ""
     return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"

@@ -1,8 +1,8 @@
-"""Measure the way from Kinesis to the lake, station by station, on two cores and 4 GiB of heap; and its source alone.
+"""Measure each station of the way from Kinesis to the lake, on two cores and 4 GiB of heap, and the source alone.
 
 The stream is replayed over HTTP from memory; everything behind it is what the jobs run. A station that loses or
-invents an event fails the benchmark. Times of two runs compare only if the machine was quiet in both: compare.py.
-The source alone has targets: a figure that misses its own is printed as missed, and fails nothing.
+invents an event fails the benchmark. compare.py compares two runs, for which the machine must have been quiet in both.
+The source alone has targets: a figure that misses its target is printed as missed, and fails nothing.
 """
 
 import argparse
@@ -24,21 +24,21 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 
 from benchmarks.figures import Figures
-from benchmarks.load import Load, expected, replayed
+from benchmarks.load import Load, expected_totals, make_replay
 from benchmarks.replay import serve
 from benchmarks.report import table_of
 from benchmarks.source_report import MEASUREMENTS, source_table, targets_of
 from benchmarks.source_session import WrongRecordsError
-from benchmarks.station import STATIONS, Task, WrongResultError, measured
+from benchmarks.station import STATIONS, Task, WrongResultError, measure
 
 _FOLDER = Path(".bench")
 _SOURCE_WIDTH = 120
-# Its batches cost what they cost whatever is in them: so few events, and more batches for the median.
+# The fixed cost of a batch shows in batches of few events. There are more of them, for the median.
 _SMALL = Load(events_per_batch=10_000, batches=10, warm_up=5)
 
 
 def main() -> int:
-    args = _parsed()
+    args = _parse_arguments()
     full = Load(events_per_batch=args.events_per_batch, batches=args.batches, warm_up=1)
     wanted = {*args.only, "raw"} if "staging" in args.only else set(args.only)
     results: dict[str, Figures] = {}
@@ -46,9 +46,9 @@ def main() -> int:
     _FOLDER.mkdir(exist_ok=True)
     try:
         if others := [name for name in STATIONS if name in wanted - {"small"}]:
-            results |= _measured_over(full, others, tuple(args.set))
+            results |= _measure_stations(full, others, tuple(args.set))
         if "small" in wanted:
-            results |= _measured_over(_SMALL, ["small"], tuple(args.set))
+            results |= _measure_stations(_SMALL, ["small"], tuple(args.set))
         for name in [name for name in MEASUREMENTS if name in wanted]:
             _say(f"{name}…")
             alone[name] = MEASUREMENTS[name](args.source_scale)
@@ -67,14 +67,14 @@ def main() -> int:
         Console().print(table_of(f"{args.events_per_batch:,} events a batch", results))
     if alone:
         scaled = "" if args.source_scale == 1 else f", scale {args.source_scale:g}: no measure of the targets"
-        # Wide enough for its longest figure's name, wherever it goes.
+        # The longest name of a figure has room, even if the output goes to a file.
         console = Console(width=max(Console().width, _SOURCE_WIDTH))
         console.print(source_table(f"the source alone{scaled}", alone))
     print(f"written to {out}")
     return 0
 
 
-def _parsed() -> argparse.Namespace:
+def _parse_arguments() -> argparse.Namespace:
     names = [*STATIONS, *MEASUREMENTS]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events-per-batch", type=int, default=500_000, metavar="N", help="default 500000")
@@ -90,38 +90,38 @@ def _parsed() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _measured_over(load: Load, stations: list[str], overrides: tuple[str, ...]) -> Mapping[str, Figures]:
-    """The figures of `stations`, one after the other, each over the same replay and in a new process."""
+def _measure_stations(load: Load, stations: list[str], overrides: tuple[str, ...]) -> Mapping[str, Figures]:
+    """Measure `stations` one after the other, over the same replay, each in a new process; return their figures."""
     results: dict[str, Figures] = {}
     with (
         TemporaryDirectory(dir=_FOLDER, prefix="lake-") as folder,
-        _replayed(load, Path(folder)) as endpoint_url,
+        _serve_load(load, Path(folder)) as endpoint_url,
     ):
-        truth = expected(_truth_file(Path(folder)))
+        truth = expected_totals(_truth_file(Path(folder)))
         for name in stations:
             lake = "raw" if name == "staging" else name
             task = Task(
                 station=name,
                 endpoint_url=endpoint_url,
                 root=str(Path(folder, lake).absolute()),
-                # Staging is a job that starts, does its steps and ends: nothing in it is warm.
+                # Staging is a job that starts, does its steps and ends. It is never warm.
                 warm_up=0 if name == "staging" else load.warm_up,
                 expected=truth,
                 overrides=overrides,
             )
             _say(f"{name}…")
             with ProcessPoolExecutor(max_workers=1, mp_context=multiprocessing.get_context("spawn")) as process:
-                results[name] = process.submit(measured, task).result()
+                results[name] = process.submit(measure, task).result()
             _say(f"{name}: {results[name]['events/s']:,.0f} events/s")
     return results
 
 
 @contextmanager
-def _replayed(load: Load, folder: Path) -> Iterator[str]:
-    # Yesterday, whatever the time of day: all has arrived, and every run writes as many partitions.
+def _serve_load(load: Load, folder: Path) -> Iterator[str]:
+    # All records arrived yesterday, whatever the time of day is. So every run writes the same number of partitions.
     midnight = datetime.combine(datetime.now(UTC).date() - timedelta(days=1), time(tzinfo=UTC))
     _say(f"making {load.events_per_batch * (load.batches + load.warm_up):,} records…")
-    with serve(lambda: replayed(load, midnight, _truth_file(folder))) as endpoint_url:
+    with serve(lambda: make_replay(load, midnight, _truth_file(folder))) as endpoint_url:
         yield endpoint_url
 
 

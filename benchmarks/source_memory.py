@@ -7,7 +7,7 @@ from time import perf_counter
 import psutil
 
 from benchmarks.figures import Figures
-from benchmarks.meter import Sampled, peak_memory
+from benchmarks.meter import Sampler, peak_memory
 from benchmarks.replay import serve
 from benchmarks.source_replay import Alike, ago
 from benchmarks.source_session import check, in_new_process, records, session, source_of
@@ -29,7 +29,7 @@ def memory(scale: float) -> Figures:
         return in_new_process(_measured, endpoint_url, of_a_shard)
 
 
-class _Peaks(Sampled):
+class _Peaks(Sampler):
     """The highest memory in MiB of each kind of process below this one, sampled from the kernel's own peaks."""
 
     def __init__(self) -> None:

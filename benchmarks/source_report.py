@@ -7,7 +7,7 @@ from rich.table import Table
 
 from benchmarks.dedup_day import day
 from benchmarks.figures import Figures
-from benchmarks.report import number
+from benchmarks.report import format_number
 from benchmarks.source_catchup import catch_up
 from benchmarks.source_idle import idle
 from benchmarks.source_latency import end_of_data, put_to_visible
@@ -46,7 +46,7 @@ class Target:
 
     def __str__(self) -> str:
         bounds = ((">=", self.least), ("<", self.below), ("<=", self.most))
-        return " ".join(f"{sign} {number(bound)}" for sign, bound in bounds if abs(bound) != float("inf"))
+        return " ".join(f"{sign} {format_number(bound)}" for sign, bound in bounds if abs(bound) != float("inf"))
 
 
 _BATCH_SECONDS = Target(most=Source.max_batch_seconds)
@@ -99,7 +99,7 @@ def source_table(title: str, results: Mapping[str, Figures]) -> Table:
             table.add_row(
                 measurement if index == 0 else "",
                 name,
-                number(value),
+                format_number(value),
                 str(target) if target else "",
                 "" if target is None else "met" if target.met(value) else "missed",
                 end_section=index == len(figures) - 1,

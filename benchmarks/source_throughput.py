@@ -7,7 +7,7 @@ from pyspark.sql.streaming.listener import StreamingQueryProgress
 
 from benchmarks.figures import Figures
 from benchmarks.load import BATCH_SECONDS
-from benchmarks.meter import Usage, batch_seconds, batches, metered
+from benchmarks.meter import Usage, batch_seconds, batches, meter_query
 from benchmarks.replay import serve
 from benchmarks.source_replay import Alike, ago, payloads
 from benchmarks.source_session import CORES, check, in_new_process, records, session, source_of
@@ -40,7 +40,7 @@ def _measured(endpoint_url: str, shards: int, of_a_shard: int) -> Figures:
     settings = source_of(endpoint_url)
     assert settings.max_batch_seconds == BATCH_SECONDS, "else batches are cut elsewhere"
     with session("source-throughput") as (spark, folder), Usage() as usage:
-        with metered(spark, usage, endpoint_url) as marks:
+        with meter_query(spark, usage, endpoint_url) as marks:
             (
                 records(spark, settings)
                 .writeStream.format("noop")

@@ -1,4 +1,4 @@
-"""The stations of the way from Kinesis to the lake, each run and measured in a process of its own."""
+"""Define the stations of the way from Kinesis to the lake, and measure each in a process of its own."""
 
 import os
 import time
@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from benchmarks import plain
 from benchmarks.figures import Figures, figures_of
 from benchmarks.load import BATCH_SECONDS, SHARDS
-from benchmarks.meter import Mark, Usage, batches, metered
+from benchmarks.meter import Mark, Usage, batches, meter_query
 from event_lake.config.files import load_settings
 from event_lake.config.settings import Quality, Settings
 from event_lake.kinesis import options, source
@@ -23,19 +23,23 @@ from event_lake.raw.ledger_rows import sum_totals
 from event_lake.raw.source import read_validated
 from event_lake.staging.build import build_staging
 
-# conf/local.toml is for jobs of a minute. A benchmark asks what a job of hours does, as conf/prod.toml has it.
+# conf/local.toml is for jobs of a minute. A benchmark measures a job of hours: it takes conf/prod.toml's collector.
 JVM = {"spark.driver.extraJavaOptions": "-XX:+UseParallelGC"}
 
 _RAW_TABLES = (layout.RAW_EVENTS, layout.QUARANTINE, layout.LEDGER)
 
 
 class WrongResultError(Exception):
-    """A station lost or invented events, so that its times mean nothing."""
+    """Raised if a station lost or invented events, so that its times mean nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One station's run: over the load at `endpoint_url`, in the lake at `root`."""
+    """The run of one station, over the load at `endpoint_url`, into the lake at `root`.
+
+    The first `warm_up` batches don't count. The ledger must have the `expected` totals. `overrides` are settings, as
+    the flag --set has them.
+    """
 
     station: str
     endpoint_url: str
@@ -45,16 +49,16 @@ class Task:
     overrides: tuple[str, ...]
 
 
-def measured(task: Task) -> Figures:
-    """The station's figures, in a process that has no Spark yet. Raises WrongResultError."""
-    # For the replay server, which asks for no signature: nobody's real credentials.
+def measure(task: Task) -> Figures:
+    """Return the station's figures. The process must have no Spark yet. Raises WrongResultError."""
+    # The replay server checks no signature, so anything will do for credentials.
     os.environ |= {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench"}
     settings = _settings(task)
     station = STATIONS[task.station]
     with spark_session(task.station, settings.spark) as spark, Usage() as usage:
         if station.query is None:
-            return _of_job(spark, task, settings, usage)
-        with metered(spark, usage, task.endpoint_url) as marks:
+            return _measure_job(spark, task, settings, usage)
+        with meter_query(spark, usage, task.endpoint_url) as marks:
             station.run(spark, settings)
         station.check(spark, task, marks)
         return figures_of(
@@ -67,8 +71,8 @@ def measured(task: Task) -> Figures:
         )
 
 
-def _of_job(spark: SparkSession, task: Task, settings: Settings, usage: Usage) -> Figures:
-    """The figures of a station that is no stream: a job that starts, does its steps and ends."""
+def _measure_job(spark: SparkSession, task: Task, settings: Settings, usage: Usage) -> Figures:
+    """Return the figures of a station that is no stream, but a job that starts, does its steps and ends."""
     station, first, began = STATIONS[task.station], usage.cpu(), time.monotonic()
     station.run(spark, settings)
     seconds, last = time.monotonic() - began, usage.cpu()
@@ -98,7 +102,10 @@ def _settings(task: Task) -> Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Station:
-    """What is run, how its result is checked, where it leaves what it wrote. `query`: None if it's no stream."""
+    """A station: `run` does its work, `check` checks the result, and `writes` are the tables that it writes.
+
+    `query` is the name of its streaming query; None if it's no stream.
+    """
 
     run: Callable[[SparkSession, Settings], object]
     check: Callable[[SparkSession, Task, list[Mark]], None]
@@ -107,7 +114,7 @@ class Station:
 
 
 def _up_to(stage: Callable[[SparkSession, Settings], DataFrame]) -> Station:
-    """The raw path up to and with `stage`, whose rows are all made and then thrown away."""
+    """Return the station that does the work of ingest_raw up to `stage`, makes all its rows and throws them away."""
 
     def run(spark: SparkSession, settings: Settings) -> None:
         (
@@ -127,32 +134,32 @@ def _read(spark: SparkSession, settings: Settings) -> DataFrame:
     return spark.readStream.format(options.FORMAT).options(**options.options_of(settings.source, settings.raw)).load()
 
 
-def _judged(spark: SparkSession, settings: Settings) -> DataFrame:
+def _read_validated(spark: SparkSession, settings: Settings) -> DataFrame:
     return read_validated(spark, settings.source, settings.raw)
 
 
 def _check_read(_: SparkSession, task: Task, marks: list[Mark]) -> None:
-    """Every record was read once, and the state store dropped exactly the copies, where there is one."""
-    done = batches(marks)
-    read = sum(progress.numInputRows - SHARDS for progress in done)
+    """Check that every record was read once, and that the state store, if there is one, dropped exactly the copies."""
+    reports = batches(marks)
+    read = sum(progress.numInputRows - SHARDS for progress in reports)
     _check(task, "records read", read, task.expected.read)
-    if done[-1].stateOperators:
-        dropped = [state.customMetrics["numDroppedDuplicateRows"] for p in done for state in p.stateOperators]
+    if reports[-1].stateOperators:
+        dropped = [state.customMetrics["numDroppedDuplicateRows"] for p in reports for state in p.stateOperators]
         _check(task, "duplicates dropped", sum(dropped), task.expected.duplicates)
 
 
 def _check_ledger(spark: SparkSession, task: Task, marks: list[Mark]) -> None:
-    """The ledger says what was replayed, and the tables hold what the ledger says."""
+    """Check that the ledger has the totals of the load, and that the tables have the rows that the ledger counts."""
     _check_read(spark, task, marks)
     events, quarantine, ledger = (spark.read.format("delta").load(table.path(task.root)) for table in _RAW_TABLES)
-    found = sum_totals(row.asDict() for row in ledger.collect())
-    _check(task, "ledger", found, task.expected)
-    _check(task, "rows in raw", events.count(), found.raw)
-    _check(task, "rows in quarantine", quarantine.count(), found.quarantined)
+    totals = sum_totals(row.asDict() for row in ledger.collect())
+    _check(task, "ledger", totals, task.expected)
+    _check(task, "rows in raw", events.count(), totals.raw)
+    _check(task, "rows in quarantine", quarantine.count(), totals.quarantined)
 
 
 def _check_plain(spark: SparkSession, task: Task, marks: list[Mark]) -> None:
-    """It wrote every event, and what it takes for one."""
+    """Check that it wrote every event. It may take bad records for events and write them, too."""
     _check_read(spark, task, marks)
     rows = spark.read.format("delta").load(layout.RAW_EVENTS.path(task.root)).count()
     most = task.expected.raw + task.expected.quarantined
@@ -164,9 +171,9 @@ def _check_staging(spark: SparkSession, task: Task, _: list[Mark]) -> None:
     _check(task, "rows in staging", staged.count(), task.expected.raw)
 
 
-def _check(task: Task, what: str, found: object, expected: object) -> None:
-    if found != expected:
-        raise WrongResultError(f"{task.station}: {what}: {found}, but expected {expected}")
+def _check(task: Task, what: str, actual: object, expected: object) -> None:
+    if actual != expected:
+        raise WrongResultError(f"{task.station}: {what}: {actual}, but expected {expected}")
 
 
 def _ingest(spark: SparkSession, settings: Settings) -> None:
@@ -179,11 +186,11 @@ def _stage(spark: SparkSession, settings: Settings) -> None:
 
 _INGEST = Station(run=_ingest, check=_check_ledger, query="ingest_raw", writes=_RAW_TABLES)
 
-# In the order of the way; "staging" reads what "raw" wrote.
+# The order is that of the way from Kinesis to staging. The station "staging" reads what "raw" wrote.
 STATIONS = {
     "source": _up_to(_read),
-    "source+parse": _up_to(_judged),
-    "source+parse+dedup": _up_to(lambda spark, settings: deduplicate(_judged(spark, settings), settings.raw)),
+    "source+parse": _up_to(_read_validated),
+    "source+parse+dedup": _up_to(lambda spark, settings: deduplicate(_read_validated(spark, settings), settings.raw)),
     "plain": Station(run=plain.ingest, check=_check_plain, query="plain", writes=(layout.RAW_EVENTS,)),
     "raw": _INGEST,
     "small": _INGEST,

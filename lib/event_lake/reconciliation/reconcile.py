@@ -47,7 +47,8 @@ def reconcile(
     duplicates with what the state store dropped: ingest_raw does that after each batch. If that found a loss, it is a
     fault here until somebody acknowledges it.
 
-    Raises UserError if the lake has no ledger, and DataLossError if a table that the ledger counts is missing.
+    Raises UserError if the lake has no ledger, or one of a newer Event Lake; DataLossError if a table that the ledger
+    counts is missing.
     """
     root, stream = settings.lake.root, settings.source.stream
     if not tables.exists(spark, root, layout.LEDGER):
