@@ -8,7 +8,7 @@ from pyspark.sql import SparkSession
 from event_lake.errors import DataLossError
 from event_lake.lake import layout
 from event_lake.raw.missing_tables import refuse_missing_tables
-from support.record_frames import written
+from support.record_frames import write_first_batch
 from support.sent import an_event
 
 DATA = (an_event(event_uuid="1"), b"x")
@@ -24,7 +24,7 @@ DATA = (an_event(event_uuid="1"), b"x")
     ],
 )
 def test_a_table_that_held_rows_is_missed(spark: SparkSession, root: str, table: layout.Table, told: str) -> None:
-    written(spark, root, DATA)
+    write_first_batch(spark, root, DATA)
     refuse_missing_tables(spark, root, has_begun=True)
     shutil.rmtree(table.path(root))
     with pytest.raises(DataLossError, match=f"{table.path(root)} is gone.*{told}"):
@@ -40,7 +40,7 @@ def test_a_ledger_that_a_checkpoint_has_written_is_missed_though_it_held_nothing
 
 
 def test_tables_that_held_nothing_are_not_missed(spark: SparkSession, root: str) -> None:
-    written(spark, root, DATA[1:])
+    write_first_batch(spark, root, DATA[1:])
     shutil.rmtree(layout.RAW_EVENTS.path(root))
     shutil.rmtree(layout.EVENT_TYPES.path(root))
     refuse_missing_tables(spark, root, has_begun=True)

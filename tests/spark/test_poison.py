@@ -13,7 +13,7 @@ from event_lake.raw.dedupe import drop_duplicates, with_watermark
 from event_lake.raw.parse import select_events, select_quarantined
 from event_lake.raw.validation import validated
 from support.poison import harmless, heavy, poison
-from support.record_frames import RULES, records, written
+from support.record_frames import RULES, records, write_first_batch
 from support.sent import ARRIVED, an_event
 
 
@@ -29,7 +29,7 @@ def test_poison_is_in_quarantine_whole_with_its_reasons_and_every_event_around_i
     data = [good[0]]
     for (bad, _), event in zip(sent, good[1:], strict=True):
         data += [bad, event]
-    assert written(spark, root, data) == Totals(read=len(data), raw=len(good), quarantined=len(sent))
+    assert write_first_batch(spark, root, data) == Totals(read=len(data), raw=len(good), quarantined=len(sent))
     found = _in(spark, root, layout.QUARANTINE)
     wrong = [
         (bad, reasons, bytes(row.data), row.reasons)
@@ -42,7 +42,7 @@ def test_poison_is_in_quarantine_whole_with_its_reasons_and_every_event_around_i
 
 def test_megabytes_of_poison_are_no_more_than_poison(spark: SparkSession, root: str) -> None:
     sent = list(heavy())
-    assert written(spark, root, [data for data, _ in sent]).quarantined == len(sent)
+    assert write_first_batch(spark, root, [data for data, _ in sent]).quarantined == len(sent)
     found = _in(spark, root, layout.QUARANTINE)
     assert [row.reasons for row in found] == [reasons for _, reasons in sent]
     assert [bytes(row.data) for row in found] == [data for data, _ in sent]

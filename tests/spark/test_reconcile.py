@@ -25,7 +25,7 @@ from event_lake.reconciliation.reconcile import reconcile
 from event_lake.reconciliation.rules import Check, check_ledger_row
 from event_lake.reconciliation.screening import find_doubtful
 from event_lake.reconciliation.verdict import Comparison, Verdict
-from support.ledger_histories import a_start, an_entry, audited, histories
+from support.ledger_histories import a_start, an_entry, find_faults, histories
 
 NINE = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 BASE = 49590338271490256608559692538361571095921575989136588000
@@ -321,7 +321,9 @@ def test_no_row_at_fault_is_taken_for_plain(spark: SparkSession, data: st.DataOb
         [tuple(row.get(n) for n in layout.LEDGER.schema.names) for row in rows], layout.LEDGER.schema
     )
     found = [fault for doubt in find_doubtful(frame, Window()) for fault in check_ledger_row(*doubt)]
-    expected = [fault for index in range(60) for fault in audited([row for row in ledger if row.stream == str(index)])]
+    expected = [
+        fault for index in range(60) for fault in find_faults([row for row in ledger if row.stream == str(index)])
+    ]
     assert sorted(map(repr, found)) == sorted(map(repr, expected))
 
 

@@ -24,7 +24,7 @@ from event_lake.report.contents import (
 )
 from event_lake.report.gather import quality_report
 from event_lake.report.masking import MOST_SHOWN, Example
-from support.record_frames import written
+from support.record_frames import write_first_batch
 from support.sent import ARRIVED, an_event, with_tokens
 
 NOW = ARRIVED + timedelta(hours=1)
@@ -54,7 +54,7 @@ def test_it_counts_what_the_tables_hold(spark: SparkSession, root: str) -> None:
         b'{"event_uuid": "Secret-1"}',
         with_tokens(created_at='"soon"'),
     ]
-    written(spark, root, data)
+    write_first_batch(spark, root, data)
     stage(spark, root)
 
     report = report_of(spark, root)

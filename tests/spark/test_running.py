@@ -19,7 +19,7 @@ from event_lake.lake.checkpoints import Checkpoint
 from event_lake.lake.ledger import Totals, Written
 from event_lake.raw.running import Checks, RunResult, run_to_end
 from support.emulators import Stream
-from support.followed_streams import Batch, Lines, Told
+from support.followed_streams import Batch, Lines, RememberingReporter
 
 pytestmark = pytest.mark.spark41
 
@@ -31,7 +31,7 @@ def lines(spark: SparkSession, tmp_path: Path) -> Lines:
 
 def test_every_batch_is_told_once_and_in_order(lines: Lines) -> None:
     lines.put(*"abcde")
-    told = Told()
+    told = RememberingReporter()
     ended = run_to_end(lines.start_all, lines.write, [told])
     assert ended == RunResult(Totals(read=5, raw=5), stopped=False)
     assert (told.began_batches, told.finished_batches) == ([*range(5)], [*range(5)])
@@ -40,7 +40,7 @@ def test_every_batch_is_told_once_and_in_order(lines: Lines) -> None:
 
 def test_batches_are_told_by_the_numbers_that_the_ledger_has(lines: Lines) -> None:
     lines.put(*"ab")
-    told = Told()
+    told = RememberingReporter()
     run_to_end(lines.start_all, lines.write, [told], Checks(first_batch=70))
     assert (told.began_batches, told.finished_batches, lines.log("commits")) == ([70, 71], [70, 71], [0, 1])
 
@@ -66,7 +66,7 @@ def test_a_report_counts_what_the_receipts_and_the_state_store_say(
         raw = sum(row.receipt is None for row in found)
         return Written(totals=Totals(read=read, raw=raw, duplicates=read - raw))
 
-    teller = Told()
+    teller = RememberingReporter()
     run_to_end(start, write, [teller])
     # Spark 4.1 begins with the records, 4.2 with a batch that only says where they begin.
     *empty, report = teller.reports
@@ -99,7 +99,7 @@ def test_a_batch_that_lost_records_ends_the_run_and_none_is_written_behind_it(li
         lines.write(rows, batch_id)
         return Written(totals=Totals(read=2, raw=1, duplicates=1)) if batch_id == 1 else Written(totals=Totals())
 
-    told = Told()
+    told = RememberingReporter()
     with pytest.raises(DataLossError) as lost:
         run_to_end(lines.start_all, write, [told])
     assert str(lost.value) == (
@@ -118,7 +118,7 @@ def test_rows_that_were_dropped_by_the_state_store_are_no_loss(lines: Lines, spa
         lines.write(rows, batch_id)
         return Written(totals=Totals(read=1, raw=1 - batch_id, duplicates=batch_id))
 
-    told = Told()
+    told = RememberingReporter()
     run_to_end(lines.start_all, write, [told])
     assert [(report.dropped, report.imbalance) for report in told.reports] == [(0, 0), (1, 0)]
 
@@ -126,7 +126,7 @@ def test_rows_that_were_dropped_by_the_state_store_are_no_loss(lines: Lines, spa
 def test_more_rows_dropped_than_the_ledger_knows_are_a_warning(lines: Lines, caplog: pytest.LogCaptureFixture) -> None:
     lines.put("a", "b")
     (lines._folder / "in" / "b").write_text("a\n", "utf-8")
-    told = Told()
+    told = RememberingReporter()
     run_to_end(lines.start_all, lines.write, [told])
     assert [report.imbalance for report in told.reports] == [0, -1]
     assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
@@ -175,7 +175,7 @@ def test_spark_drops_the_batches_that_are_said_to_be_late(
         path.unlink()
     assert before.makes_late(checkpoint.planned(2)) == late
     lines.written.clear()
-    told = Told()
+    told = RememberingReporter()
     run = partial(run_to_end, lines.start_all, lines.write, [told])
     if late:
         with pytest.raises(DataLossError, match="Spark dropped 1 rows as late"):

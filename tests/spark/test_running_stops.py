@@ -15,7 +15,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from event_lake.lake.ledger import Totals, Written
 from event_lake.raw.running import RunResult, run_to_end
-from support.followed_streams import Batch, Lines, Told
+from support.followed_streams import Batch, Lines, RememberingReporter
 
 
 class Noticed(logging.Handler):
@@ -61,7 +61,7 @@ def test_a_signal_in_the_middle_of_a_batch_lets_it_be_finished_and_committed(
             assert noticed.wait(60)
         return lines.write(rows, batch_id)
 
-    told = Told()
+    told = RememberingReporter()
     ended = run_to_end(lines.start, write, [told])
     assert ended == RunResult(Totals(read=2, raw=2), stopped=True)
     assert (lines.batches, told.finished_batches, lines.log("commits")) == ([0, 1], [0, 1], [0, 1])
@@ -84,11 +84,11 @@ def test_a_signal_between_write_and_commit_lets_the_batch_be_committed(lines: Li
 
         return lines.start(held)
 
-    def see_that_it_goes_on(_: Told) -> None:
+    def see_that_it_goes_on(_: RememberingReporter) -> None:
         if noticed.is_set():
             goes_on.set()
 
-    told = Told(see_that_it_goes_on)
+    told = RememberingReporter(see_that_it_goes_on)
     assert run_to_end(start, lines.write, [told]) == RunResult(Totals(read=1, raw=1), stopped=True)
     assert (lines.batches, told.finished_batches, lines.log("commits")) == ([0], [0], [0])
 
@@ -102,12 +102,12 @@ def test_a_signal_between_triggers_ends_the_run_at_once(lines: Lines) -> None:
         queries.append(lines.start(batch, every="10 minutes"))
         return queries[0]
 
-    def send_when_it_waits(told: Told) -> None:
+    def send_when_it_waits(told: RememberingReporter) -> None:
         if told.reports and not sent and queries[0].status["message"] == "Waiting for next trigger":
             sent.append(time.monotonic())
             send(signal.SIGTERM)
 
-    ended = run_to_end(start, lines.write, [Told(send_when_it_waits)])
+    ended = run_to_end(start, lines.write, [RememberingReporter(send_when_it_waits)])
     assert time.monotonic() - sent[0] < 60
     assert ended == RunResult(Totals(read=1, raw=1), stopped=True)
     assert (lines.log("offsets"), lines.log("commits")) == ([0], [0])
@@ -130,12 +130,12 @@ def test_a_signal_while_a_batch_is_planned_ends_the_run_at_once(spark: SparkSess
         batches.append(rows.count())
         return Written(totals=Totals())
 
-    def send_when_it_is_planned(told: Told) -> None:
+    def send_when_it_is_planned(told: RememberingReporter) -> None:
         if told.reports and not sent and queries[0].status["message"].startswith("Getting offsets"):
             sent.append(signal.SIGTERM)
             send(signal.SIGTERM)
 
-    ended = run_to_end(start, write, [Told(send_when_it_is_planned)])
+    ended = run_to_end(start, write, [RememberingReporter(send_when_it_is_planned)])
     assert (ended, batches) == (RunResult(Totals(), stopped=True), [1])
     # Lets the process go that plans, if it is still there.
     os.close(os.open(fifo, os.O_RDWR))
@@ -219,12 +219,12 @@ def test_a_second_signal_interrupts_the_batch_which_the_next_run_repeats(
         rows.sparkSession.range(10**13).selectExpr("sum(id % 7)").collect()
         raise AssertionError("it wasn't interrupted")
 
-    def send_another_a_second_later(_: Told) -> None:
+    def send_another_a_second_later(_: RememberingReporter) -> None:
         if noticed.is_set() and len(sent) == 1 and time.monotonic() - sent[0] > 1.5:
             sent.append(time.monotonic())
             send(signal.SIGTERM)
 
-    told = Told(send_another_a_second_later)
+    told = RememberingReporter(send_another_a_second_later)
     with pytest.raises(KeyboardInterrupt):
         run_to_end(lines.start, write, [told])
     assert (told.finished_batches, lines.log("offsets"), lines.log("commits")) == ([], [0], [])

@@ -1,4 +1,4 @@
-"""Progress events of Spark's, and reports of batches."""
+"""Make progress events like Spark's, and reports of batches."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +15,7 @@ def a_receipt(shard_id: str = "shardId-000000000000", **values: Any) -> dict[str
 
 
 def an_event(*receipts: dict[str, Any], batch_id: int = 5, **state: int) -> dict[str, Any]:
-    """As Spark 4.2 gives it for a batch that was run; `state` are the state operator's own counts."""
+    """Return a progress event as Spark 4.2 gives it for a batch that has run. `state` are its state counts."""
     operator = {"numRowsUpdated": 2, "numRowsRemoved": 1, "memoryUsedBytes": 1000, "numRowsDroppedByWatermark": 0}
     dropped = state.pop("numDroppedDuplicateRows", 0)
     return {
@@ -31,5 +31,5 @@ def an_event(*receipts: dict[str, Any], batch_id: int = 5, **state: int) -> dict
 
 
 def a_report(**values: Any) -> BatchReport:
-    given = {"batch_id": 5, "began": BEGAN, "seconds": 2.0, "totals": Totals(read=10, raw=7, duplicates=3)}
-    return BatchReport(**{**given, "received": 10, "dropped": 3, **values})
+    defaults = {"batch_id": 5, "began": BEGAN, "seconds": 2.0, "totals": Totals(read=10, raw=7, duplicates=3)}
+    return BatchReport(**{**defaults, "received": 10, "dropped": 3, **values})

@@ -1,4 +1,4 @@
-"""A stream whose batches a test can follow, and a reporter that remembers."""
+"""Run streams whose batches a test can follow, with a reporter that remembers its calls."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,10 @@ Batch = Callable[[DataFrame, int], None]
 
 
 class Lines:
-    """A stream of text files with a line each, one of them a batch, and what was written of it."""
+    """A stream of text files that have one line each; each file is a batch.
+
+    `written` are the lines that were written so far, `batches` the ids of their batches.
+    """
 
     def __init__(self, spark: SparkSession, folder: Path) -> None:
         self._spark = spark
@@ -26,16 +29,16 @@ class Lines:
         self.batches: list[int] = []
 
     def put(self, *lines: str) -> None:
-        """Files to come."""
+        """Add a file for each line."""
         for line in lines:
             (self._folder / "in" / line).write_text(f"{line}\n", "utf-8")
 
     def start(self, batch: Batch, every: str = "0 seconds") -> StreamingQuery:
-        """The query, which by default begins the next batch at once."""
+        """Start the query, which by default begins the next batch at once."""
         return self._writing(batch).trigger(processingTime=every).start()
 
     def start_all(self, batch: Batch) -> StreamingQuery:
-        """The query, for what there is now."""
+        """Start the query for the files that exist now."""
         return self._writing(batch).trigger(availableNow=True).start()
 
     def _writing(self, batch: Batch) -> DataStreamWriter:
@@ -48,21 +51,21 @@ class Lines:
         )
 
     def write(self, rows: DataFrame, batch_id: int) -> Written:
-        """Write a batch, if only to memory."""
+        """Write a batch to memory."""
         values = [row.value for row in rows.collect()]
         self.written += values
         self.batches.append(batch_id)
         return Written(totals=Totals(read=len(values), raw=len(values)))
 
     def log(self, name: str) -> list[int]:
-        """The batches in the checkpoint's offset or commit log."""
+        """Return the ids of the batches in the checkpoint's log called `name`: "offsets" or "commits"."""
         return sorted(int(file.name) for file in (self._folder / "checkpoint" / name).glob("[0-9]*"))
 
 
-class Told(Reporter):
-    """Remembers, and at each tick does what the test wants."""
+class RememberingReporter(Reporter):
+    """A reporter that remembers its calls, and calls `at_tick` at each tick."""
 
-    def __init__(self, at_tick: Callable[["Told"], None] = lambda _: None) -> None:
+    def __init__(self, at_tick: Callable[["RememberingReporter"], None] = lambda _: None) -> None:
         self.began_batches: list[int] = []
         self.reports: list[BatchReport] = []
         self._at_tick = at_tick

@@ -1,4 +1,4 @@
-"""Ledgers of one shard as ingest_raw writes them, and what can be done to them."""
+"""Make ledgers of one shard as ingest_raw writes them, and find their faults."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from event_lake.lake.ledger import LedgerRow
 from event_lake.reconciliation.rules import Fault, check_ledger_row, number_of
 
-# Real ones have 56 digits, emulators' fewer.
+# Real sequence numbers have 56 digits, those of emulators fewer.
 NUMBERS = st.one_of(st.integers(1, 1_000), st.integers(10**55, 10**56 - 1))
 
 
 def an_entry(**changed: Any) -> LedgerRow:
-    """Batch 7 of a shard: 3 records behind number 100."""
+    """Return the ledger row of batch 7 of a shard, which read 3 records behind sequence number 100."""
     entry = LedgerRow(
         stream="events",
         shard_id="shardId-0",
@@ -32,13 +32,13 @@ def an_entry(**changed: Any) -> LedgerRow:
 
 
 def a_start(start: str, **changed: Any) -> LedgerRow:
-    """What the ledger says of a shard where a query begins: nothing but the position."""
+    """Return the ledger row of a shard in a batch where a query begins: it has nothing but the position."""
     nothing = {"first_sequence_number": None, "last_sequence_number": None, "read": 0, "raw": 0}
     return an_entry(start=start, **nothing, quarantined=0, duplicates=0, **changed)
 
 
-def audited(entries: Sequence[LedgerRow]) -> list[Fault]:
-    """The faults of one shard's rows, given in any order."""
+def find_faults(entries: Sequence[LedgerRow]) -> list[Fault]:
+    """Return the faults of one shard's rows, which may come in any order."""
     faults: list[Fault] = []
     before: LedgerRow | None = None
     reached: int | None = None
@@ -52,19 +52,19 @@ def audited(entries: Sequence[LedgerRow]) -> list[Fault]:
 
 @st.composite
 def histories(draw: st.DrawFn, *, least_rows: int = 0) -> list[LedgerRow]:
-    """A shard's rows over some batches, with new checkpoints in between."""
+    """Draw a shard's rows over some batches. New checkpoints may begin between the batches."""
     rows: list[LedgerRow] = []
     position = draw(st.sampled_from(["TRIM_HORIZON", "AT 2026-11-21T09:00:00+00:00", "500"]))
-    batch, told = draw(st.integers(0, 5)), position == "500"
+    batch, begins_anew = draw(st.integers(0, 5)), position == "500"
     for _ in range(draw(st.integers(least_rows, 8))):
-        if told:
+        if begins_anew:
             rows.append(a_start(position, batch_id=batch))
             batch += draw(st.integers(0, 3))
         else:
             rows.append(draw(_reading(position, batch)))
             position = str(rows[-1].last_sequence_number)
             batch += draw(st.integers(1, 100))
-        told = not told and draw(st.integers(0, 4)) == 0
+        begins_anew = not begins_anew and draw(st.integers(0, 4)) == 0
     return rows
 
 

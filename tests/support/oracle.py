@@ -1,4 +1,4 @@
-"""What `raw.parse` must say of a record, written again in plain Python over its own JSON reader."""
+"""Judge records by the rules of `events.judge`, written again in plain Python with another JSON reader."""
 
 import json
 import re
@@ -13,18 +13,22 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 
 class Number(str):
-    """A JSON number as it was spelled."""
+    """A JSON number, as it is spelled in the text."""
 
     __slots__ = ()
 
 
 class Members(list[tuple[str, Any]]):
-    """A JSON object, with keys that come twice."""
+    """A JSON object as (key, value) pairs: a key may come twice."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """`fields`: event_uuid, event_name and the text of created_at, as far as they could be read."""
+    """The `reasons` for which a record must be quarantined; none if it's an event.
+
+    `fields` are event_uuid, event_name and the text of created_at; None for one that can't be read. `seconds` is
+    created_at as Unix seconds.
+    """
 
     reasons: list[str]
     fields: tuple[str | None, str | None, str | None] = (None, None, None)
@@ -32,7 +36,7 @@ class Verdict:
 
 
 def verdict(data: bytes, rules: Raw) -> Verdict:
-    """Of a record that arrived at `builders.ARRIVED`."""
+    """Return the verdict on a record that arrived at `sent.ARRIVED`."""
     if len(data) > rules.max_payload_bytes:
         return Verdict(["too_large"])
     try:
@@ -52,10 +56,10 @@ def verdict(data: bytes, rules: Raw) -> Verdict:
         reasons.append("not_an_object")
     if too_deep or not isinstance(value, Members):
         return Verdict(reasons)
-    return _of_object(dict(value), reasons, rules)
+    return _judge_object(dict(value), reasons, rules)
 
 
-def _of_object(members: dict[str, Any], reasons: list[str], rules: Raw) -> Verdict:
+def _judge_object(members: dict[str, Any], reasons: list[str], rules: Raw) -> Verdict:
     uuid, name, created_at = (members.get(field) for field in ("event_uuid", "event_name", "created_at"))
     seconds = _seconds(created_at)
     arrived = ARRIVED.timestamp()
@@ -74,8 +78,8 @@ def _of_object(members: dict[str, Any], reasons: list[str], rules: Raw) -> Verdi
         "created_at_too_old": seconds is not None
         and (seconds < arrived - rules.max_age.total_seconds() or seconds < 0),
     }
-    found = [*reasons, *(reason for reason, holds in checks.items() if holds)]
-    return Verdict(found, (_text(uuid), _text(name), _text(created_at)), seconds)
+    all_reasons = [*reasons, *(reason for reason, holds in checks.items() if holds)]
+    return Verdict(all_reasons, (_text(uuid), _text(name), _text(created_at)), seconds)
 
 
 def _refuse(constant: str) -> None:
@@ -100,13 +104,13 @@ def _depth(value: Any) -> int:
     deepest = 0
     waiting = [(value, 0)]
     while waiting:
-        found, level = waiting.pop()
+        outer, level = waiting.pop()
         deepest = max(deepest, level)
-        if isinstance(found, Members):
-            waiting += [(inner, level + 1) for _, inner in found]
+        if isinstance(outer, Members):
+            waiting += [(inner, level + 1) for _, inner in outer]
             deepest = max(deepest, level + 1)
-        elif isinstance(found, list):
-            waiting += [(inner, level + 1) for inner in found]
+        elif isinstance(outer, list):
+            waiting += [(inner, level + 1) for inner in outer]
             deepest = max(deepest, level + 1)
     return deepest
 
@@ -139,5 +143,5 @@ def _text(value: Any) -> str | None:
         return "true" if value else "false"
     if not isinstance(value, str):
         return None
-    # Half a surrogate pair can't be written.
+    # UTF-8 can't encode half a surrogate pair.
     return re.sub("[\ud800-\udfff]", "\0", str(value))

@@ -1,4 +1,4 @@
-"""Hostile records, each with the reasons that it must be quarantined for. `builders.ARRIVED` is when they arrive."""
+"""Make hostile records, each with the reasons for which it must be quarantined. They arrive at `sent.ARRIVED`."""
 
 from collections.abc import Iterator
 
@@ -12,12 +12,12 @@ Record = tuple[bytes, list[str]]
 
 
 def poison() -> list[Record]:
-    """Some hundreds, all different and small."""
+    """Return some hundreds of small hostile records, all different."""
     return [*broken_texts(), *broken_fields()]
 
 
 def heavy() -> Iterator[Record]:
-    """Of megabytes, one after the other. The limits are the defaults."""
+    """Yield hostile records of megabytes, one after the other. They are made for the default limits."""
     size = 10 * MIB - 1024
     yield an_event(filler="x" * 10 * MIB), ["too_large"]
     yield b"\xff" * (10 * MIB + 1), ["too_large"]
@@ -51,7 +51,7 @@ def heavy() -> Iterator[Record]:
 
 
 def harmless() -> Iterator[bytes]:
-    """Events that look like poison, and are none."""
+    """Yield events that look like poison, and are none."""
     size = 10 * MIB - 1024
     yield an_event(filler="x" * size)
     yield with_tokens(a="1" * size)

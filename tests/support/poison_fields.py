@@ -1,4 +1,4 @@
-"""Poison in the fields: JSON objects that are no events."""
+"""Make records with poison in the fields: JSON objects that are no events."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ Record = tuple[bytes, list[str]]
 
 
 def broken_fields() -> Iterator[Record]:
-    """Each with the reasons that it must be quarantined for."""
+    """Yield all these records, each with the reasons for which it must be quarantined."""
     yield from _uuids()
     yield from _names()
     yield from _times()
@@ -183,7 +183,7 @@ def _times() -> Iterator[Record]:
 
 
 def _several() -> Iterator[Record]:
-    """More than one mistake."""
+    """Yield records with more than one mistake."""
     yield b"{}", ALL_MISSING
     yield b" { } \n", ALL_MISSING
     yield b'{"":""}', ALL_MISSING

@@ -1,4 +1,4 @@
-"""Poison in the text: bytes that are no JSON object."""
+"""Make records with poison in the text: bytes that are no JSON object."""
 
 import json
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ Record = tuple[bytes, list[str]]
 
 
 def broken_texts() -> Iterator[Record]:
-    """Each with the reasons that it must be quarantined for."""
+    """Yield all these records, each with the reasons for which it must be quarantined."""
     yield from _bytes()
     yield from _broken()
     yield from _trailing()
@@ -18,7 +18,7 @@ def broken_texts() -> Iterator[Record]:
 
 
 def _bytes() -> Iterator[Record]:
-    """What isn't UTF-8, or another encoding of the Unicode that it is."""
+    """Yield bytes that aren't UTF-8, and events in other encodings."""
     text = an_event().decode()
     for data in (
         b"\xff",
@@ -49,7 +49,7 @@ def _bytes() -> Iterator[Record]:
 
 
 def _broken() -> Iterator[Record]:
-    """Text that is no JSON."""
+    """Yield texts that are no JSON."""
     for text in (
         "",
         " ",
@@ -140,7 +140,7 @@ def _broken() -> Iterator[Record]:
 
 
 def _trailing() -> Iterator[Record]:
-    """An object, and more."""
+    """Yield objects that are followed by more text."""
     event = an_event()
     for more in (
         b"x",
@@ -178,7 +178,7 @@ def _trailing() -> Iterator[Record]:
 
 
 def _values() -> Iterator[Record]:
-    """JSON, but no object."""
+    """Yield JSON values that are no objects, and some in a row, which are no JSON."""
     event = an_event().decode()
     values = (
         "null",
@@ -205,7 +205,7 @@ def _values() -> Iterator[Record]:
 
 
 def _deep() -> Iterator[Record]:
-    """One level too many, and more."""
+    """Yield values that nest one level too deep, or more."""
     for levels in (100, 101, 500, 1_000, 1_001, 5_000):
         yield with_tokens(a="[" * levels + "]" * levels), ["too_deep"]
         yield with_tokens(a='{"a":' * levels + "{}" + "}" * levels), ["too_deep"]

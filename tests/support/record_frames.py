@@ -1,4 +1,4 @@
-"""Named builders for the frames that tests arrange."""
+"""Build the frames of records that tests arrange."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,9 +22,9 @@ RULES = Raw()
 def records(
     spark: SparkSession, data: Sequence[bytes], *, shard: str = "shardId-0", first: int = 100, aggregated: bool = False
 ) -> DataFrame:
-    """A record for each of `data`, numbered from `first`, as the source gives them: with the receipt behind.
+    """Return a record for each of `data`, numbered from `first`, and behind them a receipt, as the source does.
 
-    `aggregated`: they came in one, which has the number `first`.
+    If `aggregated`, all of them came in one Kinesis record, which has the number `first`.
     """
     places = [(first, index) if aggregated else (first + index, 0) for index in range(len(data))]
     rows: list[tuple[Any, ...]] = [
@@ -39,13 +39,13 @@ def records(
 
 
 def a_hole(spark: SparkSession, hole: str, *, shard: str = "shardId-0") -> DataFrame:
-    """The receipt of a shard whose records expired unread."""
+    """Return the receipt of a shard whose records expired unread."""
     receipt = (hole, 0, 0, 0, None, None, 0, 0, 0, hole)
     return spark.createDataFrame([(None, None, "events", shard, None, None, None, None, receipt)], RECORD)
 
 
-def written(spark: SparkSession, root: str, data: Sequence[bytes]) -> Totals:
-    """A lake's first batch of `data`, numbered in their order, in its tables."""
+def write_first_batch(spark: SparkSession, root: str, data: Sequence[bytes]) -> Totals:
+    """Make a lake's tables, write `data`, numbered in their order, as the first batch, and return its totals."""
     settings = Settings(source=Source(stream="events"), lake=Lake(root=root))
     tables.create(spark, root, layout.RAW)
     rows = validated(records(spark, data, first=10_000), RULES).withColumn("ingested_at", F.lit(ARRIVED))

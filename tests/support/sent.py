@@ -1,4 +1,4 @@
-"""What producers send, and when it arrives."""
+"""Make what producers send. All of it arrives at `ARRIVED`."""
 
 import json
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ ARRIVED = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 
 
 def an_event(**fields: Any) -> bytes:
-    """A valid event as its producer sends it; a field that is None is left out."""
+    """Return a valid event as its producer sends it. A field that is None is left out."""
     event = {
         "event_uuid": "11111111-1111-4111-8111-111111111111",
         "event_name": "lesson:started",
@@ -19,6 +19,6 @@ def an_event(**fields: Any) -> bytes:
 
 
 def with_tokens(**tokens: str) -> bytes:
-    """A valid event but for the JSON texts of some fields."""
+    """Return an event that has `tokens` as the JSON texts of some fields, and is valid without them."""
     event = {name: json.dumps(value) for name, value in json.loads(an_event()).items()} | tokens
     return ("{" + ",".join(f'"{name}":{token}' for name, token in event.items()) + "}").encode()

@@ -1,4 +1,4 @@
-"""A report of a week as a busy lake would give it: an outage, a bad deployment, a type that ends."""
+"""Make the report of a week of a busy lake, with an outage, a bad deployment, and a type that ends."""
 
 import math
 from dataclasses import replace
@@ -42,7 +42,7 @@ _MB = 1_000_000
 
 
 def a_report(**changes: Any) -> Report:
-    """The report of the week."""
+    """Return the report of the week, with some fields changed."""
     ingested = [_hour(index) for index in range(7 * 24 + 1)]
     raw = sum(hour.raw for hour in ingested)
     quarantined = sum(hour.quarantined for hour in ingested)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from event_lake.lake.ledger import LedgerRow
 from event_lake.reconciliation.rules import Check, Fault, RowsFound, check_ledger_row, check_rows_found, number_of
-from support.ledger_histories import NUMBERS, a_start, an_entry, audited, histories
+from support.ledger_histories import NUMBERS, a_start, an_entry, find_faults, histories
 
 LOST = "TRIM_HORIZON LOST 2026-11-21T09:00:00+00:00"
 HOLE = "shardId-0 behind 103: expired before 2026-11-21T09:00:00+00:00"
@@ -21,7 +21,7 @@ def checks(faults: list[Fault]) -> list[Check]:
 @settings(deadline=None)
 @given(histories())
 def test_a_history_as_ingest_raw_writes_it_has_no_fault(rows: list[LedgerRow]) -> None:
-    assert audited(rows) == []
+    assert find_faults(rows) == []
 
 
 @settings(deadline=None)
@@ -34,14 +34,14 @@ def test_a_missing_row_is_found_but_the_newest_and_one_that_only_tells_a_start(
     # A query may begin anywhere: where it tells its start first, nothing tells of the rows before.
     assume(gone > 0 or rows[1].has_range)
     del rows[gone]
-    assert checks(audited(rows)) == [Check.CHAIN]
+    assert checks(find_faults(rows)) == [Check.CHAIN]
 
 
 @settings(deadline=None)
 @given(histories(least_rows=1), st.data())
 def test_a_row_that_is_there_twice_is_found(rows: list[LedgerRow], data: st.DataObject) -> None:
     twice = data.draw(st.sampled_from(rows))
-    assert checks(audited([*rows, twice])) == [Check.ONCE]
+    assert checks(find_faults([*rows, twice])) == [Check.ONCE]
 
 
 @settings(deadline=None)
@@ -51,7 +51,7 @@ def test_a_count_that_is_changed_or_missing_is_found(rows: list[LedgerRow], data
     other = data.draw(st.none() | st.integers(-3, 100))
     assume(other != getattr(rows[changed], name))
     rows[changed] = replace(rows[changed], **{name: other})
-    found = audited(rows)
+    found = find_faults(rows)
     assert Check.BALANCE in checks(found)
     assert {fault.batch_id for fault in found} == {rows[changed].batch_id}
 
@@ -67,7 +67,7 @@ def test_an_end_that_is_moved_or_missing_is_found_but_of_the_newest_row(
     other = data.draw(st.none() | NUMBERS.map(str) | st.just("x"))
     assume(other != rows[changed].last_sequence_number)
     rows[changed] = replace(rows[changed], last_sequence_number=other)
-    assert audited(rows) != []
+    assert find_faults(rows) != []
 
 
 @settings(deadline=None)
@@ -81,7 +81,7 @@ def test_a_start_that_is_moved_or_missing_is_found_but_of_the_first_row(
     assume(other != rows[changed].start)
     assume(changed > 0 or rows[changed].has_range or other is None)
     rows[changed] = replace(rows[changed], start=other)
-    assert audited(rows) != []
+    assert find_faults(rows) != []
 
 
 @settings(deadline=None)
@@ -95,7 +95,7 @@ def test_a_first_record_that_lies_outside_its_range_is_found(rows: list[LedgerRo
         assume(number_of(row.start) is not None or other > int(row.last_sequence_number or 0))
     assume(row.has_range or other is not None)
     rows[changed] = replace(row, first_sequence_number=None if other is None else str(other))
-    assert checks(audited(rows)) == [Check.RANGE]
+    assert checks(find_faults(rows)) == [Check.RANGE]
 
 
 def test_a_gap_names_the_shard_the_batch_and_what_is_missing() -> None:
