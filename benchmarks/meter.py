@@ -99,7 +99,7 @@ class Usage(Sampler):
 class Mark:
     """A measurement at the end of a batch, or at the start of the query if `progress` is None.
 
-    `at` is in seconds of the monotonic clock. `cpu` and `calls`, to the API, are those up to now.
+    `at` is in seconds of the monotonic clock. `cpu` and `calls` (to the Kinesis API) are counted up to then.
     """
 
     progress: StreamingQueryProgress | None

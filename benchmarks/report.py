@@ -6,7 +6,7 @@ from rich.table import Table
 
 from benchmarks.figures import Figures
 
-# The stations from the stream to the raw layer. A station's own work costs what it costs more than the one before it.
+# The stations from the stream to the raw layer. What one costs more than the one before it is its own price.
 _WAY = ("source", "source+parse", "source+parse+dedup", "raw")
 
 

@@ -33,7 +33,7 @@ from benchmarks.station import STATIONS, Task, WrongResultError, measure
 
 _FOLDER = Path(".bench")
 _SOURCE_WIDTH = 120
-# The fixed cost of a batch shows in batches of few events. There are more of them, for the median.
+# Batches of few events show the fixed costs of a batch. As they are short, there are more of them for the median.
 _SMALL = Load(events_per_batch=10_000, batches=10, warm_up=5)
 
 

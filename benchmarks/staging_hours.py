@@ -101,7 +101,7 @@ class _Measurement:
         print(f"  {name}: {value:,.2f}", flush=True)
 
     def _time_hour(self, settings: Settings, copies: int) -> float:
-        """Add a day with an hour of so many copies, and return the seconds that it takes to stage it."""
+        """Add an hour of `copies` copies on a new day, and return the seconds that it takes to stage it."""
         self._add_days(copies, commits=COMMITS)
         return self._run(settings, copies)
 
@@ -113,7 +113,7 @@ class _Measurement:
         return seconds
 
     def _add_days(self, *days: int, commits: int = 1) -> None:
-        """Add a day to the raw layer for each of `days`, which are numbers of copies."""
+        """Add a day to the raw layer for each of `days`, which says how many copies of the drawn events it has."""
         for copies in days:
             for part in range(commits):
                 number = self._days * COMMITS + part
@@ -152,7 +152,7 @@ def _draw_events(spark: SparkSession, folder: Path) -> DataFrame:
 
 
 def _copy_part(drawn: DataFrame, days: int, part: int, parts: int, copies: int) -> DataFrame:
-    """Return one of so many parts of an hour's events, `days` later and so many times."""
+    """Return part number `part` of `parts` of the drawn events, `days` later, and in so many copies."""
     later = F.expr(f"interval {days} days")
     digits = F.md5(F.concat_ws(" ", "event_uuid", "copy", F.lit(days)))
     uuid = F.regexp_replace(digits, "(.{8})(.{4})(.{4})(.{4})(.{12})", "$1-$2-$3-$4-$5")

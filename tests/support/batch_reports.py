@@ -15,7 +15,7 @@ def a_receipt(shard_id: str = "shardId-000000000000", **values: Any) -> dict[str
 
 
 def an_event(*receipts: dict[str, Any], batch_id: int = 5, **state: int) -> dict[str, Any]:
-    """Return a progress event as Spark 4.2 gives it for a batch that has run. `state` are its state counts."""
+    """Return a progress event as Spark 4.2 gives it for a batch that has run. `state` has counts of its state."""
     operator = {"numRowsUpdated": 2, "numRowsRemoved": 1, "memoryUsedBytes": 1000, "numRowsDroppedByWatermark": 0}
     dropped = state.pop("numDroppedDuplicateRows", 0)
     return {

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 # A value that nests deeper counts as no JSON, as each level takes time.
 DEEPEST = 1_000_000
-# Jackson, with which Spark reads payloads, reads no longer key. A text that has one counts as no JSON.
+# Jackson, with which Spark reads payloads, refuses keys of more characters. A text that has one counts as no JSON.
 _LONGEST_KEY = 50_000
 NUMBER = r"-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][-+]?+[0-9]++)?"
 

@@ -31,7 +31,10 @@ def draw_fields(event_type: EventType, rng: Random) -> str:
 
 
 def _make_event_type(domain: Domain, place: int, rank: int) -> EventType:
-    """Return the type at `place` in its domain. Place and rank (from 0) rotate the domain's lists: so types differ."""
+    """Return the type at `place` in its domain, and make it differ by rotating the domain's lists.
+
+    `rank` is its rank by frequency, from 0.
+    """
     name = domain.event_types.split()[place]
     subtypes = _rotate(domain.subtypes.split(), rank)[: 1 + (rank + 1) % 4]
     own = _rotate(domain.fields.split(), place)[:_OWN_FIELDS]

@@ -7,8 +7,8 @@ from random import Random
 
 from event_lake.generator.events import Draft, draw_uuid
 
-# This is far beyond raw.max_age and raw.max_future, wherever within them the timeline lies. On a timeline that begins
-# days ago, an event "from tomorrow" would lie in the past.
+# This is far beyond raw.max_age and raw.max_future, wherever within them the timeline lies. A day would be too little:
+# on a timeline that begins days ago, an event "from tomorrow" lies in the past.
 _FAR_MS = 400 * 24 * 3_600_000
 _YEAR_2999_MS = 32_472_144_000_000
 

@@ -12,7 +12,7 @@ from event_lake.generator.sequence import Record
 if TYPE_CHECKING:
     from mypy_boto3_kinesis.type_defs import PutRecordsRequestEntryTypeDef
 
-# Kinesis API reference, PutRecords: the limits of one request.
+# The limits of one request. Source: Kinesis API reference, PutRecords.
 MOST_RECORDS = 500
 MOST_BYTES = 5 * 1024 * 1024
 
@@ -32,8 +32,8 @@ class RecordPutter:
     """A client that puts batches of records. `put_again` counts the records that it put again after a refusal.
 
     Kinesis takes every record once. A refused record comes after the rest of its batch, so records of a partition key
-    may change their order. The AWS SDK repeats a request whose answer is lost, and no count has the copies that this
-    leaves.
+    may change their order. The AWS SDK repeats a request whose answer is lost. The copies that this leaves are in no
+    count.
     """
 
     def __init__(
@@ -93,11 +93,11 @@ def pace(
 
     A batch that is behind its time is yielded at once, so the rate is kept on average.
     """
-    begun: float | None = None
+    start: float | None = None
     for batch in in_time:
-        if begun is None:
-            begun = clock() - batch[0].seconds
-        wait = begun + batch[-1].seconds - clock()
+        if start is None:
+            start = clock() - batch[0].seconds
+        wait = start + batch[-1].seconds - clock()
         if wait > 0:
             sleep(wait)
         yield batch

@@ -49,5 +49,5 @@ def array_of(value: Value, most: int) -> Value:
 
 def object_of(**members: Value) -> Value:
     """Return a value that is an object with all of these members."""
-    drawn = tuple((json.dumps(name), value) for name, value in members.items())
-    return lambda rng: f"{{{','.join(f'{name}:{value(rng)}' for name, value in drawn)}}}"
+    pairs = tuple((json.dumps(name), value) for name, value in members.items())
+    return lambda rng: f"{{{','.join(f'{name}:{value(rng)}' for name, value in pairs)}}}"

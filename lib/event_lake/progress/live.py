@@ -98,7 +98,7 @@ def live_bar(
 ) -> Iterator[Advance]:
     """Show how far a run is while the block runs. Yield the function to call after each step with its number of rows.
 
-    `rows` is about the number of rows of all steps; None if it isn't known. `clock` is in seconds.
+    `rows` is the approximate number of rows of all steps; None if it isn't known. `clock` is in seconds.
     """
     whole = Column(no_wrap=True)  # On a narrow terminal the bar loses room instead of this column.
     progress = Progress(

@@ -66,7 +66,7 @@ class MetricsReporter(Reporter):
         self._gather_seconds = gather_seconds
         self._waiting: Queue[CloudWatchMetric] = Queue(most_waiting)
         self._clock = clock
-        self._warned: float | None = None
+        self._warned_at: float | None = None
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._work, name="metrics", daemon=True)
@@ -110,7 +110,7 @@ class MetricsReporter(Reporter):
         with self._lock:
             self.dropped += count
             now = self._clock()
-            if self._warned is not None and now - self._warned < _WARN_SECONDS:
+            if self._warned_at is not None and now - self._warned_at < _WARN_SECONDS:
                 return
-            self._warned = now
+            self._warned_at = now
         _log.warning("%d metrics dropped so far: %s", self.dropped, reason)

@@ -30,8 +30,8 @@ class Reporter:
 
 # A function to call after each step with the step's number of rows.
 Advance = Callable[[int], None]
-# Takes the name of what runs and about the number of its rows (None if it isn't known). Shows while the block runs for
-# how long it has run, and which part of the rows is done.
+# Takes the name of a run, and the approximate number of its rows (None if it isn't known). While the block runs, it
+# shows for how long the run has gone on, and which part of the rows is done.
 Bar = Callable[[str, int | None], AbstractContextManager[Advance]]
 
 

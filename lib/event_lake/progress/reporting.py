@@ -38,7 +38,10 @@ def open_reporters(settings: Settings, stderr: TextIO) -> Iterator[Sequence[Repo
 
 
 def bar_on(settings: Settings, stderr: TextIO) -> Bar:
-    """Return the bar that shows how far a run is; it shows nothing outside of a terminal, or if the settings say so."""
+    """Return a bar that shows how far a run is on a terminal.
+
+    It shows nothing if `stderr` is no terminal, if rich isn't installed, or if `progress.log` isn't "auto".
+    """
     return partial(live.live_bar, live.console_on(stderr)) if _is_live(settings.progress.log, stderr) else no_bar
 
 

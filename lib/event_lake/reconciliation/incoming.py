@@ -40,23 +40,23 @@ def compare_arrivals(
     Both sides count Kinesis records by their arrival: of the rows of a KPL aggregate only one counts. The tables bound
     the number from below and above. A duplicate that was dropped has left only its batch's count, without an arrival.
     So the upper bound includes all duplicates of each batch that may have read records of that time. CloudWatch may
-    count an arrival a minute off. So the lower bound leaves out a minute at both ends, and the upper includes one more.
+    count an arrival a minute off. So the lower bound leaves out a minute at each end, and the upper bound adds one.
     """
-    known = _known_time(ledger, written, window)
-    if known is None:
+    span = _known_time(ledger, written, window)
+    if span is None:
         return None
-    begin, end = whole_minutes(*known, now)
+    begin, end = whole_minutes(*span, now)
     if end - begin < 3 * _MINUTE:
         return None
     is_record = F.coalesce("sub_sequence_number", F.lit(0)) == 0
     is_within = _between("arrived_at", begin + _MINUTE, end - _MINUTE)
-    counted = (
+    sums = (
         written.where(_between("arrived_at", begin - _MINUTE, end + _MINUTE))
         .agg(F.count_if(is_record & is_within), F.count_if(is_record), F.max(F.unix_micros("ingested_at")))
         .first()
     )
-    assert counted is not None, "a sum over all has a row"
-    least, most, last_batch = counted
+    assert sums is not None, "a sum over all has a row"
+    least, most, last_batch = sums
     duplicates = _count_duplicates(ledger, begin, begin if last_batch is None else instant_of(last_batch))
     return Comparison(
         begin=begin,
@@ -68,9 +68,9 @@ def compare_arrivals(
 
 
 def whole_minutes(begin: datetime, end: datetime, now: datetime) -> tuple[datetime, datetime]:
-    """Return the beginning and end of the whole minutes within a time, or of the whole 5 minutes or hours.
+    """Shrink a time to whole minutes, 5 minutes or hours, and return its beginning and end.
 
-    CloudWatch keeps the finer values for a shorter time, so the age of `begin` decides.
+    The age of `begin` decides, as CloudWatch keeps finer values for a shorter time.
     """
     grid = next((grid for age, grid in _GRIDS if begin > now - age), _COARSEST)
     return EPOCH - (EPOCH - begin) // grid * grid, EPOCH + (end - EPOCH) // grid * grid
@@ -109,9 +109,9 @@ def _count_duplicates(ledger: DataFrame, begin: datetime, last_batch: datetime) 
     batches = ledger.where(F.col("ingested_at") >= begin - 2 * _MINUTE)
     if following is not None and following[0] is not None:
         batches = batches.where(F.col("ingested_at") <= instant_of(following[0]))
-    summed = batches.agg(F.sum("duplicates")).first()
-    assert summed is not None, "a sum over all has a row"
-    return summed[0] or 0
+    total = batches.agg(F.sum("duplicates")).first()
+    assert total is not None, "a sum over all has a row"
+    return total[0] or 0
 
 
 def _between(column: str, begin: datetime, end: datetime) -> Column:

@@ -8,7 +8,7 @@ from enum import Enum
 from event_lake.kinesis.offsets import At, Closed, Position, TrimHorizon, from_text, last_read, lost_at
 from event_lake.lake.ledger import LedgerRow
 
-# Kinesis API reference, SequenceNumber.
+# Source: Kinesis API reference, SequenceNumber.
 _NUMBER = re.compile(r"[0-9]{1,129}")
 
 

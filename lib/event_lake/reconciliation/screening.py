@@ -15,7 +15,7 @@ from event_lake.reconciliation.verdict import ShardSums
 
 _KEY = ("stream", "shard_id", "batch_id")
 _ROW = [field.name for field in fields(LedgerRow)]
-# Spark's largest numbers have so many digits. It finds the least and the largest of numbers without sorting all rows.
+# Spark's decimals have so many digits at most. It finds the smallest and largest decimal without sorting all rows.
 _TAIL_DIGITS = 38
 # The driver fetches the doubtful rows in so many parts, and holds one of them at a time.
 _PARTS = 16
@@ -50,7 +50,10 @@ _DIFFERS = f"""
 
 @dataclass(frozen=True)
 class Overview:
-    """The sums of each shard in a window, and the newest batch (-1 if there is none) and the rows of a whole ledger."""
+    """An overview of a ledger: the sums of each shard in a window, and of all rows their number and newest batch.
+
+    `newest` is -1 if there is no batch.
+    """
 
     shards: list[ShardSums]
     newest: int

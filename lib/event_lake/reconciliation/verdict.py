@@ -114,7 +114,7 @@ class Verdict:
 
     def as_json(self) -> dict[str, Any]:
         """Return the whole verdict; times are in ISO 8601."""
-        compared = self.comparison
+        comparison = self.comparison
         return {
             "lake": self.lake,
             "from": _iso(self.window.begin),
@@ -124,8 +124,8 @@ class Verdict:
             "faults": [{**asdict(fault), "check": fault.check.key} for fault in self.faults.first],
             "more_faults": sum(map(self.faults.more, Check)),
             "notes": list(self.notes),
-            "cloudwatch": compared
-            and {**asdict(compared), "begin": compared.begin.isoformat(), "end": compared.end.isoformat()},
+            "cloudwatch": comparison
+            and {**asdict(comparison), "begin": comparison.begin.isoformat(), "end": comparison.end.isoformat()},
         }
 
     def as_text(self) -> str:

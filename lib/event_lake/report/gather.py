@@ -26,12 +26,12 @@ _T = TypeVar("_T")
 def quality_report(
     spark: SparkSession, settings: Settings, window: Window, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
 ) -> Report:
-    """Return the report on the batches of `window`. Without a beginning it covers 7 days up to its end.
+    """Return the report on the batches of `window`, and only read the lake.
 
-    Without an end the window ends with the newest batch. The lake is only read. Rows are selected by `ingested_at`,
-    whose statistics let Delta skip files, and up to the newest batch in the ledger. So all tables are read up to the
-    same batch, even while ingest_raw runs. Costs a dozen Spark jobs. The driver holds some thousand sums, and the first
-    `MOST_READ` bytes of one record for each reason.
+    A window without an end ends with the newest batch; one without a beginning covers the 7 days up to its end. Rows
+    are selected by `ingested_at`, whose statistics let Delta skip files, and up to the newest batch in the ledger. So
+    all tables are read up to the same batch, even while ingest_raw runs. This costs a dozen Spark jobs. The driver
+    holds some thousand sums, and the first `MOST_READ` bytes of one record for each reason.
     """
     root = settings.lake.root
     generated_at = now()

@@ -37,7 +37,7 @@ class Checked:
 
 @dataclass(frozen=True)
 class Balance:
-    """The ledger's equation, summed over the report's batches, and what was checked of it."""
+    """The ledger's equation, summed over the report's batches, and the checks of it."""
 
     terms: tuple[Term, ...]
     checks: tuple[Checked, ...]

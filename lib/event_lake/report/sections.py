@@ -1,4 +1,4 @@
-"""Write the page's sections, and here those on the raw layer: their sentences and plots. Pure."""
+"""Write the sections of the page: those on the raw layer here, the others with `staged_sections`. Pure."""
 
 from collections.abc import Iterator
 

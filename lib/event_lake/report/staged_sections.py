@@ -1,4 +1,4 @@
-"""Write the page's sections on staging, and on all tables: drift, quality measures, contracts and files. Pure."""
+"""Write the page's sections on drift, quality measures, contracts and the tables' files. Pure."""
 
 from event_lake.quality.catalogue import MEASURES
 from event_lake.report import figures
