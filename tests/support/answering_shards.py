@@ -1,4 +1,4 @@
-"""A shard whose answers a test wrote down, read as an executor reads it."""
+"""A shard whose answers a test writes down, and which is read as an executor reads one."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -21,9 +21,10 @@ Record = tuple[str, bytes]
 
 
 class Answers:
-    """A shard that answers with `pages` of (partition key, data): record n arrives after n ms, with the number 100 + n.
+    """A shard that answers with `pages` of (partition key, data). If `gone`, Kinesis doesn't know it any more.
 
-    `gone`: as if the shard had expired. Every second call is throttled once before it's answered.
+    Record n arrives n ms after T0 and has the sequence number 100 + n. `calls` counts as if every call for an iterator
+    was throttled once before it was answered.
     """
 
     def __init__(self, *pages: list[Record], gone: bool = False) -> None:
@@ -63,6 +64,6 @@ class Answers:
         source, client = Source(stream="events", fail_on_data_loss=not go_on), cast("KinesisClient", self)
         return read_batches(source, raw or Raw(), part or everything, client)
 
-    def rows(self, part: Range | Hole | None = None, **asked: Any) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = pa.Table.from_batches(self.batches(part, **asked)).to_pylist()
+    def rows(self, part: Range | Hole | None = None, **options: Any) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = pa.Table.from_batches(self.batches(part, **options)).to_pylist()
         return rows

@@ -1,4 +1,4 @@
-"""Kinesis in memory, as `reads.Reads` has it: records arrive, and shards are resharded, as a clock is set."""
+"""A Kinesis in memory that implements `reads.Reads`. Records arrive and reshards happen by a clock that tests set."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -15,14 +15,14 @@ _FOREVER = float("inf")
 
 
 class FakeShards:
-    """Shards whose records arrive at given seconds after `T0`; they can't be read before `clock` says so.
+    """Shards whose records arrive at given seconds after `T0`. A record can't be read before `clock` is that far.
 
-    Arrival times may lie out of order; a record is then behind the ones put before it all the same.
-    `covers`: each answer holds at most so many seconds of arrivals, so that a gap takes many empty answers;
-    `page_size`: the records that an answer holds at most, whatever is asked for (Kinesis: 10 MB);
-    `slow`: how far `now` lies behind `clock`; `call_takes`: how far each call moves `clock`; `retention`: seconds after
-    which a record is gone; `lists_late`: how many seconds ListShards lags behind; `tells_end_late`: a closed shard's
-    last records come with an iterator, and only the next answer says that there's nothing more.
+    Arrival times may be out of order; the shard holds records in the order in which they were put. In seconds:
+    - `covers`: the span of arrivals that one answer may hold, so that a gap takes many empty answers;
+    - `slow`: how far `now` is behind `clock`; `call_takes`: how far each call moves `clock`;
+    - `retention`: the age at which a record expires; `lists_late`: how far ListShards lags behind.
+    `page_size` is the most records in one answer, whatever its limit (Kinesis has 10 MB). If `tells_end_late`, a closed
+    shard's last records come with an iterator, and only the next answer says that there's nothing more.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class FakeShards:
         self.clock = clock
         self.slow = slow
         self.calls = Counter[str]()
-        self.paused: list[float] = []
+        self.pauses: list[float] = []
         self._pauses_take_time = True
         self._covers = covers or float("inf")
         self.page_size = page_size
@@ -51,13 +51,13 @@ class FakeShards:
         self._lists_late = lists_late
         self.listed_at = float("-inf")
         self.tells_end_late = tells_end_late
-        # From one digit to two and three: the order of sequence numbers as text is another.
+        # The numbers grow from one digit to two and three, so that they are sorted otherwise as text.
         self._shards = {shard_id: _Shard(10**index) for index, shard_id in enumerate(shard_ids)}
 
-    # What a test arranges.
+    # A test arranges the stream with these methods.
 
     def put(self, shard_id: str, *arrivals: float, data: bytes | None = None) -> None:
-        """A record for each of the seconds after `T0`, rounded to a ms, that holds `data`, or else its index."""
+        """Put a record for each of the seconds after `T0`, rounded to a ms. It holds `data`, or else its index."""
         for arrival in arrivals:
             self._shards[shard_id].put(round(arrival * 1000) / 1000, data)
 
@@ -66,16 +66,16 @@ class FakeShards:
         self._shards[shard_id].trimmed = count
 
     def trim_until(self, edge: float) -> None:
-        """Expire what arrived up to that second in all shards, as under a shorter retention for a time."""
+        """Expire all records that arrived up to the second `edge`, as a retention does that is shorter for a time."""
         for shard in self._shards.values():
             shard.trimmed = max(shard.trimmed, shard.visible(edge))
 
     def split(self, shard_id: str, at: float, *children: str) -> None:
-        """Close a shard at that second; its children take records from then on."""
+        """Close a shard at the second `at`. Its children take records from then on."""
         self._reshard((shard_id,), at, children)
 
     def merge(self, one: str, other: str, at: float, child: str) -> None:
-        """Close two shards at that second; their child takes records from then on."""
+        """Close two shards at the second `at`. Their child takes records from then on."""
         self._reshard((one, other), at, (child,))
 
     def _reshard(self, parents: tuple[str, ...], at: float, children: tuple[str, ...]) -> None:
@@ -86,48 +86,48 @@ class FakeShards:
             self._shards[child] = _Shard(10 ** (len(self._shards) % 9), opened_at=at, parents=parents)
 
     def make_again(self, at: float) -> None:
-        """Delete the stream and make another of this name, with the same shards."""
+        """Delete the stream, and make another of this name and with the same shards at the second `at`."""
         self.created = T0 + timedelta(seconds=at)
         self._shards = {shard_id: _Shard(7 + shard.first) for shard_id, shard in self._shards.items()}
 
     def stand_still(self) -> None:
-        """From now on neither calls nor pauses move the clock."""
+        """Let neither calls nor pauses move the clock any more."""
         self._call_takes, self._pauses_take_time = 0.0, False
 
-    # What a test asks.
+    # A test looks at the stream with these methods.
 
     def numbers(self, shard_id: str) -> list[str]:
-        """The sequence numbers of all that was put, arrived or not."""
+        """Return the sequence numbers of all records that were put, arrived or not."""
         shard = self._shards[shard_id]
         return [shard.number(index) for index in range(len(shard.arrivals))]
 
-    def arrived(self, shard_id: str) -> list[str]:
-        """The sequence numbers of what can be read at `clock`."""
+    def arrived_numbers(self, shard_id: str) -> list[str]:
+        """Return the sequence numbers of all records that arrived up to `clock`, expired or not."""
         return self.numbers(shard_id)[: self._shards[shard_id].visible(self.clock)]
 
-    def held(self, shard_id: str) -> list[str]:
-        """The sequence numbers of what hasn't expired, arrived or not."""
+    def held_numbers(self, shard_id: str) -> list[str]:
+        """Return the sequence numbers of all records that haven't expired, arrived or not."""
         return self.numbers(shard_id)[self._trimmed(self._shards[shard_id]) :]
 
     def ancestors(self, shard_id: str) -> set[str]:
-        """The shards that it came from, over all reshards."""
+        """Return the ids of all shards from which this one came, over any number of splits and merges."""
         parents = self._shards[shard_id].parents
         return set(parents).union(*(self.ancestors(parent) for parent in parents))
 
-    def listed(self, shard_id: str) -> bool:
-        """Whether ListShards shows it now."""
+    def is_listed(self, shard_id: str) -> bool:
+        """True if ListShards shows the shard now."""
         shard = self._shards[shard_id]
         return shard.opened_at <= self.clock - self._lists_late and self.clock < shard.closed_at + self.retention
 
     def life(self, shard_id: str) -> tuple[float, float]:
-        """When it was opened and closed."""
+        """Return the seconds at which the shard was opened and closed."""
         return self._shards[shard_id].opened_at, self._shards[shard_id].closed_at
 
-    def open_at(self, shard_id: str, clock: float) -> bool:
+    def is_open_at(self, shard_id: str, clock: float) -> bool:
         return self._shards[shard_id].opened_at <= clock < self._shards[shard_id].closed_at
 
     def numbers_since(self, shard_id: str, since: float) -> list[str]:
-        """The sequence numbers from the first record on that arrives at or after `since`."""
+        """Return the sequence numbers from the first record on that arrives at or after the second `since`."""
         shard = self._shards[shard_id]
         return self.numbers(shard_id)[shard.first_at(since, _FOREVER, shard.trimmed) :]
 
@@ -146,13 +146,13 @@ class FakeShards:
     def shard_ids(self) -> list[str]:
         return list(self._shards)
 
-    # What a planner or a task calls.
+    # The code under test makes these calls.
 
     def now(self) -> datetime:
         return _time(self.clock - self.slow)
 
     def pause(self, seconds: float) -> None:
-        self.paused.append(seconds)
+        self.pauses.append(seconds)
         self.clock += seconds if self._pauses_take_time else 0.0
 
     def summary(self) -> Summary:
@@ -164,7 +164,7 @@ class FakeShards:
     def list_shards(self) -> list[Shard]:
         self._count("list_shards")
         self.listed_at = self.clock
-        return [Shard(shard_id, shard.parents) for shard_id, shard in self._shards.items() if self.listed(shard_id)]
+        return [Shard(shard_id, shard.parents) for shard_id, shard in self._shards.items() if self.is_listed(shard_id)]
 
     def iterator(self, shard_id: str, position: Position, *, inclusive: bool = False) -> str:
         self._count("iterator")
@@ -198,7 +198,7 @@ class FakeShards:
         more = end < visible or until <= self.clock
         arrivals = shard.arrivals[start:end]
         if arrivals:
-            # Among records of one millisecond, 0 although there are more.
+            # This is 0 at the first of several records of one millisecond, although there are more.
             behind_ms = max(0, round((shard.arrivals[visible - 1] - arrivals[-1]) * 1000))
         else:
             behind_ms = max(1, round((self.clock - since) * 1000))

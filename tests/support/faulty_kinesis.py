@@ -1,10 +1,10 @@
-"""`FakeShards` as a Kinesis that real clients call over HTTP, and that fails as its rules say.
+"""Serves `FakeShards` over HTTP as a Kinesis that real clients call, and that fails as its rules say.
 
     with serve(shards, Rule((Fault.RESET,), action="GetRecords", calls=range(2, 4))) as kinesis:
         KinesisClient("any-name", "eu-west-1", kinesis.url)
 
 It runs in threads of this process. Its clock stands still until the first call and then runs like the real one.
-Not promised: signatures, hash keys, LATEST; every stream name is this stream.
+It has no signatures, hash keys and LATEST, and takes every stream name for this stream.
 """
 
 import json
@@ -33,7 +33,7 @@ _ACCOUNT = "123456789012"
 
 
 class Fault(Enum):
-    """What happens to a call; the refusals are named as Kinesis names them."""
+    """A way for a call to fail. The value of a refusal is Kinesis' own name for it."""
 
     THROTTLED = "ProvisionedThroughputExceededException"
     LIMIT_EXCEEDED = "LimitExceededException"
@@ -62,7 +62,7 @@ _MESSAGES = {
 class _Call(NamedTuple):
     action: str
     shard: str | None = None
-    # The type of the one asked for, or of the one that this one came from.
+    # The ShardIteratorType: of the iterator that the call wants, or of the first one in the chain of the one it has.
     iterator: str | None = None
     impossible: Collection[Fault] = (Fault.EXPIRED, Fault.EMPTY)
 
@@ -71,15 +71,16 @@ class _Call(NamedTuple):
         if action != "GetRecords":
             return cls(action, request.get("ShardId"), request.get("ShardIteratorType"))
         kind, age, token = request["ShardIterator"].split("/")
-        # One that is new lives long enough to be used.
+        # A new iterator can't expire: it lives long enough to be used once.
         return cls(action, token.partition(":")[0], kind, (Fault.EXPIRED,) if age == "new" else ())
 
 
 @dataclass
 class Rule:
-    """One of `faults` in turn, for those of the matching calls whose number, from 0, is in `calls`, and by `chance`.
+    """A rule that gives matching calls one of `faults`, in turn.
 
-    `passes`: seconds of the stream's time that pass at once before such a call, with or without a fault.
+    A call matches if its action, shard and iterator type are the rule's, where that has one. The rule hits those of
+    them whose number, from 0, is in `calls`, by `chance`. Before these `passes` seconds of the stream's time pass.
     """
 
     faults: Collection[Fault] = ()
@@ -97,8 +98,8 @@ class Rule:
         self._matched = 0
 
     def hits(self, call: _Call) -> bool:
-        wanted = (self.action, self.shard, self.iterator)
-        if any(want not in (None, got) for want, got in zip(wanted, call[:3], strict=True)):
+        pattern = (self.action, self.shard, self.iterator)
+        if any(field not in (None, value) for field, value in zip(pattern, call[:3], strict=True)):
             return False
         self._matched += 1
         return self._matched - 1 in self.calls and self._random.random() < self.chance
@@ -110,12 +111,12 @@ class Rule:
 
 
 class _RefusedError(Exception):
-    """Its arguments are Kinesis' own name for the error, and a message."""
+    """Kinesis refuses a call. The arguments are Kinesis' own name for the error, and a message."""
 
 
 @dataclass
 class FaultyKinesis:
-    """The answers. `calls` counts what was asked, and `injected` the faults that happened."""
+    """The answers of Kinesis. `calls` counts the calls by action, and `injected` the faults that happened."""
 
     shards: FakeShards
     rules: Collection[Rule]
@@ -128,7 +129,7 @@ class FaultyKinesis:
         self._origin: float | None = None
 
     def pass_time(self, seconds: float) -> None:
-        """Let so much of the stream's time pass at once, besides that which passed since the last call."""
+        """Let `seconds` of the stream's time pass at once, besides the time that passed since the last call."""
         with self._lock:
             now = time.monotonic()
             if self._origin is None:
@@ -137,14 +138,14 @@ class FaultyKinesis:
             self.shards.clock = now - self._origin
 
     def answer(self, action: str, request: Request) -> tuple[Fault | None, int, datetime, bytes]:
-        """What went wrong, if anything; the status; the stream's time; the body."""
+        """Return the fault that happened, if any, the HTTP status, the stream's time, and the body."""
         call = _Call.of(action, request)
         with self._lock:
             self.pass_time(0)
             self.calls[action] += 1
             fault = self._fault(call)
             try:
-                status, body = 200, self._told(fault, call, request)
+                status, body = 200, self._body(fault, call, request)
             except _RefusedError as refused:
                 status = 500 if fault is Fault.INTERNAL else 400
                 body = dict(zip(("__type", "message"), refused.args, strict=True))
@@ -159,7 +160,7 @@ class FaultyKinesis:
                     return fault
         return None
 
-    def _told(self, fault: Fault | None, call: _Call, request: Request) -> dict[str, Any]:
+    def _body(self, fault: Fault | None, call: _Call, request: Request) -> dict[str, Any]:
         stream = f"{request.get('StreamName', 'its-name')} under account {_ACCOUNT}"
         if fault is Fault.EMPTY:
             return {"Records": [], "NextShardIterator": request["ShardIterator"], "MillisBehindLatest": 1000}
@@ -179,17 +180,17 @@ class FaultyKinesis:
             raise _RefusedError("InvalidArgumentException", str(refused)) from None
 
     def _DescribeStreamSummary(self, _: _Call, __: Request) -> dict[str, Any]:
-        told = self.shards.summary()
-        hours = told.retention // timedelta(hours=1)
-        summary = {"StreamCreationTimestamp": told.created.timestamp(), "RetentionPeriodHours": hours}
-        return {"StreamDescriptionSummary": summary}
+        summary = self.shards.summary()
+        hours = summary.retention // timedelta(hours=1)
+        description = {"StreamCreationTimestamp": summary.created.timestamp(), "RetentionPeriodHours": hours}
+        return {"StreamDescriptionSummary": description}
 
     def _ListShards(self, _: _Call, request: Request) -> dict[str, Any]:
         begin = int(request.get("NextToken", 0))
         shards, end = self.shards.list_shards(), begin + 2
         names = ("ParentShardId", "AdjacentParentShardId")
-        told = [{"ShardId": s.shard_id, **dict(zip(names, s.parents, strict=False))} for s in shards[begin:end]]
-        return {"Shards": told, **({"NextToken": str(end)} if end < len(shards) else {})}
+        listed = [{"ShardId": s.shard_id, **dict(zip(names, s.parents, strict=False))} for s in shards[begin:end]]
+        return {"Shards": listed, **({"NextToken": str(end)} if end < len(shards) else {})}
 
     def _GetShardIterator(self, call: _Call, request: Request) -> dict[str, Any]:
         position: TrimHorizon | At | After = TrimHorizon()
@@ -205,14 +206,14 @@ class FaultyKinesis:
         names = ("SequenceNumber", "ApproximateArrivalTimestamp", "PartitionKey", "Data")
         data = [b64encode(value).decode() for value in page.data]
         rows = zip(page.sequence_numbers, page.arrived, page.partition_keys, data, strict=True)
-        told = {"Records": [dict(zip(names, row, strict=True)) for row in rows]}
+        records = {"Records": [dict(zip(names, row, strict=True)) for row in rows]}
         following = {"NextShardIterator": f"{call.iterator}/next/{page.next_iterator}"} if page.next_iterator else {}
-        return {**told, **following, "MillisBehindLatest": page.millis_behind}
+        return {**records, **following, "MillisBehindLatest": page.millis_behind}
 
 
 @contextmanager
 def serve(shards: FakeShards, *rules: Rule) -> Iterator[FaultyKinesis]:
-    """Kinesis on a free port of loopback."""
+    """Serve `shards` as Kinesis on a free port of loopback while the block runs."""
     kinesis = FaultyKinesis(shards, rules)
     with ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"kinesis": kinesis})) as server:
         server.block_on_close = False  # Clients keep idle connections.
@@ -246,4 +247,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(half if fault in (Fault.HALF, Fault.TRUNCATED) else body)
 
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """Log nothing."""

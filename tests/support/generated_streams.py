@@ -1,4 +1,4 @@
-"""Streams with any history of arrivals and reshardings, each with a query that is held to the planner's promises."""
+"""Generates streams with any history of arrivals and reshards, and holds a query on each to the planner's promises."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from event_lake.kinesis.planning.planner import Bounds, Planner
 from event_lake.kinesis.reading.ranges import Range, read_pages
 from support.fake_shards import T0, FakeShards
 
-# Neighbours of one shard arrive out of order by this much at most.
+# Neighbours in one shard arrive out of order by this many seconds at most.
 DISORDER = 0.9
 RETENTION = timedelta(days=365)
 
@@ -27,7 +27,7 @@ disorders = st.one_of(st.just([0.0]), st.lists(st.floats(0, DISORDER), min_size=
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[float]:
-    """Arrival times of one shard: bursts of records at even steps, with gaps between, disturbed a little."""
+    """Draw one shard's arrival times: bursts of records at even steps, with gaps between, a little out of order."""
     time, arrivals = 0.0, []
     for gap, count, step in draw(st.lists(bursts, max_size=6)):
         time += gap
@@ -39,7 +39,10 @@ def histories(draw: st.DrawFn) -> list[float]:
 
 @dataclass
 class Stream:
-    """A generated stream, a query that reads it, and what it has read."""
+    """A generated stream, and a query that reads it. `read` has the sequence numbers it has read, by shard.
+
+    `expected` has all that it's to read in the end.
+    """
 
     shards: FakeShards
     bounds: Bounds
@@ -49,14 +52,14 @@ class Stream:
     offset: Offset = field(init=False)
     expected: dict[str, list[str]] = field(init=False)
     read: dict[str, list[str]] = field(init=False)
-    # The seconds in which the end of a catch-up was looked for; it may hold what arrived meanwhile.
-    sought: float = field(init=False, default=0.0)
+    # The seconds that the search for a catch-up's end took. The end may lie behind records that arrived meanwhile.
+    search_seconds: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
         self.restart()
         now = self.shards.now()
         position = At(now) if isinstance(self.position, At) else self.position
-        there = [s for s in self.shard_ids if self.shards.listed(s)]
+        there = [s for s in self.shard_ids if self.shards.is_listed(s)]
         self.offset = self.planner.beginning(lambda _: dict.fromkeys(there, position))
         self.read = {shard_id: [] for shard_id in self.shard_ids}
         self.expected = {shard_id: self.shards.numbers(shard_id) for shard_id in self.shard_ids}
@@ -74,35 +77,36 @@ class Stream:
             self.offset = Offset.from_json(self.offset.to_json())
 
     def waiting(self) -> dict[str, set[str]]:
-        return {s: set(self.shards.arrived(s)) & set(self.expected[s]) for s in self.shard_ids}
+        """Return, for each shard, the expected records that have arrived."""
+        return {s: set(self.shards.arrived_numbers(s)) & set(self.expected[s]) for s in self.shard_ids}
 
     def plan(self, target: Offset | None = None) -> bool:
-        """Plan and read one batch, held to every promise of `next_end`; whether there was one."""
+        """Plan and read one batch, and hold it to every promise of `next_end`. Return False if there was none."""
         start, begun, waiting = self.offset, self.shards.clock, self.waiting()
         end = self.planner.next_end(start, target, self.bounds)
         if end == start:
             if target is None and not self.lists_late:
-                # New shards are asked for once a second at most.
+                # Only shards of `end` count, because the planner lists new ones once a second at most.
                 assert not any(waiting[s] - set(self.read[s]) for s in end.shards)
             return False
         assert end.shards != start.shards, "a batch for nothing"
-        took = self.shards.clock - begun + (self.sought if target else 0)
+        seconds = self.shards.clock - begun + (self.search_seconds if target else 0)
         numbers = {s: self.read_range(s, start, end) for s in end.shards}
         self.check_order(numbers)
-        self.check_bounds(numbers, start, took)
+        self.check_bounds(numbers, start, seconds)
         for shard_id, of_shard in numbers.items():
             self.read[shard_id] += of_shard
         assert self.read == {s: numbers[: len(self.read[s])] for s, numbers in self.expected.items()}
         if not self.lists_late:
             cut = (end.cut - T0).total_seconds()
-            told = [s for s in self.shard_ids if not self.is_hidden(s)]
-            late = [self.shards.arrival(s, n) for s in told for n in self.expected[s][len(self.read[s]) :]]
-            assert min(late, default=cut) >= cut - DISORDER - 0.001, "the cut is later than an unread record"
+            known = [s for s in self.shard_ids if not self.is_hidden(s)]
+            unread = [self.shards.arrival(s, n) for s in known for n in self.expected[s][len(self.read[s]) :]]
+            assert min(unread, default=cut) >= cut - DISORDER - 0.001, "the cut is later than an unread record"
         self.offset = end
         return True
 
     def is_hidden(self, shard_id: str) -> bool:
-        """Whether the planner can't know of the shard yet: only the next answer says that its parent is closed."""
+        """True if the planner can't know of the shard yet, as only the next answer says that its parent is closed."""
         return self.shards.tells_end_late and self.shards.life(shard_id)[0] > self.shards.listed_at
 
     def check_order(self, numbers: dict[str, list[str]]) -> None:
@@ -112,14 +116,15 @@ class Stream:
                     assert self.read[ancestor] == self.expected[ancestor], "a child before its parent"
                     assert not numbers.get(ancestor)
 
-    def check_bounds(self, numbers: dict[str, list[str]], start: Offset, took: float) -> None:
-        spans = [self.shards.arrival(s, number) for s in numbers for number in numbers[s][:-1]]
-        most = self.bounds.time + TIP_WINDOW + timedelta(seconds=self.shards.slow + took + DISORDER + 0.001)
+    def check_bounds(self, numbers: dict[str, list[str]], start: Offset, seconds: float) -> None:
+        """Check the batch with the records `numbers`, behind `start`, which was planned within `seconds`."""
+        arrivals = [self.shards.arrival(s, number) for s in numbers for number in numbers[s][:-1]]
+        most = self.bounds.time + TIP_WINDOW + timedelta(seconds=self.shards.slow + seconds + DISORDER + 0.001)
         if not self.lists_late:
-            assert max(spans, default=0) - min(spans, default=0) <= most.total_seconds()
+            assert max(arrivals, default=0) - min(arrivals, default=0) <= most.total_seconds()
         still_open = sum(not isinstance(position, Closed) for position in start.shards.values())
         share = max(1, self.bounds.records // max(1, still_open))
-        # A shard that is listed late is found behind the counting, and takes all there is up to the cut.
+        # A shard that is listed late isn't counted for the shares, and gives all that it holds up to the cut.
         if self.shards.page_size == 10_000 and not self.lists_late:
             assert all(len(of_shard) <= share for of_shard in numbers.values())
 
@@ -129,17 +134,17 @@ class Stream:
         if last is None or last == last_read(begin):
             return []
         assert not isinstance(begin, Closed)
-        assert last in self.shards.arrived(shard_id)
+        assert last in self.shards.arrived_numbers(shard_id)
         part = Range(shard_id, begin, After(last), start.cut, RETENTION)
-        pages = list(read_pages(part, self.shards, lost=pytest.fail))
+        pages = list(read_pages(part, self.shards, report_loss=pytest.fail))
         assert all(page.sequence_numbers for page in pages)
         return [number for page in pages for number in page.sequence_numbers]
 
     def catch_up(self, moving: float) -> None:
-        """Do what AvailableNow does, while time goes on: end on what was there at its start."""
-        arrived, begun = self.waiting(), self.shards.clock
+        """Read as Trigger.AvailableNow does: all that was there at its start. Each batch takes `moving` seconds."""
+        waiting, begun = self.waiting(), self.shards.clock
         target = self.planner.tip(self.offset)
-        self.sought = self.shards.clock - begun
+        self.search_seconds = self.shards.clock - begun
         most = 2 + (target.cut - self.offset.cut) / self.bounds.time + 2 * len(self.shard_ids)
         batches = 0
         while self.plan(target):
@@ -147,15 +152,16 @@ class Stream:
             batches += 1
         if not self.lists_late:
             assert {s: self.offset.shards[s] for s in target.shards} == target.shards
-            assert all(arrived[s] <= set(self.read[s]) for s in self.shard_ids)
+            assert all(waiting[s] <= set(self.read[s]) for s in self.shard_ids)
         if self.bounds.records > 1_000:
             assert batches <= most
 
     def run_dry(self) -> None:
+        """Plan and read a batch each second until all is read. Give up once 400 s have passed and there's no batch."""
         self.shards.clock = max(self.shards.clock, self.shards.last_arrival, self.shards.last_reshard) + 10
         seconds_left = 400
         while self.plan() or (self.read != self.expected and seconds_left):
-            # A listing may be late, and isn't asked for at every trigger.
+            # A listing may be late, and the planner doesn't list the shards at every trigger.
             self.shards.clock += 1
             seconds_left -= 1
 
@@ -189,13 +195,13 @@ def streams(draw: st.DrawFn) -> Stream:
 
 
 def reshard(draw: st.DrawFn, shards: FakeShards) -> None:
-    """Split and merge at random, maybe children and grandchildren."""
+    """Split and merge shards at random, maybe also the new ones."""
     time = 0.0
     for gap in draw(st.lists(st.one_of(st.floats(0.01, 3), st.floats(3, 900)), max_size=4)):
         time += gap
-        living = [s for s in shards.shard_ids if shards.open_at(s, time)]
-        one = draw(st.sampled_from(living))
-        other = draw(st.sampled_from(living))
+        open_shards = [s for s in shards.shard_ids if shards.is_open_at(s, time)]
+        one = draw(st.sampled_from(open_shards))
+        other = draw(st.sampled_from(open_shards))
         if other == one:
             shards.split(one, time, f"{one}l", f"{one}r")
         else:

@@ -1,4 +1,4 @@
-"""Aggregates as the Kinesis Producer Library packs them, by AWS' own code."""
+"""Packs aggregates as the Kinesis Producer Library does, with AWS' own code."""
 
 import sys
 from unittest.mock import patch
@@ -11,7 +11,7 @@ Put = tuple[str, bytes, str | None]
 
 
 def aggregated(*records: Put) -> bytes:
-    """One aggregate of (partition key, data, explicit hash key) each."""
+    """Return one aggregate of `records`, each of which is (partition key, data, explicit hash key)."""
     packing = aggregator.RecordAggregator()
     for put in records:
         assert packing.add_user_record(*put) is None, "they fit in one"

@@ -1,4 +1,4 @@
-"""What tests of the planner arrange: streams in memory, offsets, bounds."""
+"""Makes the streams in memory, offsets and bounds that tests of the planner need, and counts batches and calls."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -33,8 +33,8 @@ def beginning(*shard_ids: str, cut: float = 0.0, retention: float = DAY) -> Offs
 
 
 def earliest(topology: Topology) -> Mapping[str, Position]:
-    """What "earliest" resolves to."""
-    return topology.grown({})
+    """Return the positions to which "earliest" resolves."""
+    return topology.with_listed_shards({})
 
 
 def bounds(time: float = MINUTE, records: int = NO_END) -> Bounds:
@@ -45,7 +45,7 @@ A_MINUTE = bounds()
 
 
 def calls_of(shards: FakeShards, planner: Planner, start: Offset, most: Bounds | None = A_MINUTE) -> Mapping[str, int]:
-    """What the plan of one batch costs."""
+    """Return how often each call was made to plan one batch."""
     shards.calls.clear()
     planner.next_end(start, bounds=most)
     return dict(shards.calls)
@@ -58,7 +58,7 @@ def a_shard(*arrivals: float, clock: float, **kinds: Any) -> FakeShards:
 
 
 def batches(planner: Planner, start: Offset, most: Bounds | None = A_MINUTE) -> list[Offset]:
-    """The ends of all batches behind `start`, while time stands still."""
+    """Return the ends of all batches behind `start`, while time stands still."""
     ends = [start]
     while len(ends) < 2 or ends[-1] is not ends[-2]:
         ends.append(planner.next_end(ends[-1], bounds=most))
@@ -66,22 +66,22 @@ def batches(planner: Planner, start: Offset, most: Bounds | None = A_MINUTE) -> 
 
 
 def counts(shards: FakeShards, start: Offset, end: Offset) -> dict[str, int]:
-    """How many records of each shard a batch holds, where it holds some."""
+    """Return how many records a batch holds of each shard of which it holds some."""
     ends = {s: _index(shards, s, p) for s, p in end.shards.items()}
-    found = {s: ends[s] - _index(shards, s, start.shards.get(s, TrimHorizon())) for s in ends}
-    return {s: count for s, count in found.items() if count}
+    differences = {s: ends[s] - _index(shards, s, start.shards.get(s, TrimHorizon())) for s in ends}
+    return {s: count for s, count in differences.items() if count}
 
 
 def in_batches(
     shards: FakeShards, planner: Planner, start: Offset, most: Bounds | None = A_MINUTE
 ) -> list[dict[str, int]]:
-    """How many records of each shard each batch holds."""
+    """Return `counts` for each batch behind `start`."""
     offsets = [start, *batches(planner, start, most)]
     return [counts(shards, one, other) for one, other in pairwise(offsets)]
 
 
 def loss(shards: FakeShards, start: Offset) -> str:
-    """Of `next_end`, and of `refuse_losses` in the same words."""
+    """Return the message of the DataLossError that `next_end` raises, and `refuse_losses` in the same words."""
     with pytest.raises(DataLossError) as lost:
         Planner(shards).next_end(start, bounds=A_MINUTE)
     with pytest.raises(DataLossError) as refused:

@@ -1,4 +1,4 @@
-"""The replayed stream, with the calls that only a running job makes."""
+"""A replayed stream that answers ListShards in several pages, and credentials for its clients."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ REGION = "eu-west-1"
 
 
 class Stream(Replay):
-    """A replay that lists its shards `listed_at_once` a page."""
+    """A replay that lists `listed_at_once` shards a page."""
 
     listed_at_once = 2
 
@@ -30,7 +30,7 @@ class Stream(Replay):
 
 @contextmanager
 def any_credentials() -> Iterator[None]:
-    """The SDK signs whatever it sends."""
+    """Set credentials in the environment while the block runs: the SDK signs whatever it sends."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("AWS_ACCESS_KEY_ID", "any")
         environment.setenv("AWS_SECRET_ACCESS_KEY", "any")

@@ -1,4 +1,4 @@
-"""A Kinesis that gives the answers it is told to, one after the other, whatever it is asked."""
+"""A Kinesis that gives a test's answers one after the other, whatever the calls are."""
 
 import json
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from support.replayed_streams import REGION, any_credentials
 
 @dataclass(frozen=True)
 class Answer:
-    """`breaks_after`: the connection does, after so many bytes of the body."""
+    """An HTTP answer. If `breaks_after` isn't None, the connection breaks after so many bytes of the body."""
 
     body: bytes
     status: int = 200
@@ -35,30 +35,33 @@ def broken(answer: Answer, after: int) -> Answer:
 
 @dataclass
 class Script:
-    """A client of such a Kinesis, what it asked as (action, request), and how long it would have slept."""
+    """The answers that remain, and a client to which they are given.
+
+    `requests` has the client's calls as (action, request), and `delays` the seconds that it would have slept.
+    """
 
     answers: list[Answer]
-    asked: list[tuple[str, Any]] = field(default_factory=list)
-    slept: list[float] = field(default_factory=list)
+    requests: list[tuple[str, Any]] = field(default_factory=list)
+    delays: list[float] = field(default_factory=list)
     client: KinesisClient = field(init=False)
 
     @property
     def actions(self) -> list[str]:
-        return [action for action, _ in self.asked]
+        return [action for action, _ in self.requests]
 
 
 @contextmanager
 def script(*answers: Answer, patience_seconds: float = 200.0) -> Iterator[Script]:
-    """The last answer is given as often as it's asked for."""
-    made = Script(list(answers))
+    """Serve `answers` to a client while the block runs. Each is given once, but the last one to all further calls."""
+    running = Script(list(answers))
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            made.asked.append((self.headers["X-Amz-Target"].partition(".")[2], request))
-            answer = made.answers.pop(0) if len(made.answers) > 1 else made.answers[0]
+            running.requests.append((self.headers["X-Amz-Target"].partition(".")[2], request))
+            answer = running.answers.pop(0) if len(running.answers) > 1 else running.answers[0]
             if answer.breaks_after == 0:
                 self.close_connection = True
                 return
@@ -69,7 +72,7 @@ def script(*answers: Answer, patience_seconds: float = 200.0) -> Iterator[Script
             self.close_connection = answer.breaks_after is not None
 
         def log_message(self, *_: object) -> None:
-            """Nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
@@ -77,14 +80,14 @@ def script(*answers: Answer, patience_seconds: float = 200.0) -> Iterator[Script
     serving.start()
     try:
         with any_credentials():
-            made.client = KinesisClient(
+            running.client = KinesisClient(
                 "events",
                 REGION,
                 f"http://127.0.0.1:{server.server_port}",
                 patience_seconds=patience_seconds,
-                sleep=made.slept.append,
+                sleep=running.delays.append,
             )
-            yield made
+            yield running
     finally:
         server.shutdown()
         server.server_close()

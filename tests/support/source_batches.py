@@ -1,4 +1,4 @@
-"""The source as Spark drives it, without Spark: its offsets, and the rows of its partitions."""
+"""Drives the source as Spark does, but without Spark, and returns its offsets and the rows of its partitions."""
 
 import json
 import pickle
@@ -18,7 +18,7 @@ from event_lake.lake.schemas import RECORD
 from support.replayed_streams import REGION, Stream
 
 FIRST, SECOND = "shardId-000000000000", "shardId-000000000001"
-# 5 records a second, which all arrived within 20 s, an hour ago.
+# The first arrival. The stream has 5 records a second in each shard, which all arrived within 20 s, an hour ago.
 START = instant_of_seconds(int(datetime.now(UTC).timestamp()) - 3600)
 COUNT = 100
 SUMMARY = {"format": 1, "stream_created": START.isoformat(), "retention_hours": 168}
@@ -36,7 +36,7 @@ class Gone(Stream):
 
 
 def a_reader(url: str, *, raw: Raw | None = None, **settings: Any) -> KinesisStreamReader:
-    """As Spark makes one: through the options, and shipped as bytes."""
+    """Return a reader that is made as Spark makes one: from options, and shipped as bytes."""
     source = Source(**({"stream": "events", "region": REGION, "endpoint_url": url} | settings))
     data_source = KinesisDataSource(options_of(source, raw or Raw()))
     reader: KinesisStreamReader = pickle.loads(pickle.dumps(data_source.streamReader(RECORD)))
@@ -44,13 +44,13 @@ def a_reader(url: str, *, raw: Raw | None = None, **settings: Any) -> KinesisStr
 
 
 def latest(reader: KinesisStreamReader, start: dict[str, Any], limit: ReadLimit | None = None) -> dict[str, Any]:
-    """Through the offset log, which is JSON."""
+    """Return the reader's latest offset as it comes out of the offset log, which is JSON."""
     offset: dict[str, Any] = json.loads(json.dumps(reader.latestOffset(start, limit or reader.getDefaultReadLimit())))
     return offset
 
 
 def offsets_of(reader: KinesisStreamReader, limit: ReadLimit | None = None) -> list[dict[str, Any]]:
-    """Every offset until the reader returns its start."""
+    """Return every offset until the reader returns the one from which it planned."""
     offsets = [reader.initialOffset()]
     while len(offsets) < 2 or offsets[-1] != offsets[-2]:
         offsets.append(latest(reader, offsets[-1], limit))
@@ -68,7 +68,7 @@ def data_of(rows: Sequence[dict[str, Any]], shard_id: str | None = None) -> list
 
 
 def numbers_of(url: str) -> list[str]:
-    """Those of the first shard."""
+    """Return the sequence numbers of the first shard's records."""
     reader = a_reader(url)
     _, start, end = offsets_of(reader)
     return [row["sequenceNumber"] for row in rows_of(reader, start, end) if row["shardId"] == FIRST][:-1]

@@ -64,7 +64,7 @@ def test_shards_are_listed_to_the_last_page() -> None:
 def test_the_next_page_of_shards_is_asked_for_by_its_token_alone() -> None:
     with script(ok(Shards=[], NextToken="t"), ok(Shards=[])) as kinesis:
         kinesis.client.list_shards()
-    assert kinesis.asked == [("ListShards", {"StreamName": "events"}), ("ListShards", {"NextToken": "t"})]
+    assert kinesis.requests == [("ListShards", {"StreamName": "events"}), ("ListShards", {"NextToken": "t"})]
 
 
 def test_parents_are_seen() -> None:
@@ -87,7 +87,7 @@ def test_the_streams_birth_and_retention_are_asked_for() -> None:
     with script(ok(StreamDescriptionSummary=told)) as kinesis:
         made = datetime(2026, 11, 21, 9, 0, 0, 500_000, tzinfo=UTC)
         assert kinesis.client.summary() == Summary(made, timedelta(days=2))
-    assert kinesis.asked == [("DescribeStreamSummary", {"StreamName": "events"})]
+    assert kinesis.requests == [("DescribeStreamSummary", {"StreamName": "events"})]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_the_streams_birth_and_retention_are_asked_for() -> None:
 def test_every_position_has_its_iterator(position: Position, kind: dict[str, Any], *, inclusive: bool) -> None:
     with script(ok(ShardIterator="i")) as kinesis:
         assert kinesis.client.iterator(SHARD, position, inclusive=inclusive) == "i"  # type: ignore[arg-type]
-    assert kinesis.asked == [("GetShardIterator", {"StreamName": "events", "ShardId": SHARD} | kind)]
+    assert kinesis.requests == [("GetShardIterator", {"StreamName": "events", "ShardId": SHARD} | kind)]
 
 
 def test_a_page_has_a_column_for_each_field() -> None:
@@ -120,7 +120,7 @@ def test_a_page_has_a_column_for_each_field() -> None:
             next_iterator="next",
             millis_behind=7,
         )
-    assert kinesis.asked == [("GetRecords", {"ShardIterator": "i", "Limit": 5})]
+    assert kinesis.requests == [("GetRecords", {"ShardIterator": "i", "Limit": 5})]
 
 
 @pytest.mark.parametrize(

@@ -53,9 +53,9 @@ def test_what_is_throttled_is_asked_again_and_counted(answer: Answer) -> None:
         assert kinesis.client.get_records("i") == PAGE
         assert kinesis.client.calls == Calls(made=3, throttled=2)
     assert kinesis.actions == ["GetRecords"] * 3
-    assert 0 <= kinesis.slept[0] <= 0.4
-    assert 0 <= kinesis.slept[1] <= 0.8
-    assert len(kinesis.slept) == 2
+    assert 0 <= kinesis.delays[0] <= 0.4
+    assert 0 <= kinesis.delays[1] <= 0.8
+    assert len(kinesis.delays) == 2
 
 
 @pytest.mark.parametrize("answer", FAILED, ids=str)
@@ -63,7 +63,7 @@ def test_what_breaks_or_comes_by_halves_is_asked_again_and_counted(answer: Answe
     with script(answer, EMPTY) as kinesis:
         assert kinesis.client.get_records("i") == PAGE
         assert kinesis.client.calls == Calls(made=2, failed=1)
-    assert len(kinesis.slept) == 1
+    assert len(kinesis.delays) == 1
 
 
 def test_every_call_is_asked_again() -> None:
@@ -95,7 +95,7 @@ def test_without_patience_left_the_service_is_unavailable(answer: Answer, messag
     with script(answer, patience_seconds=0) as kinesis, pytest.raises(ServiceUnavailableError) as ended:
         kinesis.client.get_records("i")
     assert str(ended.value).startswith(message)
-    assert (len(kinesis.asked), kinesis.slept) == (1, [])
+    assert (len(kinesis.requests), kinesis.delays) == (1, [])
 
 
 def test_where_nobody_listens_the_service_is_unavailable() -> None:
@@ -127,7 +127,7 @@ def test_what_the_user_can_fix_is_told_at_once_and_says_how(code: str, advice: s
         UserError,
         f"stream 'events': GetRecords: {code}: why; {advice}",
     )
-    assert (len(kinesis.asked), kinesis.slept) == (1, [])
+    assert (len(kinesis.requests), kinesis.delays) == (1, [])
 
 
 def test_missing_credentials_are_the_users_to_configure() -> None:
@@ -169,7 +169,7 @@ NO_STREAM = refused("ResourceNotFoundException", "Stream events under account 12
 def test_a_shard_that_is_not_there_is_gone() -> None:
     with script(NO_SHARD) as kinesis, pytest.raises(ShardGoneError, match=SHARD):
         kinesis.client.iterator(SHARD, TrimHorizon())
-    assert kinesis.slept == []
+    assert kinesis.delays == []
 
 
 def test_a_stream_that_is_not_there_is_named_with_what_to_check() -> None:
@@ -182,7 +182,7 @@ def test_a_stream_that_is_not_there_is_named_with_what_to_check() -> None:
         ):
             with pytest.raises(StreamNotFoundError, match=r"check source[.]stream and source[.]region"):
                 call()
-    assert kinesis.slept == []
+    assert kinesis.delays == []
 
 
 def test_a_stream_with_the_name_of_a_shard_is_still_a_stream() -> None:
@@ -194,7 +194,7 @@ def test_a_stream_with_the_name_of_a_shard_is_still_a_stream() -> None:
 def test_an_iterator_that_expired_is_for_the_caller_to_replace() -> None:
     with script(refused("ExpiredIteratorException")) as kinesis, pytest.raises(IteratorExpiredError):
         kinesis.client.get_records("i")
-    assert (len(kinesis.asked), kinesis.slept) == (1, [])
+    assert (len(kinesis.requests), kinesis.delays) == (1, [])
 
 
 def test_any_other_refusal_is_one_line_without_advice() -> None:

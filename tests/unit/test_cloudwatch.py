@@ -58,7 +58,7 @@ def test_more_metrics_than_a_call_takes_are_put_in_several(monkeypatch: pytest.M
     monkeypatch.setenv("AWS_DISABLE_REQUEST_COMPRESSION", "true")
     with script(ok()) as service:
         client_of(service).put("EventLake", [a_metric()] * 2001)
-    assert [(action, len(asked["MetricData"])) for action, asked in service.asked] == [
+    assert [(action, len(request["MetricData"])) for action, request in service.requests] == [
         ("PutMetricData", 1000),
         ("PutMetricData", 1000),
         ("PutMetricData", 1),
@@ -88,7 +88,7 @@ def values(*given: float, **rest: Any) -> Any:
 def test_values_are_asked_for_to_the_last_page() -> None:
     with script(values(1, 2, NextToken="t", StatusCode="PartialData"), values(4)) as service:
         assert client_of(service).incoming_records("events", NOW - 2 * MINUTE, NOW) == 7
-    assert [asked.get("NextToken") for _, asked in service.asked] == [None, "t"]
+    assert [request.get("NextToken") for _, request in service.requests] == [None, "t"]
 
 
 @pytest.mark.parametrize(
@@ -99,8 +99,8 @@ def test_old_values_are_asked_for_in_the_steps_that_are_kept(days: float, second
     begin = (now - timedelta(days=days)).replace(minute=0, second=0)
     with script(values(5)) as service:
         client_of(service, now).incoming_records("events", begin, begin + timedelta(hours=1))
-    [(_, asked)] = service.asked
-    assert asked["MetricDataQueries"][0]["MetricStat"]["Period"] == seconds
+    [(_, request)] = service.requests
+    assert request["MetricDataQueries"][0]["MetricStat"]["Period"] == seconds
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_a_time_that_is_finer_than_what_is_kept_is_refused(begin: str, problem: 
     with script(values()) as service, pytest.raises(UserError) as wrong:
         client_of(service, now).incoming_records("events", datetime.fromisoformat(begin), now)
     assert str(wrong.value) == f"CloudWatch: {begin}: {problem}; choose such times"
-    assert service.asked == []
+    assert service.requests == []
 
 
 def test_a_time_that_is_no_longer_kept_is_refused() -> None:

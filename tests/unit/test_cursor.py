@@ -100,7 +100,7 @@ def test_the_pace_of_empty_answers_is_one_that_kinesis_allows() -> None:
     shards = FakeShards("a", clock=1_000, covers=300)
     shards.put("a", 990)
     Cursor(shards, "a", at(0)).records()
-    assert shards.paused == [0.2] * 3
+    assert shards.pauses == [0.2] * 3
 
 
 def test_empty_answers_that_come_no_nearer_to_the_tip_end_in_an_error() -> None:
@@ -111,14 +111,14 @@ def test_empty_answers_that_come_no_nearer_to_the_tip_end_in_an_error() -> None:
     assert str(ended.value) == (
         "shard a: 1000 empty answers behind 1, though there is more, 1000 ms from the tip at the nearest"
     )
-    assert shards.paused == [0.2] * 1_000
+    assert shards.pauses == [0.2] * 1_000
 
 
 def test_empty_answers_that_come_nearer_are_followed_however_many_they_are() -> None:
     shards = FakeShards("a", clock=5_000, covers=2)
     shards.put("a", 4_900)
     assert list(Cursor(shards, "a", at(0)).records().sequence_numbers) == shards.numbers("a")
-    assert len(shards.paused) > 2_000
+    assert len(shards.pauses) > 2_000
 
 
 def test_the_last_records_are_those_at_the_tip() -> None:

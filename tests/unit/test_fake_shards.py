@@ -135,9 +135,9 @@ def test_an_iterator_that_was_never_given_is_refused(kinesis: Kinesis) -> None:
 def test_the_fake_keeps_records_to_itself_until_they_arrive() -> None:
     shards = FakeShards(SHARD, clock=9.999)
     shards.put(SHARD, 0, 10)
-    assert shards.arrived(SHARD) == shards.numbers(SHARD)[:1]
+    assert shards.arrived_numbers(SHARD) == shards.numbers(SHARD)[:1]
     shards.clock = 10
-    assert shards.arrived(SHARD) == shards.numbers(SHARD)
+    assert shards.arrived_numbers(SHARD) == shards.numbers(SHARD)
 
 
 def test_the_fake_answers_a_gap_emptily_as_often_as_it_takes() -> None:

@@ -82,4 +82,4 @@ def test_a_range_that_expired_since_its_end_was_found_keeps_that_end() -> None:
     shards = a_shard(1, 2, 3, clock=3600)
     end = End(After(shards.numbers("a")[-1]))
     shards.trim("a", 3)
-    assert Ends(shards).bounded("a", TrimHorizon(), end, instant_of_seconds(60), 1) == end
+    assert Ends(shards).limit_end("a", TrimHorizon(), end, instant_of_seconds(60), 1) == end

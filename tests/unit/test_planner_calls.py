@@ -66,12 +66,12 @@ def test_a_shard_that_wakes_costs_two_calls_and_five_with_more_than_1_000_record
 def test_a_busy_shard_costs_three_calls_a_trigger() -> None:
     shards = a_shard(*[n / 10 for n in range(10_000)], clock=100)
     planner = Planner(shards)
-    offset = planner.next_end(an_offset(95, a=After(shards.arrived("a")[-50])), bounds=A_MINUTE)
+    offset = planner.next_end(an_offset(95, a=After(shards.arrived_numbers("a")[-50])), bounds=A_MINUTE)
     for _ in range(5):
         shards.clock += 30
         assert calls_of(shards, planner, offset) == {"iterator": 1, "get_records": 2}
         offset = planner.next_end(offset, bounds=A_MINUTE)
-        assert offset.shards == {"a": After(shards.arrived("a")[-1])}
+        assert offset.shards == {"a": After(shards.arrived_numbers("a")[-1])}
 
 
 def test_every_busy_shard_costs_two_calls_a_batch_while_catching_up() -> None:

@@ -189,7 +189,7 @@ def test_a_target_lies_behind_parents_and_children_and_is_reached(*, tells_end_l
     shards.merge("b", "c", 400, "d")
     shards.put("d", 500, 590)
     planner, start = Planner(shards), beginning("a", "x", "b", "c", "d")
-    a, b, c, d, x = (shards.arrived(shard_id)[-1] for shard_id in "abcdx")
+    a, b, c, d, x = (shards.arrived_numbers(shard_id)[-1] for shard_id in "abcdx")
     target = planner.tip(start)
     assert target.shards == {"a": Closed(a), "b": Closed(b), "c": Closed(c), "d": After(d), "x": After(x)}
     shards.clock = 5_000

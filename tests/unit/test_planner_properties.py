@@ -31,7 +31,7 @@ def test_what_a_shorter_retention_has_trimmed_while_the_query_was_stopped_is_tol
     shards = stream.shards
     shards.clock += stopped
     shards.trim_until(edge * shards.clock)
-    gone = {s: set(shards.numbers(s)) - set(shards.held(s)) for s in stream.shard_ids}
+    gone = {s: set(shards.numbers(s)) - set(shards.held_numbers(s)) for s in stream.shard_ids}
     begun = [s for s in stream.shard_ids if any(stream.read[t] for t in {s, *shards.ancestors(s)})]
     lost = any(gone[s] & set(stream.expected[s]) - set(stream.read[s]) for s in begun)
     stream.restart()

@@ -74,7 +74,7 @@ def test_empty_answers_in_between_are_followed_at_a_pace_that_kinesis_allows() -
     shards = ten_records(covers=4)
     numbers, reading = shards.numbers("a"), Reading(shards)
     assert reading.read(TrimHorizon(), numbers[2]) == [[number] for number in numbers[:3]]
-    assert shards.paused == [0.2] * 3
+    assert shards.pauses == [0.2] * 3
 
 
 @given(st.integers(0, 9), st.integers(0, 9), st.integers(1, 11), st.sampled_from([None, 7.0, 35.0]))
@@ -179,7 +179,7 @@ def test_the_end_of_a_closed_shard_that_has_expired_is_told_at_once() -> None:
     shards.split("a", 300, "b", "c")
     reading = Reading(shards)
     reading.read(TrimHorizon(), shards.numbers("a")[6], retention=HOUR)
-    assert (reading.pages, reading.lost, shards.paused) == ([], [expired(shards, 6)], [])
+    assert (reading.pages, reading.lost, shards.pauses) == ([], [expired(shards, 6)], [])
 
 
 def test_a_shard_that_is_gone_is_told() -> None:
@@ -217,7 +217,7 @@ def test_an_end_that_kinesis_denies_is_no_wait_for_ever() -> None:
     with pytest.raises(ServiceUnavailableError) as denied:
         reading.read(TrimHorizon(), "999")
     assert str(denied.value) == "shard a ended before record 999, which it held before"
-    assert (shards.paused, reading.lost) == ([0.2] * 50, [])
+    assert (shards.pauses, reading.lost) == ([0.2] * 50, [])
 
 
 def test_an_end_that_kinesis_shows_late_is_read() -> None:
@@ -225,7 +225,7 @@ def test_an_end_that_kinesis_shows_late_is_read() -> None:
 
     numbers = shards.numbers("a")
     assert read(shards, TrimHorizon(), numbers[9]) == [numbers[:9], numbers[9:]]
-    assert sum(shards.paused) == pytest.approx(90 - 85)
+    assert sum(shards.pauses) == pytest.approx(90 - 85)
 
 
 def test_a_closed_shard_that_ends_too_soon_is_reported_at_once() -> None:
@@ -234,4 +234,4 @@ def test_a_closed_shard_that_ends_too_soon_is_reported_at_once() -> None:
     reading = Reading(shards)
     with pytest.raises(ServiceUnavailableError):
         reading.read(TrimHorizon(), "999")
-    assert shards.paused == []
+    assert shards.pauses == []

@@ -292,7 +292,7 @@ def test_resuming_after_a_stop_reads_exactly_the_rest_or_says_that_some_expired(
         assert stood_for > timedelta(seconds=retention - 2)
     else:
         stream.read_what_is_there()
-        there = {s: stream.shards.arrived(s) for s in stream.shard_ids}
+        there = {s: stream.shards.arrived_numbers(s) for s in stream.shard_ids}
         assert stream.read == {s: [n for n in there[s] if n in stream.expected[s]] for s in stream.shard_ids}
 
 

@@ -76,7 +76,7 @@ def test_children_whose_parents_have_expired_are_read_like_any_shard() -> None:
 def test_new_shards_begin_at_their_beginnings_and_those_long_read_leave(
     lineage: Lineage, positions: dict[str, Position], grown: dict[str, Position]
 ) -> None:
-    assert lineage.grown(positions) == grown
+    assert lineage.with_listed_shards(positions) == grown
 
 
 @pytest.mark.parametrize(

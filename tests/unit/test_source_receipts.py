@@ -173,7 +173,7 @@ def assert_they_meet(parts: Sequence[Range | Hole], first: Position) -> None:
             assert other.start == one.end
         else:
             time = to_text(other.start).removeprefix("TRIM_HORIZON LOST ")
-            assert one.lost.endswith(f": expired before {time}")
+            assert one.description.endswith(f": expired before {time}")
 
 
 ONE_BATCH, ALL_THERE_IS, UP_TO_THE_TIP, RESTART = "one batch", "all there is", "up to the tip", "restart"
@@ -248,7 +248,7 @@ def test_behind_a_hole_a_shard_goes_on_from_the_holes_time_or_ends() -> None:
     lost, gone = at(8_100).time, at(13_000).time
     one, three = (After(shards.numbers("a")[index]) for index in (1, 2))
     parts = parts_of_shards(offsets)["a"]
-    assert [(part.start, part.end if isinstance(part, Range) else part.lost) for part in parts] == [
+    assert [(part.start, part.end if isinstance(part, Range) else part.description) for part in parts] == [
         (TrimHorizon(), one),
         (one, f"a behind {one.sequence_number}: expired before {lost.isoformat()}"),
         (TrimHorizon(lost), three),

@@ -30,10 +30,10 @@ def url() -> Iterator[str]:
         yield url
 
 
-def a_reader(url: str, *, told_bounds: bool = False, **settings: Any) -> KinesisStreamReader:
+def a_reader(url: str, *, is_bounded: bool = False, **settings: Any) -> KinesisStreamReader:
     source = Source(**({"stream": "events", "region": REGION, "endpoint_url": url} | settings))
     options = options_of(source)
-    return KinesisDataSource(options if told_bounds else without_bounds(options)).streamReader(RECORD)
+    return KinesisDataSource(options if is_bounded else without_bounds(options)).streamReader(RECORD)
 
 
 def latest(reader: KinesisStreamReader) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def test_a_query_that_resumes_is_told_by_its_last_batch_where_it_is(url: str) ->
 
 
 def test_with_bounds_in_its_options_batches_are_bounded(url: str) -> None:
-    reader = a_reader(url, told_bounds=True, max_batch_seconds=5)
+    reader = a_reader(url, is_bounded=True, max_batch_seconds=5)
     begin = latest(reader)
     assert begin["shards"] == {FIRST: "TRIM_HORIZON", SECOND: "TRIM_HORIZON"}
     assert reader.partitions(reader.initialOffset(), begin) == []

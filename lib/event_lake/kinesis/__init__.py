@@ -1,1 +1,1 @@
-"""Reading a Kinesis data stream exactly."""
+"""The Spark source that reads each record of a Kinesis data stream exactly once."""

@@ -1,6 +1,6 @@
-"""Spark's names for admission control of Python sources, which Spark 4.1 doesn't have.
+"""Spark's classes for admission control of Python sources, with stand-ins for Spark 4.1, which has none.
 
-There a source isn't told where a batch begins, nor how much it may take: the names stand for nothing.
+Spark 4.1 tells a source neither where a batch begins nor how much the batch may take, so it never uses the stand-ins.
 """
 
 from dataclasses import dataclass
@@ -18,19 +18,19 @@ except ImportError:  # Spark 4.1
     ADMISSION_CONTROL = False
 
     class ReadLimit:  # type: ignore[no-redef]
-        """What a batch may take."""
+        """A limit on what a batch may take."""
 
     class ReadAllAvailable(ReadLimit):  # type: ignore[no-redef]
-        """Whatever there is."""
+        """The lack of a limit: a batch takes all there is."""
 
     @dataclass
     class ReadMaxRows(ReadLimit):  # type: ignore[no-redef]
-        """So many rows."""
+        """A limit of `max_rows` rows."""
 
         max_rows: int
 
     class SupportsTriggerAvailableNow:  # type: ignore[no-redef]
-        """Can end where it was when the query started."""
+        """A source whose query can end with the records that were there when it started."""
 
 
 __all__ = ["ADMISSION_CONTROL", "ReadAllAvailable", "ReadLimit", "ReadMaxRows", "SupportsTriggerAvailableNow"]

@@ -1,4 +1,7 @@
-"""Positions in a stream, and their JSON form in Spark's offset log. Pure."""
+"""Positions in shards, offsets of a stream, and their JSON form in Spark's offset log. All functions are pure.
+
+A position says up to where a shard is read. An offset has a position for each shard.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -11,15 +14,16 @@ from event_lake.lake.formats import without_format
 from event_lake.lake.time import EPOCH
 
 _HOUR = timedelta(hours=1)
-# Of an offset in JSON; 0 was without a number.
+# The number of the JSON form of an offset. Form 0 had no number.
 _FORMAT = 1
 
 
 @dataclass(frozen=True)
 class TrimHorizon:
-    """Before the oldest record that the shard still holds.
+    """The position before the oldest record that the shard still holds.
 
-    `lost_at` is when a reader that was told to go on found records before it expired: they're a hole.
+    `lost_at` marks a hole: records before this position expired unread, and the query goes on without them. It's the
+    time (UTC) at which the query found that.
     """
 
     lost_at: datetime | None = None
@@ -27,32 +31,34 @@ class TrimHorizon:
 
 @dataclass(frozen=True)
 class At:
-    """Before the first record that arrived at or after `time` (UTC)."""
+    """The position before the first record that arrived at or after `time` (UTC)."""
 
     time: datetime
 
 
 @dataclass(frozen=True)
 class After:
-    """Behind the record with this sequence number, which exists and is included in what was read.
+    """The position behind the record with this sequence number, which exists and is itself read.
 
-    Sequence numbers have up to 56 digits and no leading zero: text in JSON, compared as numbers. `arrived` is when the
-    record did, where that is known and it can't have expired as usual; two positions are the same without it.
+    A sequence number has up to 56 digits and no leading zero. It's text in JSON, and compared as a number. `arrived` is
+    the time (UTC) at which the record arrived, or None if that is unknown or the record may have expired as usual. Two
+    positions are equal whatever their `arrived` is.
     """
 
     sequence_number: str
     arrived: datetime | None = field(default=None, compare=False)
 
     def reaches(self, sequence_number: str) -> bool:
-        """Whether the record with `sequence_number` lies at or before this position."""
+        """True if the record with `sequence_number` lies at or before this position."""
         return int(sequence_number) <= int(self.sequence_number)
 
 
 @dataclass(frozen=True)
 class Closed:
-    """Behind the last record of a shard that takes no more; `last` is the last that was read of it, if any was.
+    """The position behind the last record of a closed shard, which takes no more records.
 
-    `lost_at` is as for TrimHorizon: the shard was gone before it was read to its end. `arrived` is as for After.
+    `last` is the sequence number of the last record that was read, or None if none was. `lost_at` marks a hole, as in
+    TrimHorizon: the shard was gone before it was read to its end. `arrived` is as in After.
     """
 
     last: str | None = None
@@ -65,7 +71,10 @@ Position: TypeAlias = TrimHorizon | At | After | Closed
 
 @dataclass(frozen=True)
 class Summary:
-    """What tells a stream from a later one of its name, and how long it keeps a record."""
+    """The facts about a stream that an offset keeps.
+
+    `created` (UTC) tells the stream from a later one of the same name. `retention` is how long it keeps a record.
+    """
 
     created: datetime
     retention: timedelta
@@ -73,10 +82,10 @@ class Summary:
 
 @dataclass(frozen=True)
 class Offset:
-    """How far a stream is read: a position for each shard.
+    """A position for each shard of a stream: how far a query has read it.
 
-    `cut` is the arrival time up to which all shards are read, at least: where the next batch's time begins.
-    `summary` is the stream's at the time of planning.
+    All shards are read at least up to the arrival time `cut` (UTC), and the next batch's span of time begins there.
+    `summary` is the stream's as it was when the offset was planned.
     """
 
     shards: Mapping[str, Position]
@@ -85,13 +94,13 @@ class Offset:
 
     @property
     def positions(self) -> dict[str, str]:
-        """The position of each shard in `to_text`'s form."""
+        """Return the position of each shard in `to_text`'s form."""
         return {shard_id: to_text(position) for shard_id, position in self.shards.items()}
 
     def to_json(self) -> dict[str, Any]:
-        """`{"format": 1, "shards": {shard_id: position}, "cut": time, …}`, in the order of the shards' ids.
+        """Return `{"format": 1, "shards": {shard_id: position}, "cut": time, …}`, in the order of the shards' ids.
 
-        `"arrived": {shard_id: time}` has the arrivals of the last records that were read, where any is known.
+        `"arrived": {shard_id: time}` has the arrivals of the last records that were read. It's there if any is known.
         """
         known = {s: arrived.isoformat() for s in sorted(self.shards) if (arrived := arrival_of(self.shards[s]))}
         return {
@@ -105,9 +114,9 @@ class Offset:
 
     @staticmethod
     def from_json(json: Mapping[str, Any]) -> "Offset":
-        """The inverse of `to_json`, also of what it wrote before there were arrivals.
+        """Return the offset from which `to_json` made `json`, maybe in a version that didn't write arrivals yet.
 
-        Raises ValueError for text that it can't have written, UserError for what a newer version wrote.
+        Raise ValueError if `to_json` can't have made it, and UserError if a newer version did.
         """
         match {"arrived": {}, **without_format("an offset in the checkpoint", json, _FORMAT)}:
             case {
@@ -124,7 +133,7 @@ class Offset:
 
 
 def last_read(position: Position) -> str | None:
-    """The sequence number of the last record before `position`, where one was read."""
+    """Return the sequence number of the last record that was read before `position`, or None if none was."""
     match position:
         case After(number):
             return number
@@ -134,22 +143,22 @@ def last_read(position: Position) -> str | None:
 
 
 def arrival_of(position: Position) -> datetime | None:
-    """When the last record before `position` arrived, where that is known."""
+    """Return when the last record before `position` arrived (UTC), or None if that is unknown."""
     return position.arrived if isinstance(position, After | Closed) else None
 
 
 def without_arrival(position: Position) -> Position:
-    """The same position, whose last record may have expired as usual."""
+    """Return `position` without its `arrived`, for a last record that may have expired as usual."""
     return replace(position, arrived=None) if isinstance(position, After | Closed) else position
 
 
 def lost_at(position: Position | None) -> datetime | None:
-    """When records before `position` were found lost, where they were."""
+    """Return when a query found that records before `position` were lost (UTC), or None if none were."""
     return position.lost_at if isinstance(position, TrimHorizon | Closed) else None
 
 
 def earlier_of(end: Position, bound: Position) -> Position:
-    """The one that comes first; a `bound` without a sequence number is where the query began."""
+    """Return the position that comes first. A `bound` without a sequence number is where the query began."""
     number, most = last_read(end), last_read(bound)
     if number is not None and (most is None or int(number) > int(most)):
         return bound
@@ -157,12 +166,15 @@ def earlier_of(end: Position, bound: Position) -> Position:
 
 
 def instant_of_seconds(seconds: float) -> datetime:
-    """The UTC time `seconds` after 1970, to the millisecond, which is all that Kinesis gives."""
+    """Return the UTC time `seconds` after 1970, rounded to the millisecond, which is all that Kinesis gives."""
     return EPOCH + timedelta(milliseconds=round(seconds * 1000))
 
 
 def to_text(position: Position) -> str:
-    """A position's form in JSON: "TRIM_HORIZON", "AT <time>", "<sequence number>" or "CLOSED <sequence number>"."""
+    """Return a position's form in JSON: "TRIM_HORIZON", "AT <time>", "<sequence number>" or "CLOSED <sequence number>".
+
+    It's "CLOSED" alone if no record of the shard was read, and " LOST <time>" is added where `lost_at` marks a hole.
+    """
     match position:
         case TrimHorizon(lost_at):
             return f"TRIM_HORIZON{_lost(lost_at)}"
@@ -175,7 +187,7 @@ def to_text(position: Position) -> str:
 
 
 def from_text(text: str) -> Position:
-    """The inverse of `to_text`. Raises ValueError for text that it can't have written."""
+    """Return the position that `to_text` wrote as `text`. Raise ValueError if it can't have written that."""
     position: Position
     match text.split(" "):
         case ["TRIM_HORIZON"]:
@@ -198,7 +210,7 @@ def from_text(text: str) -> Position:
 
 
 def describe_position(position: Position) -> str:
-    """A position as an error names it: by the last record before it, where one was read."""
+    """Return a position as errors name it: by the last record that was read before it, or else by `to_text`."""
     return last_read(position) or to_text(position)
 
 

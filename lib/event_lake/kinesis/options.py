@@ -1,4 +1,4 @@
-"""The options of the format `event_lake_kinesis`: our settings by the names that Spark's users know."""
+"""The options of Spark's format `event_lake_kinesis`, made from settings and turned back into settings."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from event_lake.errors import ConfigError
 
 FORMAT = "event_lake_kinesis"
 
-# Our settings by the options' names, which are those of Databricks' source where it has them.
+# Settings' names by options' names. An option is named as that of Databricks' Kinesis source, if it has one.
 _OF_SOURCE = {
     "streamName": "stream",
     "region": "region",
@@ -29,14 +29,17 @@ _PLAIN = Raw()
 
 
 def options_of(source: Source, raw: Raw = _PLAIN) -> dict[str, str]:
-    """The format's options for a configured source, whose records are unpacked as `raw` says."""
+    """Return the format's options for `source`, whose records are unpacked as `raw` says."""
     values = {option: getattr(source, field) for option, field in _OF_SOURCE.items()}
     values |= {option: getattr(raw, field) for option, field in _OF_RAW.items()}
     return {option: _as_text(value) for option, value in values.items() if value is not None}
 
 
 def without_bounds(options: Mapping[str, str]) -> dict[str, str]:
-    """`options` without bounds of a batch: for Spark 4.1, whose Trigger.AvailableNow takes one batch a run."""
+    """Return `options` without the bounds of a batch.
+
+    Spark 4.1 takes only one batch in a run with Trigger.AvailableNow, so that batch must have no bounds.
+    """
     return {option: value for option, value in options.items() if option.lower() not in _BOUNDS}
 
 
@@ -45,10 +48,10 @@ def _as_text(value: object) -> str:
 
 
 def settings_from(options: Mapping[str, str]) -> tuple[Source, Raw]:
-    """The inverse of `options_of`, for options whose names are case-insensitive.
+    """Return the settings from which `options_of` made `options`. The options' names are case-insensitive.
 
-    Of `raw` the options hold what the source needs; the rest is as by default. Raises ConfigError for an option that
-    isn't known, can't be read, or breaks a setting's rule.
+    The options hold only those settings of Raw that the source needs; its others get their defaults. Raise ConfigError
+    if streamName is missing, or an option is unknown, can't be read or breaks a setting's rule.
     """
     known = [*_OF_SOURCE, *_OF_RAW]
     names = {option.lower(): option for option in known}

@@ -1,4 +1,4 @@
-"""Shards and their lineage. Pure."""
+"""Shards of a stream, and which of them came from which by splits and merges. All functions are pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ from event_lake.kinesis.offsets import After, At, Closed, Position, TrimHorizon
 
 @dataclass(frozen=True)
 class Shard:
-    """A shard as ListShards shows it. `parents`: the one that was split, or the two that were merged, into it."""
+    """A shard as ListShards shows it. `parents` has the shard that was split, or the two that were merged, into it."""
 
     shard_id: str
     parents: tuple[str, ...] = ()
 
 
 class Lineage:
-    """The shards of one ListShards answer, and which came from which.
+    """The shards of one ListShards answer, and which of them came from which.
 
-    Parents that have expired are named by their children, but aren't among the shards.
+    A parent that has expired is named by its children, but isn't one of the shards.
     """
 
     def __init__(self, listed: Iterable[Shard]) -> None:
@@ -29,23 +29,24 @@ class Lineage:
 
     @property
     def shard_ids(self) -> list[str]:
-        """All of them, sorted."""
+        """Return the ids of all listed shards, sorted."""
         return sorted(self._shards)
 
     def __contains__(self, shard_id: str) -> bool:
         return shard_id in self._shards
 
-    def grown(self, positions: Mapping[str, Position]) -> dict[str, Position]:
-        """`positions` with the shards that appeared since, at their beginnings, and without those long read.
+    def with_listed_shards(self, positions: Mapping[str, Position]) -> dict[str, Position]:
+        """Return `positions` plus the new shards, at their beginnings, minus the closed shards that aren't listed.
 
-        A shard whose descendants have positions was read before them, though an old answer may show it again.
+        A listed shard isn't new if one of its descendants has a position: it was read before that one, and an old
+        answer shows it again.
         """
         kept = {s: p for s, p in positions.items() if s in self._shards or not isinstance(p, Closed)}
         new = [s for s in self._shards if s not in positions and not self.has_descendant_in(s, positions)]
         return kept | dict.fromkeys(new, TrimHorizon())
 
     def readable(self, positions: Mapping[str, Position]) -> dict[str, TrimHorizon | At | After]:
-        """The shards that may be read now: not closed, and every parent that there is read to its end."""
+        """Return the shards that may be read now: those not closed whose parents in `positions` are all closed."""
         return {
             shard_id: position
             for shard_id, position in sorted(positions.items())
@@ -54,22 +55,25 @@ class Lineage:
         }
 
     def lacks_children(self, positions: Mapping[str, Position]) -> bool:
-        """Whether a closed shard's children are missing: each has some, so this answer is older than they are."""
+        """True if the answer has a closed shard of `positions`, but no child of it.
+
+        Every closed shard has a child, so the answer is older than that child.
+        """
         return any(
             isinstance(p, Closed) and s in self._shards and s not in self._children for s, p in positions.items()
         )
 
     def has_descendant_in(self, shard_id: str, positions: Mapping[str, Position]) -> bool:
-        """Whether one of `positions` is of a shard that came from this one, over any number of reshards."""
-        found: set[str] = set()
-        left = [shard_id]
-        while left:
-            children = set(self._children.get(left.pop(), ())) - found
-            found |= children
-            left += children
-        return not found.isdisjoint(positions)
+        """True if `positions` has a shard that came from `shard_id`, over any number of splits and merges."""
+        descendants: set[str] = set()
+        pending = [shard_id]
+        while pending:
+            children = set(self._children.get(pending.pop(), ())) - descendants
+            descendants |= children
+            pending += children
+        return not descendants.isdisjoint(positions)
 
     def parents(self, shard_id: str) -> tuple[str, ...]:
-        """The shards that it came from, as far as it is listed."""
+        """Return the shards from which `shard_id` came, or none if it isn't listed."""
         shard = self._shards.get(shard_id)
         return shard.parents if shard else ()

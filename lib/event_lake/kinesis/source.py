@@ -1,6 +1,7 @@
 """The Kinesis source for Spark: `spark.readStream.format("event_lake_kinesis")`.
 
-Thin glue: batches are planned in `planner`, read in `records`, and the calls are in `client`.
+It only connects Spark with `planner`, which plans batches, `records`, which reads them, and `client`, which makes the
+calls to Kinesis.
 """
 
 import os
@@ -31,15 +32,15 @@ from event_lake.kinesis.planning.topology import Topology
 from event_lake.kinesis.reading.records import part_of, read_batches
 from event_lake.lake.schemas import RECORD
 
-# Planning waits for answers: of 256 shards at 20 ms a call, 10 s one after the other.
+# Planning mostly waits for answers: 2 calls of 20 ms for each of 256 shards take 10 s one after the other.
 _SHARDS_AT_ONCE = 16
 _PLAIN = Raw()
 
 
 def register(spark: SparkSession) -> None:
-    """Make the format known to this session."""
-    # Spark 4.2 looks for --py-files in another folder than it puts them when it starts the process that plans a
-    # streaming source; PYTHONPATH leads that process to our package, be it a folder or a zip.
+    """Make the format known to `spark`, and this package to the process in which Spark plans a streaming source."""
+    # Spark 4.2 lets that process look for --py-files in another folder than the one where it put them. PYTHONPATH leads
+    # the process to our package, be it a folder or a zip.
     environment = spark.sparkContext.environment
     place = str(Path(event_lake.__file__).parents[1])
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [place, environment.get("PYTHONPATH")]))
@@ -47,21 +48,23 @@ def register(spark: SparkSession) -> None:
 
 
 def observe_receipts(rows: DataFrame, shard_id: str = "shardId") -> DataFrame:
-    """`rows`, whose receipts are then in each progress event: `observedMetrics["kinesis"].shards`, one per shard.
+    """Return `rows`, whose receipts Spark then puts into each progress event: `observedMetrics["kinesis"].shards`.
 
-    `shard_id` is the column with a row's shard. It costs least where Spark has made rows anyway: beside a watermark.
+    A receipt says what a batch read of a shard (see KinesisDataSource). `shard_id` is the column with a row's shard. To
+    observe costs least where Spark has made rows anyway, which is beside a watermark.
     """
     receipt = F.struct(F.col(shard_id).alias("shardId"), "receipt.*")
-    # A set, as rows are seen again where an executor is lost.
+    # A set, because Spark observes rows again if it loses an executor.
     return rows.observe("kinesis", F.collect_set(F.when(F.col("receipt").isNotNull(), receipt)).alias("shards"))
 
 
 class KinesisDataSource(DataSource):
-    """Records of one stream. Every (shard, batch) ends with one row whose `receipt` says what was read.
+    """The rows of one stream's records, and one receipt for each shard of a batch.
 
-    A receipt's row has null `data`; a record's row has a null `receipt`. The records in KPL aggregates are rows of
-    their own, and so are lines, where asked. Options: `options.options_of`. Reads by polling: enhanced fan-out isn't
-    supported.
+    A receipt says what was read of the shard. It's in the column `receipt` of the shard's last row, where `data` is
+    null; in a record's row `receipt` is null. Each record in a KPL aggregate is a row of its own, and with the option
+    payloadSplit = "lines" so is each line. `options.options_of` has all options. The source polls: enhanced fan-out
+    isn't supported.
     """
 
     @classmethod
@@ -73,30 +76,30 @@ class KinesisDataSource(DataSource):
 
     def streamReader(self, schema: StructType) -> "KinesisStreamReader":
         options = dict(self.options)
-        return KinesisStreamReader(*settings_from(options), told_bounds=without_bounds(options) != options)
+        return KinesisStreamReader(*settings_from(options), is_bounded=without_bounds(options) != options)
 
 
 class KinesisStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
-    """Plans on the driver, reads on executors, keeps nothing on executors.
+    """Plans batches on the driver and reads them on executors, where it keeps nothing between batches.
 
-    The first batch of a query is empty: it writes the resolved start into the offset log, so that "latest"
-    stays what it was when the query first ran.
+    The first batch of a query is empty. Its end, which Spark writes into the offset log, has a position for each shard,
+    so that "latest" stays what it was when the query first ran.
 
-    Spark 4.1 has no admission control: it asks for an offset once for a run with Trigger.AvailableNow, and doesn't tell
-    which trigger a query has. So there a batch takes all there is, parents and children side by side, unless the
-    options maxBatchSeconds or maxRecordsPerBatch are given: then batches are as on 4.2, but such a run takes only one.
-    Nothing is lost or read twice either way.
+    Spark 4.1 has no admission control: it asks only once for an offset in a run with Trigger.AvailableNow, and doesn't
+    tell which trigger a query has. So there a batch takes all there is, parents and children side by side, unless
+    `is_bounded`, which says that the option maxBatchSeconds or maxRecordsPerBatch is given. Then batches are as on 4.2,
+    but such a run takes only one of them. Nothing is lost or read twice either way.
     """
 
-    def __init__(self, source: Source, raw: Raw = _PLAIN, *, told_bounds: bool = True) -> None:
+    def __init__(self, source: Source, raw: Raw = _PLAIN, *, is_bounded: bool = True) -> None:
         self._source = source
         self._raw = raw
-        self._told_bounds = told_bounds
+        self._is_bounded = is_bounded
         self._client: KinesisClient | None = None
         self._planner: Planner | None = None
         self._target: Offset | None = None
         self._stop_at_tip = False
-        self._reached: dict[str, Any] | None = None
+        self._last_end: dict[str, Any] | None = None
 
     def initialOffset(self) -> dict[str, Any]:
         return {"start_from": self._source.start_from}
@@ -108,17 +111,17 @@ class KinesisStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
         self._stop_at_tip = True
 
     def latestOffset(self, start: dict[str, Any] | None = None, limit: ReadLimit | None = None) -> dict[str, Any]:
-        # Spark 4.1 calls `partitions` before this when it resumes from a checkpoint.
-        begin = start or self._reached or self.initialOffset()
-        with self._naming_what_is_gone(begin):
+        # Spark 4.1 gives no start, but calls `partitions` before this when it resumes from a checkpoint.
+        begin = start or self._last_end or self.initialOffset()
+        with self._report_deleted_stream(begin):
             return (
                 self._latest_all_at_once(begin)
-                if start is None and not self._told_bounds
+                if start is None and not self._is_bounded
                 else self._latest(begin, limit)
             )
 
     def _latest(self, begin: dict[str, Any], limit: ReadLimit | None) -> dict[str, Any]:
-        planner = self._planning()
+        planner = self._get_planner()
         if "start_from" in begin:
             return self._beginning().to_json()
         offset = Offset.from_json(begin)
@@ -128,7 +131,7 @@ class KinesisStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
         return begin if end == offset else end.to_json()
 
     def _latest_all_at_once(self, begin: dict[str, Any]) -> dict[str, Any]:
-        planner = self._planning()
+        planner = self._get_planner()
         if "start_from" in begin:
             beginning = self._beginning()
             return (beginning if begin["start_from"] == "latest" else planner.tip(beginning)).to_json()
@@ -142,28 +145,28 @@ class KinesisStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
         return {"millis_behind": dict(self._planner.millis_behind), "planning": asdict(self._client.calls)}
 
     def partitions(self, start: dict[str, Any], end: dict[str, Any]) -> Sequence[InputPartition]:
-        self._reached = end
+        self._last_end = end
         finish = Offset.from_json(end)
-        with self._naming_what_is_gone(start):
+        with self._report_deleted_stream(start):
             begin = self._begin(start, finish)
             # Spark replays a batch without planning it again, maybe long after it was planned.
-            self._planning().refuse_losses(begin)
+            self._get_planner().refuse_losses(begin)
         parts = [part_of(shard_id, begin, finish) for shard_id in finish.shards]
         return [InputPartition(part) for part in parts if part]
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:
-        return read_batches(self._source, self._raw, partition.value, self._connected())
+        return read_batches(self._source, self._raw, partition.value, self._get_client())
 
-    def _connected(self) -> KinesisClient:
-        # Made where it's used: a reader travels from the driver to the executors, connections don't.
+    def _get_client(self) -> KinesisClient:
+        # Made where it's used: Spark sends a reader from the driver to the executors, but connections can't be sent.
         if self._client is None:
             self._client = KinesisClient(self._source.stream, self._source.region, self._source.endpoint_url)
         return self._client
 
-    def _planning(self) -> Planner:
+    def _get_planner(self) -> Planner:
         if self._planner is None:
             self._planner = Planner(
-                self._connected(),
+                self._get_client(),
                 go_on_after_loss=not self._source.fail_on_data_loss,
                 in_parallel=ThreadPoolExecutor(_SHARDS_AT_ONCE).map,
             )
@@ -176,27 +179,28 @@ class KinesisStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
         return Bounds(time=timedelta(seconds=self._source.max_batch_seconds), records=records)
 
     def _starting_positions(self, topology: Topology) -> dict[str, Position]:
-        now, retention = self._connected().now(), topology.summary.retention
+        now, retention = self._get_client().now(), topology.summary.retention
         return starting_positions(self._source.start_from, topology.lineage, now, retention)
 
     def _beginning(self) -> Offset:
-        beginning = self._planning().beginning(self._starting_positions)
-        refuse_expired(beginning.shards, self._connected())
+        beginning = self._get_planner().beginning(self._starting_positions)
+        refuse_expired(beginning.shards, self._get_client())
         return beginning
 
     def _begin(self, start: dict[str, Any], finish: Offset) -> Offset:
         if "start_from" not in start:
             return Offset.from_json(start)
         if start["start_from"] == "latest":
-            return finish  # The first batch of such a query is empty, and says when that was.
-        return Offset(self._planning().resolved(self._starting_positions), finish.cut, finish.summary)
+            return finish  # The first batch of such a query is empty, and its end says when "latest" was.
+        return Offset(self._get_planner().resolved(self._starting_positions), finish.cut, finish.summary)
 
     @contextmanager
-    def _naming_what_is_gone(self, begin: dict[str, Any]) -> Iterator[None]:
+    def _report_deleted_stream(self, begin: dict[str, Any]) -> Iterator[None]:
+        """Raise DataLossError, which names the positions of `begin`, if the stream is gone that was read up to them."""
         try:
             yield
         except StreamNotFoundError as error:
             if "start_from" in begin:
                 raise
-            read = ", ".join(f"{shard_id} {position}" for shard_id, position in begin["shards"].items())
-            raise DataLossError(f"{error}; it was read up to {read}: what came behind is gone") from error
+            positions = ", ".join(f"{shard_id} {position}" for shard_id, position in begin["shards"].items())
+            raise DataLossError(f"{error}; it was read up to {positions}: what came behind is gone") from error

@@ -17,7 +17,7 @@ from event_lake.kinesis.api.client import KinesisClient
 from event_lake.kinesis.offsets import Offset
 from event_lake.kinesis.planning.start import refuse_expired, starting_positions
 from event_lake.kinesis.planning.topology import Topology
-from event_lake.kinesis.reading.records import read_between
+from event_lake.kinesis.reading.records import shards_with_receipts
 from event_lake.kinesis.source import observe_receipts
 from event_lake.lake import layout, tables
 from event_lake.lake.checkpoints import Checkpoint
@@ -210,6 +210,6 @@ class _Query:
             begins=begins,
             positions={**end.positions, **(self._beginning.gone if begins else {})},
             holes=self._beginning.holes if begins else {},
-            expected=read_between(Offset.from_json(before.source), end) if before else (),
+            expected=shards_with_receipts(Offset.from_json(before.source), end) if before else (),
             may_repeat=may_repeat,
         )

@@ -48,15 +48,15 @@ class ValidatedDataSource(KinesisDataSource):
         told = dict(self.options)
         rules = Rules(**json.loads(told.pop(_RULES)))
         return ValidatedStreamReader(
-            *options.settings_from(told), rules, told_bounds=options.without_bounds(told) != told
+            *options.settings_from(told), rules, is_bounded=options.without_bounds(told) != told
         )
 
 
 class ValidatedStreamReader(KinesisStreamReader):
     """Plans as the Kinesis source does, and judges where the bytes are."""
 
-    def __init__(self, source: Source, raw: Raw, rules: Rules, *, told_bounds: bool) -> None:
-        super().__init__(source, raw, told_bounds=told_bounds)
+    def __init__(self, source: Source, raw: Raw, rules: Rules, *, is_bounded: bool) -> None:
+        super().__init__(source, raw, is_bounded=is_bounded)
         self._rules = rules
 
     def read(self, partition: InputPartition) -> Iterator[pa.RecordBatch]:

@@ -1,1 +1,1 @@
-"""The calls to Kinesis, and what they answer; the driver and the executors use it."""
+"""The calls to Kinesis and their answers, for the driver and the executors."""

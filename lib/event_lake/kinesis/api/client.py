@@ -1,4 +1,4 @@
-"""The only module that talks to Kinesis: its calls as our values, its errors as ours."""
+"""The only module that calls Kinesis. It turns the answers into values of ours, and the errors into ours."""
 
 import time
 from binascii import a2b_base64
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient as BotoClient
     from mypy_boto3_kinesis.type_defs import PutRecordsRequestEntryTypeDef
 
-# `Retrying` repeats calls and counts them; botocore would do it unseen. A planner asks for 16 shards at once.
+# `Retrying` repeats calls and counts that; botocore would repeat them uncounted. A planner calls for 16 shards at once.
 _BOTO_CONFIG = Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=30, max_pool_connections=16)
 
 _KEY_REFUSED = {
@@ -37,11 +37,12 @@ _KEY_REFUSED = {
 
 
 class KinesisClient:
-    """The calls Event Lake makes to one stream; several threads may make them.
+    """The calls that Event Lake makes to one stream. Several threads may make them.
 
-    Every method asks again where Kinesis throttles or stumbles, for 200 s, less than an iterator's life, and counts
-    that in `calls`. It raises UserError at once where the user must act, ServiceUnavailableError where Kinesis stayed
-    out of reach. Make one per process: it holds connections.
+    Every method repeats a call that Kinesis throttles or fails to answer, and counts that in `calls`. It does so for up
+    to `patience_seconds`; the default is less than the 5 minutes that an iterator lives. It raises UserError at once if
+    the user must act, and ServiceUnavailableError if Kinesis stays out of reach. Make one client per process, as it
+    holds connections.
     """
 
     def __init__(
@@ -67,33 +68,39 @@ class KinesisClient:
         self._boto.meta.events.register("before-parse.kinesis.GetRecords", _take_body)
 
     def list_shards(self) -> list[Shard]:
-        """All shards that still hold records or take them, open and closed."""
+        """Return all shards that still hold records or take them, open and closed."""
         shards: list[Shard] = []
         request: dict[str, Any] = {"StreamName": self.stream}
         while True:
-            listed, token = self._asked(
-                "ListShards", self._boto.list_shards, request, lambda told: (told["Shards"], told.get("NextToken"))
+            entries, token = self._call(
+                "ListShards",
+                self._boto.list_shards,
+                request,
+                lambda answer: (answer["Shards"], answer.get("NextToken")),
             )
             shards += [
                 Shard(
                     entry["ShardId"],
                     tuple(entry[key] for key in ("ParentShardId", "AdjacentParentShardId") if entry.get(key)),
                 )
-                for entry in listed
+                for entry in entries
             ]
             if not token:
                 return shards
             request = {"NextToken": token}
 
     def summary(self) -> Summary:
-        """When the stream was made, and how long it keeps a record."""
-        summary: Summary = self._asked(
+        """Return when the stream was made, and how long it keeps a record. Raise StreamNotFoundError if it's gone."""
+        summary: Summary = self._call(
             "DescribeStreamSummary", self._boto.describe_stream_summary, {"StreamName": self.stream}, _summary
         )
         return summary
 
     def now(self) -> datetime:
-        """Kinesis' own clock, at most a second slow and never fast: Kinesis refuses times in its future."""
+        """Return the time by Kinesis' own clock, at most a second slow and never fast.
+
+        Kinesis refuses times in its future. Costs a call if there was none before.
+        """
         if not self._clock.is_set:
             self.summary()
         return self._clock.now()
@@ -103,9 +110,9 @@ class KinesisClient:
         self._sleep(seconds)
 
     def iterator(self, shard_id: str, position: TrimHorizon | At | After, *, inclusive: bool = False) -> str:
-        """An iterator to the first record behind `position`, `inclusive`: to that of a sequence number itself.
+        """Return an iterator to the first record behind `position`. If `inclusive`, an After's leads to its own record.
 
-        Lives 5 minutes. Raises ShardGoneError.
+        An iterator lives 5 minutes. Raise ShardGoneError if Kinesis doesn't know the shard.
         """
         request: dict[str, Any] = {"StreamName": self.stream, "ShardId": shard_id, "ShardIteratorType": "TRIM_HORIZON"}
         if isinstance(position, After):
@@ -115,39 +122,40 @@ class KinesisClient:
             }
         elif isinstance(position, At):
             request |= {"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": position.time}
-        iterator: str = self._asked(
-            "GetShardIterator", self._boto.get_shard_iterator, request, lambda told: told["ShardIterator"]
+        iterator: str = self._call(
+            "GetShardIterator", self._boto.get_shard_iterator, request, lambda answer: answer["ShardIterator"]
         )
         return iterator
 
     def get_records(self, iterator: str, limit: int = 10_000) -> Page:
-        """Up to `limit` records (Kinesis' own bounds: 10,000 records or 10 MB); none doesn't mean the end.
+        """Return up to `limit` records within Kinesis' own bounds, which are 10,000 records or 10 MB.
 
-        Raises IteratorExpiredError.
+        An answer without records doesn't mean that there are no more. Raise IteratorExpiredError if the iterator has
+        expired.
         """
         request = {"ShardIterator": iterator, "Limit": limit}
-        page: Page = self._asked("GetRecords", self._boto.get_records, request, lambda told: _page(told["body"]))
+        page: Page = self._call("GetRecords", self._boto.get_records, request, lambda answer: _page(answer["body"]))
         return page
 
     def put_records(self, entries: Sequence["PutRecordsRequestEntryTypeDef"]) -> list[str | None]:
-        """Put up to 500 records or 5 MiB; per entry None where it was taken, else the error's code."""
+        """Put up to 500 records or 5 MiB. Return None for each entry that Kinesis took, else the error's code."""
         request = {"StreamName": self.stream, "Records": entries}
-        codes: list[str | None] = self._asked(
+        codes: list[str | None] = self._call(
             "PutRecords",
             self._boto.put_records,
             request,
-            lambda told: [entry.get("ErrorCode") for entry in told["Records"]],
+            lambda answer: [entry.get("ErrorCode") for entry in answer["Records"]],
         )
         return codes
 
-    def _asked(
+    def _call(
         self,
         action: str,
         method: Callable[..., Any],
         request: Mapping[str, Any],
         read: Callable[[Mapping[str, Any]], Any],
     ) -> Any:
-        """What `read` makes of the answer; half an answer, which lacks what it looks for, is asked for again."""
+        """Return what `read` makes of the answer. Repeat the call if `read` can't read the answer."""
 
         def once() -> Any:
             with _translated(self.stream, action):
@@ -162,26 +170,26 @@ class KinesisClient:
 
 
 def _summary(answer: Mapping[str, Any]) -> Summary:
-    told = answer["StreamDescriptionSummary"]
-    created: datetime = told["StreamCreationTimestamp"]
-    return Summary(created.astimezone(UTC), timedelta(hours=told["RetentionPeriodHours"]))
+    description = answer["StreamDescriptionSummary"]
+    created: datetime = description["StreamCreationTimestamp"]
+    return Summary(created.astimezone(UTC), timedelta(hours=description["RetentionPeriodHours"]))
 
 
 def _page(body: bytes) -> Page:
-    told = loads(body)
-    records = told["Records"]
+    answer = loads(body)
+    records = answer["Records"]
     return Page(
         sequence_numbers=[r["SequenceNumber"] for r in records],
         arrived=[r["ApproximateArrivalTimestamp"] for r in records],
         partition_keys=[r["PartitionKey"] for r in records],
         data=[a2b_base64(r["Data"], strict_mode=True) for r in records],
-        next_iterator=told.get("NextShardIterator"),
-        millis_behind=told["MillisBehindLatest"],
+        next_iterator=answer.get("NextShardIterator"),
+        millis_behind=answer["MillisBehindLatest"],
     )
 
 
 def _take_body(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:
-    """Keep botocore's parser off the records: it takes 16 us for each, `json` and `a2b_base64` take 2."""
+    """Keep botocore's parser off the records: it takes 16 us for each, while `json` and `a2b_base64` take 2 us."""
     if response_dict["status_code"] == 200:
         customized_response_dict["body"] = response_dict["body"]
         response_dict["body"] = b"{}"

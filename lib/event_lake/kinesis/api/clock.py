@@ -1,4 +1,4 @@
-"""Kinesis' clock, as far as its answers tell."""
+"""Kinesis' clock, as its answers show it."""
 
 import threading
 import time
@@ -8,31 +8,34 @@ from email.utils import parsedate_to_datetime
 
 from event_lake.lake.time import EPOCH
 
-# For how long an answer counts: this machine's own clock runs a little faster or slower, or stands while it sleeps.
+# The answers of such a period and of the one before it count. Older ones don't, as this machine's own clock runs a
+# little faster or slower, or stands while the machine sleeps.
 _COUNTS_SECONDS = 600.0
 
 
 class Clock:
-    """The service's clock: at most a second slow and, but for the drift of some minutes, never fast.
+    """The service's clock: at most a second slow and never fast, but for some minutes' drift of this machine's clock.
 
-    An HTTP date is whole seconds, rounded down: of many the latest, by the monotonic clock, is nearest.
+    An HTTP date is in whole seconds, rounded down. So the answer whose date is furthest ahead of this machine's
+    monotonic clock shows the service's clock best. Several threads may use it.
     """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        # The best of these minutes, which begin at `_since`, and of those before.
+        # How far the service's clock is ahead of the monotonic one: the most in the current period of
+        # _COUNTS_SECONDS, which begins at `_since`, and in the period before.
         self._ahead: timedelta | None = None
         self._ahead_before: timedelta | None = None
         self._since = 0.0
 
     @property
     def is_set(self) -> bool:
-        """Whether there was an answer."""
+        """True if an answer was noted."""
         return self._ahead is not None
 
     def note(self, date: str) -> None:
-        """Learn from an answer's `date` header, which came just now."""
+        """Note the `Date` header of an answer that came just now."""
         seconds = self._monotonic()
         ahead = parsedate_to_datetime(date) - EPOCH - timedelta(seconds=seconds)
         with self._lock:
@@ -41,7 +44,7 @@ class Clock:
             self._ahead = max(ahead, self._ahead)
 
     def now(self) -> datetime:
-        """The time there. Needs an answer first."""
+        """Return the service's time (UTC). An answer must have been noted before."""
         assert self._ahead is not None, "no answer yet"
         ahead = max(self._ahead, self._ahead_before or self._ahead)
         return EPOCH + timedelta(seconds=self._monotonic()) + ahead

@@ -1,4 +1,4 @@
-"""One shard, page by page."""
+"""Reads one shard, answer by answer."""
 
 from datetime import datetime
 
@@ -6,18 +6,18 @@ from event_lake.errors import ServiceUnavailableError
 from event_lake.kinesis.api.reads import IteratorExpiredError, Page, Reads
 from event_lake.kinesis.offsets import After, At, TrimHorizon, describe_position, instant_of_seconds
 
-# A shard answers 5 GetRecords a second.
+# A shard answers 5 GetRecords a second (Kinesis API reference, GetRecords).
 PAUSE_SECONDS = 0.2
-# Empty answers in a row that come no nearer to the tip: 200 s of them, as long as any call is asked again.
+# The empty answers in a row that may come no nearer to the tip: 200 s of them, as long as a call is repeated.
 _MOST_IN_VAIN = 1_000
 
 
 class Cursor:
-    """Reads a shard from a position on; where Kinesis lets the iterator expire, it takes a new one and goes on.
+    """Reads a shard from a position on, and takes a new iterator if Kinesis lets the old one expire.
 
-    `position` moves with what is read; `at_tip`: the last answer said that nothing is behind it; `closed` once the
-    shard takes no more and all of it is read. `inclusive`: begins on the record of the first position, if that is still
-    there, and not behind it.
+    `position` lies behind the last record that was read. `at_tip` is True if the last answer said that nothing is
+    behind it, and `closed` if it was the last of a closed shard. If `inclusive`, the cursor begins with the record of
+    the first position itself, if the shard still holds that.
     """
 
     def __init__(
@@ -32,10 +32,13 @@ class Cursor:
         self.closed = False
 
     def page(self, limit: int = 10_000) -> Page:
-        """The next answer, which may be empty with records behind it. Raises ShardGoneError."""
+        """Return the next answer, which may be empty with records behind it.
+
+        Raise ShardGoneError if Kinesis doesn't know the shard.
+        """
         assert not self.closed, "nothing is behind the end of a closed shard"
         try:
-            page = self._reads.get_records(self._taken(), limit)
+            page = self._reads.get_records(self._current_iterator(), limit)
         except IteratorExpiredError:
             self._iterator = None
             page = self._page_of_new_iterator(limit)
@@ -48,10 +51,10 @@ class Cursor:
         return page
 
     def records(self, limit: int = 10_000) -> Page:
-        """The next answer that has records or is at the tip: Kinesis answers emptily in between.
+        """Return the next answer that has records or is at the tip, and skip the empty ones that Kinesis gives between.
 
-        Pauses behind each empty answer. Raises ServiceUnavailableError where 1,000 of them, which take 200 s, come no
-        nearer to the tip.
+        Pause for 0.2 s after each empty answer. Raise ServiceUnavailableError if 1,000 of them in a row, which take
+        200 s, come no nearer to the tip. Raise ShardGoneError if Kinesis doesn't know the shard.
         """
         page = self.page(limit)
         nearest, in_vain = page.millis_behind, 0
@@ -68,7 +71,7 @@ class Cursor:
         return page
 
     def last_records(self, page: Page, until: datetime) -> Page:
-        """The last answer with records from `page` on, up to the tip, or the first that reaches `until`."""
+        """Read on from `page` to the tip, or to a record that arrived at `until` or later. Return the last records."""
         while not page.at_tip and page.arrived[-1] < until.timestamp():
             following = self.records()
             if not following.sequence_numbers:
@@ -76,13 +79,13 @@ class Cursor:
             page = following
         return page
 
-    def _taken(self) -> str:
+    def _current_iterator(self) -> str:
         if self._iterator is None:
             self._iterator = self._reads.iterator(self._shard_id, self.position, inclusive=self._inclusive)
         return self._iterator
 
     def _page_of_new_iterator(self, limit: int) -> Page:
         try:
-            return self._reads.get_records(self._taken(), limit)
+            return self._reads.get_records(self._current_iterator(), limit)
         except IteratorExpiredError as error:
             raise ServiceUnavailableError(f"shard {self._shard_id}: a new iterator expired at once") from error

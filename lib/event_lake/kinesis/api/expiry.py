@@ -1,4 +1,8 @@
-"""Whether a shard still holds all that came behind a position: told by the last record before, or by a parent's."""
+"""Finds out if a shard still holds all records that came behind a position.
+
+Kinesis drops a shard's oldest records first. So a shard that still holds the last record before the position holds all
+behind it, and a child still holds all while a parent holds its last record.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -10,18 +14,20 @@ from event_lake.kinesis.api.reads import Reads, ShardGoneError
 from event_lake.kinesis.offsets import After, At, Closed, Position, TrimHorizon, instant_of_seconds, last_read
 from event_lake.kinesis.shards import Lineage
 
-# Calls `function` on each item, maybe several at once; the results come in the items' order.
+# A function like `map`: it may call the given function on several items at once, and keeps the items' order.
 InParallel = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
-# Arrival times are approximate (Kinesis API reference, Record), and how punctual expiry is isn't said.
+# Arrival times are approximate (Kinesis API reference, Record), and Kinesis doesn't say how punctually records expire.
 _LEEWAY = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
 class ShardLook:
-    """What a look at a shard shows: whether all behind `position` is there, not, or can't be told (None).
+    """The result of a look at a shard.
 
-    `position` has the arrival of the last record before it, if that is still there.
+    `whole` is True if the shard holds all records behind `position`, False if the last one before it expired too early,
+    so that records behind it may have too, and None if neither is known. `position` has the arrival of the last record
+    before it, if the shard still holds that record.
     """
 
     position: Position
@@ -29,7 +35,10 @@ class ShardLook:
 
 
 def holds_all_behind(reads: Reads, shard_id: str, position: At | After) -> bool:
-    """Whether the shard holds the record at `position`, or one from before it, and so all that came behind it."""
+    """True if the shard is sure to hold all records that came behind `position`. If False, some may have expired.
+
+    It's sure if the shard holds the record of an After, or any record from before the time of an At.
+    """
     if isinstance(position, After):
         return _arrival(reads, shard_id, position.sequence_number) is not None
     oldest = Cursor(reads, shard_id, TrimHorizon()).records(limit=1).arrived
@@ -37,9 +46,10 @@ def holds_all_behind(reads: Reads, shard_id: str, position: At | After) -> bool:
 
 
 def expired_too_early(arrived: datetime | None, now: datetime, retention: timedelta) -> bool:
-    """Whether a record that is gone would still be there, had the `retention` always been this one.
+    """True if a record that is gone would still be there, had the stream always had this `retention`.
 
-    It's told a minute late, and not at all of a record whose arrival isn't known.
+    The answer is False if `arrived` is None, which means unknown. It's also False in the last minute of the record's
+    retention, because expiry may be that early.
     """
     return arrived is not None and arrived > now - retention + _LEEWAY
 
@@ -47,27 +57,29 @@ def expired_too_early(arrived: datetime | None, now: datetime, retention: timede
 def look_at_shards(
     reads: Reads, lineage: Lineage, positions: Mapping[str, Position], retention: timedelta, in_parallel: InParallel
 ) -> dict[str, ShardLook]:
-    """What a look at each shard shows that isn't read to its end: of `positions`, and children that these lack.
+    """Look at each shard that isn't read to its end: those of `positions`, and their children that `positions` lack.
 
-    A shard of which nothing was read is judged by the last records of its parents, which are older than all of its own:
-    while one of them is there, nothing of their children has expired. Costs 2 calls a shard, and 2 a parent.
+    A shard of which nothing was read is judged by its witnesses, which are the nearest ancestors of which a record was
+    read. The last record read of a witness is older than all records of the shard: while one witness holds it, nothing
+    of the shard has expired. Costs 2 calls for each shard or witness.
     """
     unread = {s: p for s, p in positions.items() if not isinstance(p, Closed)}
-    unread |= {s: p for s, p in lineage.readable(lineage.grown(positions)).items() if s not in positions}
+    unread |= {s: p for s, p in lineage.readable(lineage.with_listed_shards(positions)).items() if s not in positions}
     witnesses = {s: set(_witnesses(lineage, positions, s)) for s, p in unread.items() if p == TrimHorizon()}
-    # Of shards that are new the rest came from none that was read: nothing was promised of them.
+    # The other new shards came from none of which a record was read: nobody was promised their records.
     unread = {s: p for s, p in unread.items() if s in positions or witnesses[s]}
-    asked = {s: positions[s] for s in set(unread).union(*witnesses.values()) if s not in witnesses}
-    looks = in_parallel(lambda shard: _seen(reads, shard[0], shard[1], retention), asked.items())
-    seen: dict[str, ShardLook] = dict(zip(asked, looks, strict=True))
+    targets = {s: positions[s] for s in set(unread).union(*witnesses.values()) if s not in witnesses}
+    results = in_parallel(lambda shard: _look_at(reads, shard[0], shard[1], retention), targets.items())
+    looks: dict[str, ShardLook] = dict(zip(targets, results, strict=True))
     for shard_id in unread.keys() & witnesses.keys():
-        told = {seen[parent].whole for parent in witnesses[shard_id]}
-        seen[shard_id] = ShardLook(unread[shard_id], True if True in told else False if False in told else None)
-    return {s: seen[s] for s in unread}
+        verdicts = {looks[witness].whole for witness in witnesses[shard_id]}
+        whole = True if True in verdicts else False if False in verdicts else None
+        looks[shard_id] = ShardLook(unread[shard_id], whole)
+    return {s: looks[s] for s in unread}
 
 
 def _witnesses(lineage: Lineage, positions: Mapping[str, Position], shard_id: str) -> Iterator[str]:
-    """The nearest ancestors of which a record was read."""
+    """Yield the nearest ancestors of which a record was read."""
     for parent in lineage.parents(shard_id):
         if parent in positions and last_read(positions[parent]):
             yield parent
@@ -75,13 +87,13 @@ def _witnesses(lineage: Lineage, positions: Mapping[str, Position], shard_id: st
             yield from _witnesses(lineage, positions, parent)
 
 
-def _seen(reads: Reads, shard_id: str, position: Position, retention: timedelta) -> ShardLook:
+def _look_at(reads: Reads, shard_id: str, position: Position, retention: timedelta) -> ShardLook:
     if isinstance(position, At):
         return ShardLook(position, holds_all_behind(reads, shard_id, position) or None)
     if isinstance(position, TrimHorizon):
-        # A hole that was told isn't told again, until the records have expired that were there at that time.
-        told = position.lost_at is not None and position.lost_at >= reads.now() - retention
-        return ShardLook(position, told or None)
+        # A hole isn't reported twice. It may be a new one once all records have expired that were held at that time.
+        was_reported = position.lost_at is not None and position.lost_at >= reads.now() - retention
+        return ShardLook(position, was_reported or None)
     number = last_read(position)
     assert number, "a shard that is closed without a record is no witness"
     if arrived := _arrival(reads, shard_id, number):
@@ -90,7 +102,7 @@ def _seen(reads: Reads, shard_id: str, position: Position, retention: timedelta)
 
 
 def _arrival(reads: Reads, shard_id: str, number: str) -> datetime | None:
-    """When the record with this number arrived, if the shard still holds it."""
+    """Return when the record with this number arrived, or None if the shard doesn't hold it any more."""
     try:
         page = Cursor(reads, shard_id, After(number), inclusive=True).records(limit=1)
     except ShardGoneError:

@@ -1,4 +1,4 @@
-"""What reading a stream needs of Kinesis: the calls, their answers, and the refusals that have a way on."""
+"""The calls to Kinesis that reading a stream needs, their answers, and the refusals after which a reader can go on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,19 +10,20 @@ from event_lake.kinesis.shards import Shard
 
 
 class IteratorExpiredError(Exception):
-    """An iterator lives 5 minutes: a new one is needed."""
+    """The iterator is older than 5 minutes, which is all that it lives: the reader needs a new one."""
 
 
 class ShardGoneError(Exception):
-    """Kinesis doesn't know the shard, or not any more."""
+    """Kinesis doesn't know the shard, or doesn't know it any more."""
 
 
 @dataclass(frozen=True)
 class Page:
-    """One GetRecords answer, a column per field, all of one length, in sequence order.
+    """One GetRecords answer: a column for each field of the records, all of one length, in sequence order.
 
-    `arrived` is in seconds since 1970; `millis_behind` is Kinesis' own measure of the distance to the tip.
-    `next_iterator` is None once a closed shard is read to its end.
+    `arrived` has the records' arrival times in seconds since 1970. `millis_behind` is MillisBehindLatest, Kinesis' own
+    measure of the distance to the tip, which is the end of what the shard holds now. `next_iterator` is None once a
+    closed shard is read to its end.
     """
 
     sequence_numbers: Sequence[str]
@@ -34,15 +35,15 @@ class Page:
 
     @property
     def at_tip(self) -> bool:
-        """Whether the shard held nothing behind this answer when it was given.
+        """True if the shard is known to have held nothing behind this answer when Kinesis gave it.
 
-        Only an answer without records says so, or the end of a closed shard: one with records may end among those of
-        one millisecond, which MillisBehindLatest, a distance in time, may not tell apart.
+        Only an answer without records shows that, or the end of a closed shard. One with records may end among records
+        of the same millisecond, and MillisBehindLatest, a distance in time, may then be 0 although there are more.
         """
         return self.next_iterator is None or (self.millis_behind == 0 and not self.sequence_numbers)
 
     def part(self, begin: int, end: int | None = None) -> "Page":
-        """The same answer with its records from `begin` up to `end` only, as a slice has them."""
+        """Return the same answer with only the records of the slice from `begin` to `end`."""
         return replace(
             self,
             sequence_numbers=self.sequence_numbers[begin:end],
@@ -53,25 +54,25 @@ class Page:
 
 
 class Reads(Protocol):
-    """One stream's calls; `client.KinesisClient` has them."""
+    """The calls to one stream that reading needs. `client.KinesisClient` makes them."""
 
     def now(self) -> datetime:
-        """Kinesis' own clock."""
+        """Return the time by Kinesis' own clock (UTC)."""
 
     def pause(self, seconds: float) -> None:
         """Wait before the next call."""
 
     def summary(self) -> Summary:
-        """When the stream was made, and how long it keeps a record. Raises StreamNotFoundError."""
+        """Return when the stream was made, and how long it keeps a record. Raise StreamNotFoundError if it's gone."""
 
     def list_shards(self) -> Sequence[Shard]:
-        """All shards that still hold records or take them."""
+        """Return all shards that still hold records or take them."""
 
     def iterator(self, shard_id: str, position: TrimHorizon | At | After, *, inclusive: bool = False) -> str:
-        """An iterator to the first record behind `position`; `inclusive`: to that of a sequence number itself.
+        """Return an iterator to the first record behind `position`. If `inclusive`, an After's leads to its own record.
 
-        Raises ShardGoneError.
+        Raise ShardGoneError if Kinesis doesn't know the shard.
         """
 
     def get_records(self, iterator: str, limit: int = ...) -> Page:
-        """Up to `limit` records. Raises IteratorExpiredError."""
+        """Return up to `limit` records. Raise IteratorExpiredError if the iterator has expired."""

@@ -1,4 +1,4 @@
-"""Asking again where Kinesis says "later": with full jitter, for a bounded time, and counted."""
+"""Repeats calls that Kinesis throttles or fails to answer: with full jitter, for a bounded time, and counted."""
 
 import logging
 import threading
@@ -13,22 +13,22 @@ from event_lake.errors import ServiceUnavailableError
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
-# A shard answers 5 GetRecords a second, shared by all its readers: on average the first delay is one call's share.
+# A shard answers 5 GetRecords a second to all its readers. The first delay is 0.2 s on average: one call's share.
 _FIRST_DELAY_SECONDS = 0.4
 _LONGEST_DELAY_SECONDS = 10.0
 
 
 class ThrottledError(Exception):
-    """Kinesis, or KMS behind it, asks to slow down."""
+    """Kinesis, or the key service KMS behind it, asks to slow down."""
 
 
 class TransientError(Exception):
-    """A timeout, a broken connection, half an answer or an error of the service's own."""
+    """A call timed out, its connection broke, half an answer came, or the service failed."""
 
 
 @dataclass
 class Calls:
-    """How many calls were made, the repeated ones included, and why some were repeated."""
+    """Counts of calls: all that were made, repetitions included, and those that were throttled or failed."""
 
     made: int = 0
     throttled: int = 0
@@ -36,7 +36,7 @@ class Calls:
 
 
 class Retrying:
-    """Repeats a call that fails for a while. Counts in `calls`; several threads may call."""
+    """Repeats a call that fails, for up to `patience_seconds`, and counts in `calls`. Several threads may use it."""
 
     def __init__(
         self,
@@ -55,9 +55,9 @@ class Retrying:
         self._rng = rng or Random()  # noqa: S311 (jitter is no secret)
 
     def __call__(self, call: Callable[[], T]) -> T:
-        """What `call` returns, which is repeated while it raises ThrottledError or TransientError.
+        """Return what `call` returns, and repeat it while it raises ThrottledError or TransientError.
 
-        Raises ServiceUnavailableError with the last answer after `patience_seconds` of that.
+        Raise ServiceUnavailableError with the last error's message once `patience_seconds` don't allow another attempt.
         """
         begun = self._clock()
         attempt = 0
@@ -78,5 +78,5 @@ class Retrying:
             attempt += 1
 
     def _delay(self, attempt: int) -> float:
-        # Full jitter: of many readers that were refused at once, few come back at the same time.
+        # With full jitter few of the readers that Kinesis refused at once come back at the same time.
         return self._rng.uniform(0, min(_LONGEST_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2 ** min(attempt, 10)))

@@ -1,1 +1,1 @@
-"""What the driver decides: where each shard's next range begins and ends, and what is lost."""
+"""The driver's part: it decides where each shard's next range begins and ends, and which records are lost."""

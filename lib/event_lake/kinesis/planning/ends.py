@@ -1,6 +1,6 @@
-"""Where one shard's part of a micro-batch ends: at a record that exists, found by probes.
+"""Finds where one shard's part of a micro-batch ends: at a record that exists.
 
-Because the end exists, an executor reads exactly up to it, waits for nothing, and a replay reads the same.
+Because the record exists, an executor can read exactly up to it without waiting, and a replay reads the same.
 """
 
 from dataclasses import dataclass
@@ -19,23 +19,26 @@ from event_lake.kinesis.offsets import (
     last_read,
 )
 
-# Kinesis' clock is known to a second, and it refuses a timestamp in its future.
+# Kinesis' clock is known to a second, and Kinesis refuses a timestamp in its future.
 TIP_WINDOW = timedelta(seconds=1)
-# An iterator lives 5 minutes.
+# An iterator lives 5 minutes. A minute is left for the calls that use it.
 _ITERATOR_LIFE = timedelta(minutes=4)
-# A shard takes 1,000 records a second: https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html
+# The records that a shard takes: https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html
 MOST_PER_SECOND = 1_000
-# Kinesis API reference, GetRecords: the most that one answer holds.
+# The most records in one answer: Kinesis API reference, GetRecords.
 _LARGEST_PAGE = 10_000
-# What an idle shard's kept iterator asks for: enough to end a small burst with the same call.
+# The limit of calls with an idle shard's kept iterator, which is enough to reach the end of a small burst in one call.
 _SMALL_PAGE = 1_000
 
-Open = TrimHorizon | At | After
+OpenPosition = TrimHorizon | At | After
 
 
 @dataclass(frozen=True)
 class End:
-    """Where a range ends; `arrived`: when its last record did, if that was at or after the cut asked for."""
+    """The end of a shard's range of records.
+
+    `arrived` is when the record at the end arrived, or None if that is the last record that the shard holds.
+    """
 
     position: Position
     arrived: datetime | None = None
@@ -43,15 +46,16 @@ class End:
 
 @dataclass(frozen=True)
 class _Idle:
-    position: Open
+    position: OpenPosition
     cursor: Cursor
-    asked: datetime
+    last_call: datetime
 
 
 class Ends:
-    """Finds ends of shards, one at a time. Keeps the iterators of idle ones: make one per query.
+    """Finds the ends of shards' ranges, one per call, and never one before the range's start.
 
-    No end lies before the start that it's asked for. `millis_behind` is each shard's distance to the tip as last seen.
+    It keeps the iterators of idle shards, so make one object per query. `millis_behind` is each shard's distance to the
+    tip, which is the end of what the shard holds, as last seen.
     """
 
     def __init__(self, reads: Reads) -> None:
@@ -59,13 +63,13 @@ class Ends:
         self._idle: dict[str, _Idle] = {}
         self.millis_behind: dict[str, int] = {}
 
-    def first_arrival(self, shard_id: str, position: Open) -> datetime | None:
-        """When the first record behind `position` arrived, if there's one."""
+    def find_first_arrival(self, shard_id: str, position: OpenPosition) -> datetime | None:
+        """Return when the first record behind `position` arrived, or None if there's none."""
         page = Cursor(self._reads, shard_id, position).records(limit=1)
         return instant_of_seconds(page.arrived[0]) if page.sequence_numbers else None
 
-    def at(self, shard_id: str, start: Open, cut: datetime) -> End:
-        """The first record that arrived at or after `cut`, else the shard's last."""
+    def find_end(self, shard_id: str, start: OpenPosition, cut: datetime) -> End:
+        """Return the end at the first record that arrived at or after `cut`, or else at the shard's last record."""
         probe = Cursor(self._reads, shard_id, At(_not_before(start, cut)))
         page = probe.records(limit=1)
         if not page.sequence_numbers:
@@ -74,11 +78,11 @@ class Ends:
         arrived = instant_of_seconds(page.arrived[0])
         return End(_later(start, After(page.sequence_numbers[0], arrived)), arrived)
 
-    def tip(self, shard_id: str, start: Open, cut: datetime) -> End:
-        """The last record that the shard holds now; `cut` is a time shortly before."""
+    def find_tip(self, shard_id: str, start: OpenPosition, cut: datetime) -> End:
+        """Return the end at the last record that the shard holds now. `cut` is a time shortly before now."""
         kept = self._idle.pop(shard_id, None)
-        if kept and kept.position == start and self._reads.now() - kept.asked < _ITERATOR_LIFE:
-            page = _and_the_next(kept.cursor, _SMALL_PAGE)
+        if kept and kept.position == start and self._reads.now() - kept.last_call < _ITERATOR_LIFE:
+            page = _last_of_two_answers(kept.cursor, _SMALL_PAGE)
             if kept.cursor.at_tip:
                 return End(self._ended(shard_id, start, page, kept.cursor))
         cursor = Cursor(self._reads, shard_id, At(_not_before(start, cut)))
@@ -88,21 +92,22 @@ class Ends:
         page = self._last_of(shard_id, page, cursor)
         end = _later(start, _behind(page, cursor))
         if end == start:
-            # All of these were read before: the shard is idle.
+            # The query has read all of these records before: the shard is idle.
             self._idle[shard_id] = _Idle(start, cursor, self._reads.now())
         return End(end)
 
-    def bounded(self, shard_id: str, start: Open, end: End, cut: datetime, most: int) -> End:
-        """`end`, or an earlier one if the range up to `end` holds more than `most` records.
+    def limit_end(self, shard_id: str, start: OpenPosition, end: End, cut: datetime, most: int) -> End:
+        """Return `end`, or an earlier end if the range up to `end` holds more than `most` records.
 
-        Exact up to 10,000 records, if one answer holds them; else by the rate of the first 1,000 behind `start`.
+        The earlier end is exact if one answer holds `most` records, which it can't for more than 10,000. Else it's
+        estimated from the rate of the first records behind `start`: those of one answer, or 1,000 for a larger `most`.
         """
         number, read = last_read(end.position), last_read(start)
         if number is None or number == read:
             return end
         page = Cursor(self._reads, shard_id, start).records(most if most <= _LARGEST_PAGE else _SMALL_PAGE)
         if not page.sequence_numbers:
-            return end  # All of it expired since `end` was found; who reads it says so.
+            return end  # All records expired since `end` was found. The executor that reads the range reports it.
         count, first, last = len(page.sequence_numbers), page.arrived[0], page.arrived[-1]
         reached = After(page.sequence_numbers[-1], instant_of_seconds(last))
         if reached.reaches(number):
@@ -112,23 +117,23 @@ class Ends:
         full = instant_of_seconds(first + (last - first) * most / count)
         if full >= cut:
             return end
-        slowed = self.at(shard_id, reached, full)
-        return slowed if After(number).reaches(last_read(slowed.position) or "0") else end
+        earlier = self.find_end(shard_id, reached, full)
+        return earlier if After(number).reaches(last_read(earlier.position) or "0") else end
 
-    def _last_before(self, shard_id: str, start: Open, cut: datetime) -> Position:
-        """The last record of a shard in which nothing arrived since `cut`; `start` where that is it."""
+    def _last_before(self, shard_id: str, start: OpenPosition, cut: datetime) -> Position:
+        """Return the end of a shard in which nothing arrived since `cut`: its last record, or `start`."""
         cursor = Cursor(self._reads, shard_id, start)
-        page = _and_the_next(cursor)
+        page = _last_of_two_answers(cursor)
         if cursor.at_tip:
             return self._ended(shard_id, start, page, cursor)
         # Some record lies at or after `low`, none at or after `high`.
         low, high = instant_of_seconds(page.arrived[0]), cut
         while high - low > TIP_WINDOW:
             middle = low + (high - low) / 2
-            probing = Cursor(self._reads, shard_id, At(middle))
-            probed = probing.records(limit=1)
-            if probed.sequence_numbers:
-                page, cursor, low = probed, probing, middle
+            probe = Cursor(self._reads, shard_id, At(middle))
+            first = probe.records(limit=1)
+            if first.sequence_numbers:
+                page, cursor, low = first, probe, middle
             else:
                 high = middle
         return _behind(self._last_of(shard_id, page, cursor), cursor)
@@ -138,8 +143,8 @@ class Ends:
         self.millis_behind[shard_id] = page.millis_behind
         return page
 
-    def _ended(self, shard_id: str, start: Open, page: Page, cursor: Cursor) -> Position:
-        """The end where `cursor`, which began at `start`, came to the tip with `page`."""
+    def _ended(self, shard_id: str, start: OpenPosition, page: Page, cursor: Cursor) -> Position:
+        """Return the end at the tip, which `cursor`, begun at `start`, reached with the answer `page`."""
         self.millis_behind[shard_id] = 0
         if page.sequence_numbers:
             return _behind(page, cursor)
@@ -149,15 +154,18 @@ class Ends:
         return start
 
 
-def _and_the_next(cursor: Cursor, limit: int = _LARGEST_PAGE) -> Page:
-    """The next answer of `cursor`, or the one behind it if that has records too: only one without tells the tip."""
+def _last_of_two_answers(cursor: Cursor, limit: int = _LARGEST_PAGE) -> Page:
+    """Return the next answer of `cursor`, or the one behind it if that has records too.
+
+    It takes the second because only an answer without records shows that the cursor is at the tip.
+    """
     page = cursor.records(limit)
     following = page if cursor.at_tip else cursor.records(limit)
     return following if following.sequence_numbers else page
 
 
 def _behind(page: Page, cursor: Cursor) -> After | Closed:
-    """The position behind the last record of `page`; closed only if the cursor that read it came to the end."""
+    """Return the position behind the last record of `page`: Closed only if `cursor`, which read it, came to the end."""
     last, arrived = page.sequence_numbers[-1], instant_of_seconds(page.arrived[-1])
     return Closed(last, arrived=arrived) if cursor.closed else After(last, arrived)
 
@@ -166,11 +174,11 @@ def _closed(position: Position) -> Closed:
     return Closed(last_read(position), arrived=arrival_of(position))
 
 
-def _not_before(position: Open, time: datetime) -> datetime:
+def _not_before(position: OpenPosition, time: datetime) -> datetime:
     return max(position.time, time) if isinstance(position, At) else time
 
 
-def _later(position: Open, end: After | Closed) -> Position:
+def _later(position: OpenPosition, end: After | Closed) -> Position:
     number = last_read(end)
     assert number is not None, "it is a record's"
     if isinstance(position, After) and position.reaches(number):

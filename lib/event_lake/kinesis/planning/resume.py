@@ -1,4 +1,4 @@
-"""Where a query goes on whose checkpoint is lost: behind what the ledger tells, and with all that came since."""
+"""Decides where a query goes on whose checkpoint is lost: behind the last records that are in the ledger."""
 
 import json
 from collections.abc import Mapping
@@ -22,15 +22,16 @@ from event_lake.kinesis.offsets import (
 from event_lake.kinesis.planning.loss import Losses
 from event_lake.kinesis.shards import Lineage
 
-# Kinesis' clock is known to a second, a stream's date of birth too, and neighbours arrive a little out of order.
+# Kinesis' clock and a stream's creation time are known to a second, and neighbours arrive a little out of order.
 _VAGUE = timedelta(seconds=2)
 
 
 @dataclass(frozen=True)
 class Resumption:
-    """Where to begin, as `config.Source.start_from` has it.
+    """The start of a query that resumes from the ledger. `start_from` is in the form of `config.Source.start_from`.
 
-    `holes` says by shard what expired unread before that, and `gone` up to where those were read that aren't there.
+    `holes` says by shard which records expired unread before that start. `gone` has, for each shard that isn't there
+    any more, the position up to which it was read.
     """
 
     start_from: str
@@ -38,46 +39,49 @@ class Resumption:
     gone: Mapping[str, str] = field(default_factory=dict)
 
 
-def resume_positions(told: Mapping[str, str], read_until: datetime, reads: Reads, *, go_on: bool) -> Resumption:
-    """Where a query goes on that had read the stream's shards up to the positions `told`, in `offsets.to_text`'s form.
+def resume_positions(texts: Mapping[str, str], read_until: datetime, reads: Reads, *, go_on: bool) -> Resumption:
+    """Return where a query goes on that had read the shards up to the positions `texts`, in `offsets.to_text`'s form.
 
-    It had read all shards up to the arrival time `read_until` at least (`Offset.cut`), those that aren't told as well.
-    A parent that was read to its end is told by its last record, and is found closed behind it. A shard that isn't
-    listed any more was closed a retention ago: it had been read to its end if `read_until` is later than that. A record
-    that expired since, in a shard that was idle, stands for all that the shard still holds.
-    Raises DataLossError if records may have expired unread, unless `go_on`, and for a stream that was made again;
-    ServiceUnavailableError while ListShards lacks a shard that there is. A retention that was raised since
-    `read_until` is taken for the one of that time: the ledger doesn't tell it. Nor does it tell when the last records
-    arrived: what a retention that was shorter for a time has trimmed since isn't found.
+    The query had read all shards, also those without a position, at least up to the arrival time `read_until`
+    (`Offset.cut`).
+    - The position of a parent that was read to its end is its last record. The query then finds it closed behind that.
+    - A shard that isn't listed any more was closed longer ago than the retention. It had been read to its end if
+      `read_until` is within the retention.
+    - If the last record that was read of an idle shard has expired, the query goes on with all that the shard holds.
+
+    Raise DataLossError if records may have expired unread, unless `go_on`, and always for a stream that was made again.
+    Raise ServiceUnavailableError while ListShards lacks a shard that exists. The ledger has neither the retention at
+    `read_until` nor the arrivals of last records. So a retention that was raised since is taken for the one of that
+    time, and losses by a retention that was shorter for a time aren't found.
     """
     summary = reads.summary()
-    positions = {shard_id: from_text(text) for shard_id, text in told.items()}
+    positions = {shard_id: from_text(text) for shard_id, text in texts.items()}
     if summary.created > read_until + _VAGUE:
         raise DataLossError(
             f"the stream was deleted and made again at {summary.created.isoformat()}: what the one before held behind"
-            f" {_shown(positions)} is gone; a new lake.root starts afresh"
+            f" {_positions_as_text(positions)} is gone; a new lake.root starts afresh"
         )
     lineage = Lineage(reads.list_shards())
     read = Offset(positions, read_until - _VAGUE, summary)
     left = replace(read, shards={s: p for s, p in positions.items() if s in lineage or not _is_done(reads, s, read)})
-    past = Losses(reads, go_on=go_on).past(left, summary, lineage)
-    start = {s: to_text(_held(reads, s, p)) for s, p in sorted(past.items()) if s in lineage}
+    behind_holes = Losses(reads, go_on=go_on).step_over_holes(left, summary, lineage)
+    start = {s: to_text(_held(reads, s, p)) for s, p in sorted(behind_holes.items()) if s in lineage}
     return Resumption(
         json.dumps(start) if start else "earliest",
-        holes=_holes(left.shards, past),
-        gone={s: told[s] for s in sorted(past) if s not in lineage},
+        holes=_holes(left.shards, behind_holes),
+        gone={s: texts[s] for s in sorted(behind_holes) if s not in lineage},
     )
 
 
 def _is_done(reads: Reads, shard_id: str, read: Offset) -> bool:
-    """Whether a shard that isn't listed was read to its end."""
+    """True if a shard that isn't listed was read to its end. Raise ServiceUnavailableError if the shard exists."""
     if isinstance(read.shards[shard_id], Closed):
         return True
     try:
         reads.iterator(shard_id, TrimHorizon())
     except ShardGoneError:
         return read.cut >= reads.now() - read.summary.retention
-    # To begin without it would read it again once it's listed.
+    # A query that began without this shard would read it again once it's listed.
     raise ServiceUnavailableError(f"ListShards doesn't show shard {shard_id} yet, of which the ledger tells")
 
 
@@ -87,8 +91,8 @@ def _held(reads: Reads, shard_id: str, position: Position) -> Position:
     return position
 
 
-def _holes(before: Mapping[str, Position], past: Mapping[str, Position]) -> dict[str, str]:
-    lost = {s: (p, lost_at(past[s])) for s, p in before.items() if lost_at(past[s]) != lost_at(p)}
+def _holes(before: Mapping[str, Position], behind: Mapping[str, Position]) -> dict[str, str]:
+    lost = {s: (p, lost_at(behind[s])) for s, p in before.items() if lost_at(behind[s]) != lost_at(p)}
     return {
         s: f"{s} behind {describe_position(p)}: expired before {time.isoformat()}"
         for s, (p, time) in lost.items()
@@ -96,5 +100,5 @@ def _holes(before: Mapping[str, Position], past: Mapping[str, Position]) -> dict
     }
 
 
-def _shown(positions: Mapping[str, Position]) -> str:
+def _positions_as_text(positions: Mapping[str, Position]) -> str:
     return ", ".join(f"{shard_id} {describe_position(position)}" for shard_id, position in sorted(positions.items()))

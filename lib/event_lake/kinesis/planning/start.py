@@ -1,4 +1,4 @@
-"""Where a query without a checkpoint begins: a position for each shard."""
+"""Decides where a query without a checkpoint begins: at a position for each shard."""
 
 import json
 from collections.abc import Mapping
@@ -12,11 +12,12 @@ from event_lake.kinesis.shards import Lineage
 
 
 def starting_positions(start_from: str, lineage: Lineage, now: datetime, retention: timedelta) -> dict[str, Position]:
-    """A position for each shard of `lineage`, as `config.Source.start_from` asks.
+    """Return a position for each shard of `lineage`, as `config.Source.start_from` says.
 
-    "latest" is `now` for all of them, and a shard that comes later is read from its beginning. Of given positions, a
-    shard that isn't among them is read from its beginning too, unless one of its descendants is: then it has been read.
-    Raises ConfigError for given positions that can't be read, or whose shard isn't there.
+    "latest" is `now` for all shards, and a shard that comes later is read from its beginning. If `start_from` names
+    positions, a shard that it doesn't name is read from its beginning, too, unless it names a descendant of that shard:
+    then the shard counts as read. Raise ConfigError for a named position that can't be read, or whose shard isn't
+    listed.
     """
     if start_from.startswith("{"):
         return _given(json.loads(start_from), lineage, now)
@@ -29,7 +30,7 @@ def starting_positions(start_from: str, lineage: Lineage, now: datetime, retenti
 
 
 def refuse_expired(positions: Mapping[str, Position], reads: Reads) -> None:
-    """Raise ConfigError where a shard doesn't hold the record any more behind which a query is to begin."""
+    """Raise ConfigError if a query is to begin behind a record that its shard doesn't hold any more."""
     for shard_id, position in positions.items():
         if isinstance(position, After) and not holds_all_behind(reads, shard_id, position):
             raise unusable(
@@ -58,5 +59,5 @@ def _given(texts: dict[str, str], lineage: Lineage, now: datetime) -> dict[str, 
                 f'{error}; write a sequence number, "TRIM_HORIZON", "AT <time>" or "CLOSED"',
             ) from None
         positions[shard_id] = At(min(position.time, now)) if isinstance(position, At) else position
-    read = [s for s in lineage.shard_ids if s not in positions and lineage.has_descendant_in(s, positions)]
-    return lineage.grown(positions | dict.fromkeys(read, Closed()))
+    ancestors = [s for s in lineage.shard_ids if s not in positions and lineage.has_descendant_in(s, positions)]
+    return lineage.with_listed_shards(positions | dict.fromkeys(ancestors, Closed()))

@@ -1,1 +1,1 @@
-"""What executors do: read a range of a shard, and make rows of its records."""
+"""The executors' part: they read a range of a shard, and make rows of its records."""

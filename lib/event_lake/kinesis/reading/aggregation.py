@@ -1,6 +1,6 @@
-"""Splits the aggregated records of the Kinesis Producer Library (KPL). Pure.
+"""Splits the aggregated records of the Kinesis Producer Library (KPL). All functions are pure.
 
-An aggregate is a magic number, a protobuf message, and the MD5 of the message:
+An aggregate is a magic number, a protobuf message, and the MD5 of the message. Source:
 https://github.com/awslabs/amazon-kinesis-producer/blob/master/aggregation-format.md
 """
 
@@ -11,7 +11,7 @@ from typing import NamedTuple
 MAGIC = b"\xf3\x89\x9a\xc2"
 _DIGEST_SIZE = 16
 
-# A field's tag is its number and, in the lowest three bits, its wire type.
+# A field's tag has its wire type in the lowest three bits, and its number above them.
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _PARTITION_KEY = 1 << 3 | _BYTES
 _RECORD = 3 << 3 | _BYTES
@@ -20,17 +20,17 @@ _DATA = 3 << 3 | _BYTES
 
 
 class UserRecord(NamedTuple):
-    """A record as a producer's code put it, before the KPL packed it."""
+    """A record as a producer's code put it, before the KPL packed it into an aggregate."""
 
     partition_key: str
     data: bytes
 
 
 def user_records(data: bytes) -> list[UserRecord] | None:
-    """The user records in a KPL aggregate, in order; None for a plain record.
+    """Return the user records in a KPL aggregate, in order, or None for a plain record.
 
-    Any producer may send the magic number, so what can't be split to its last byte is plain. So is an aggregate of
-    nothing: split, it would vanish. What was aggregated twice is split once.
+    Any producer may send the magic number, so a record that can't be split to its last byte is plain. An aggregate
+    without user records is plain, too, because it would vanish otherwise. An aggregate within an aggregate isn't split.
     """
     if not data.startswith(MAGIC):
         return None
@@ -44,7 +44,7 @@ def user_records(data: bytes) -> list[UserRecord] | None:
 
 
 def _split(message: bytes) -> list[UserRecord]:
-    """The records of an AggregatedRecord; raises IndexError or ValueError where it isn't one."""
+    """Return the user records of an AggregatedRecord. Raise IndexError or ValueError if `message` isn't one."""
     keys: list[str] = []
     records: list[tuple[int, bytes]] = []
     for tag, _, content in _fields(message):
@@ -52,12 +52,12 @@ def _split(message: bytes) -> list[UserRecord]:
             records.append(_record(content))
         elif tag == _PARTITION_KEY:
             keys.append(content.decode())
-    # Only now: protobuf lets keys follow the records that refer to them.
+    # The keys are looked up only now, as protobuf lets them follow the records that refer to them.
     return [UserRecord(keys[index], data) for index, data in records]
 
 
 def _record(message: bytes) -> tuple[int, bytes]:
-    """A Record's partition key index and its data. Its hash key only chose the shard it was read from."""
+    """Return a Record's partition key index and its data. Its explicit hash key only chose the shard."""
     index = data = None
     for tag, number, content in _fields(message):
         if tag == _DATA:
@@ -70,9 +70,9 @@ def _record(message: bytes) -> tuple[int, bytes]:
 
 
 def _fields(message: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """The fields of a message that are varints or bytes, each as its tag, its number (or length) and its content.
+    """Yield the fields of a message that are varints or bytes, each as its tag, its number (or length) and its content.
 
-    Raises IndexError or ValueError where the message can't be read: at its end, after a last field that came short.
+    Raise IndexError or ValueError at the field that can't be read. If the last field is cut off, it's yielded before.
     """
     at, size = 0, len(message)
     while at < size:
@@ -98,7 +98,7 @@ def _fields(message: bytes) -> Iterator[tuple[int, int, bytes]]:
 
 
 def _varint(message: bytes, at: int) -> tuple[int, int]:
-    """The number that begins at `at`, and where it ends: 7 bits a byte, lowest first, 64 in all."""
+    """Return the number that begins at `at`, and the index behind it. A byte has 7 of its 64 bits, the lowest first."""
     byte = message[at]
     if byte < 0x80:
         return byte, at + 1

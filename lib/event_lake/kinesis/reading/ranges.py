@@ -1,4 +1,4 @@
-"""Reading one shard's part of a micro-batch, on an executor."""
+"""Reads one shard's part of a micro-batch, on an executor."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
@@ -12,16 +12,17 @@ from event_lake.kinesis.api.reads import Page, Reads, ShardGoneError
 from event_lake.kinesis.offsets import After, At, TrimHorizon, instant_of_seconds, to_text
 
 _MAX_EMPTY_AT_TIP = 50
-# What the first answer may hold, and how many times more the next, up to Kinesis' 10,000: the last answer runs over the
-# range's end, and all that a shard's readers get counts towards its 2 MB/s.
+# The records that the first answer may hold, and the factor by which that grows with each answer up to Kinesis' 10,000.
+# It begins small because the last answer goes beyond the range's end, and all that it holds counts towards the 2 MB/s
+# that a shard gives its readers.
 _FIRST_LIMIT, _GROWTH, _LARGEST_LIMIT = 1_000, 4, 10_000
 
 
 @dataclass(frozen=True)
 class Range:
-    """The records of one shard behind `start`, up to and with `end`.
+    """The records of one shard behind `start`, up to and with the one at `end`.
 
-    All that's behind `start` arrived at or after `unread_since`, and is there for `retention` from its arrival on.
+    All of them arrived at or after `unread_since`, and the shard holds them for `retention` from their arrival on.
     """
 
     shard_id: str
@@ -31,37 +32,40 @@ class Range:
     retention: timedelta
 
 
-def read_pages(part: Range, reads: Reads, lost: Callable[[str], None]) -> Iterator[Page]:
-    """Exactly the records of `part`, in order, in pages that aren't empty.
+def read_pages(part: Range, reads: Reads, report_loss: Callable[[str], None]) -> Iterator[Page]:
+    """Yield exactly the records of `part`, in order, in pages that aren't empty.
 
-    Empty answers with data behind them are followed, as `Cursor.records` does. What expired before it was read is told
-    to `lost`, which raises or lets the rest be read. Raises ServiceUnavailableError if Kinesis keeps saying that
-    there's nothing more before the end, which the driver has seen, and which can't have expired.
+    Call `report_loss` with a message for records that expired before they were read; it raises an error, or returns so
+    that the rest is read. Raise ServiceUnavailableError if Kinesis answers 51 times, over 10 s, that nothing is there
+    before the end, although the driver has seen the record at the end and it can't have expired.
     """
     cursor = Cursor(reads, part.shard_id, part.start, inclusive=isinstance(part.start, After))
     end, empty_at_tip = part.end.sequence_number, 0
-    for page, may_lack in _answers(part, cursor, reads, lost):
+    for page, may_lack in _answers(part, cursor, reads, report_loss):
         numbers = page.sequence_numbers
         head = page.part(0, bisect_right(numbers, int(end), key=int))
         if head.sequence_numbers:
             yield head
         if numbers and int(numbers[-1]) >= int(end):
             if end not in head.sequence_numbers[-1:]:
-                lost(f"records of {part.shard_id} up to {end} expired before they were read")
+                report_loss(f"records of {part.shard_id} up to {end} expired before they were read")
             return
         empty_at_tip += cursor.at_tip
         if cursor.closed or empty_at_tip > _MAX_EMPTY_AT_TIP:
-            _end_early(part, lost, may_lack=may_lack)
+            _end_early(part, report_loss, may_lack=may_lack)
             return
         if cursor.at_tip:
             reads.pause(PAUSE_SECONDS)
 
 
-def _answers(part: Range, cursor: Cursor, reads: Reads, lost: Callable[[str], None]) -> Iterator[tuple[Page, bool]]:
-    """What `cursor` reads behind the start of `part`, and whether records before that may have expired by the clock.
+def _answers(
+    part: Range, cursor: Cursor, reads: Reads, report_loss: Callable[[str], None]
+) -> Iterator[tuple[Page, bool]]:
+    """Yield `cursor`'s answers behind the start of `part`, each with True if, by the clock, records may be missing.
 
-    The first answer begins on the record that the start is behind, which isn't of the range: while that is there, so is
-    all behind it. What is behind other answers is asked for only where it may have expired.
+    If the start is an After, `cursor` begins with its record, which isn't part of the range: while the shard holds that
+    record, it holds all behind it. Behind other answers the shard is asked if it still holds the last record that was
+    read only if, by the clock, records may be missing.
     """
     before_first = part.start if isinstance(part.start, After) else None
     arrived, limit = part.unread_since, _FIRST_LIMIT
@@ -70,7 +74,8 @@ def _answers(part: Range, cursor: Cursor, reads: Reads, lost: Callable[[str], No
         try:
             page = cursor.records(limit + 1 if before_first else limit)
         except ShardGoneError:
-            lost(f"shard {part.shard_id} is gone: records behind {to_text(before)} up to {part.end.sequence_number}")
+            up_to = part.end.sequence_number
+            report_loss(f"shard {part.shard_id} is gone: records behind {to_text(before)} up to {up_to}")
             return
         may_lack = reads.now() - part.retention > arrived
         if before_first and page.sequence_numbers:
@@ -80,21 +85,21 @@ def _answers(part: Range, cursor: Cursor, reads: Reads, lost: Callable[[str], No
         else:
             lacks = may_lack and not _all_is_there(reads, part.shard_id, before)
         if lacks:
-            lost(f"records of {part.shard_id} behind {to_text(before)} expired before they were read")
+            report_loss(f"records of {part.shard_id} behind {to_text(before)} expired before they were read")
             arrived = reads.now()
         yield page, may_lack
         if page.sequence_numbers:
             arrived, limit = instant_of_seconds(page.arrived[-1]), min(limit * _GROWTH, _LARGEST_LIMIT)
 
 
-def _end_early(part: Range, lost: Callable[[str], None], *, may_lack: bool) -> None:
+def _end_early(part: Range, report_loss: Callable[[str], None], *, may_lack: bool) -> None:
     if not may_lack:
         raise ServiceUnavailableError(
             f"shard {part.shard_id} ended before record {part.end.sequence_number}, which it held before"
         )
-    lost(f"records of {part.shard_id} up to {part.end.sequence_number} expired before they were read")
+    report_loss(f"records of {part.shard_id} up to {part.end.sequence_number} expired before they were read")
 
 
 def _all_is_there(reads: Reads, shard_id: str, before: TrimHorizon | At | After) -> bool:
-    # Of the oldest that there is, nothing was promised.
+    # TRIM_HORIZON is whatever the shard still holds, so nothing behind it can be missing.
     return isinstance(before, TrimHorizon) or holds_all_behind(reads, shard_id, before)

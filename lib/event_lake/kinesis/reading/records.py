@@ -1,4 +1,7 @@
-"""What a batch reads of a shard, and what an executor yields for it: the records in Arrow batches, and a receipt."""
+"""Decides what a batch reads of a shard, and reads it on an executor: its records in Arrow batches, and a receipt.
+
+A receipt says what was read: see `schemas.RECEIPT`.
+"""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -55,26 +58,29 @@ _SCHEMA = pa.schema(
         pa.field("receipt", _RECEIPT_TYPE),
     ]
 )
-# The index of its record in the page, its place in that record, and what `unpacking.Part` has.
+# A row has its record's index in the page, its own place in that record, and the fields of `unpacking.Part`.
 _Row = tuple[int, int, str, bytes, bytes | None]
 _Chunk = tuple[list[int], list[int], list[str], list[bytes], list[bytes | None]]
 
 
 @dataclass(frozen=True)
 class Hole:
-    """What a shard held behind `start` expired, or went with the shard, and the query goes on."""
+    """A part of a batch without records: what the shard held behind `start` expired, or went with the shard.
+
+    `description` names the lost records. The query goes on without them.
+    """
 
     shard_id: str
     start: TrimHorizon | At | After
-    lost: str
+    description: str
 
 
 def part_of(shard_id: str, begin: Offset, finish: Offset) -> Range | Hole | None:
-    """What the batch from `begin` to `finish` reads of one shard, if anything.
+    """Return what the batch from `begin` to `finish` reads of one shard, or None for nothing.
 
-    The parts of a shard are a chain: each starts where the one before ended. Behind a Range that is its end; behind a
-    Hole, "TRIM_HORIZON LOST" with the Hole's time, or nothing more where the shard is gone. All other positions
-    that a shard may have are its first, where the query began or the shard appeared, or its last, "CLOSED".
+    The parts of a shard are a chain: each starts where the one before ended. A Range ends at its `end`. A Hole ends at
+    "TRIM_HORIZON LOST" with the hole's time, or is the last part if the shard is gone. All other positions of a shard
+    are its first, where the query began or the shard appeared, or its last, "CLOSED".
     """
     start, end = begin.shards.get(shard_id, TrimHorizon()), finish.shards[shard_id]
     last, lost = last_read(end), lost_at(end)
@@ -88,40 +94,40 @@ def part_of(shard_id: str, begin: Offset, finish: Offset) -> Range | Hole | None
     return None
 
 
-def read_between(begin: Offset, finish: Offset) -> frozenset[str]:
-    """The shards of which the batch from `begin` to `finish` has a receipt."""
+def shards_with_receipts(begin: Offset, finish: Offset) -> frozenset[str]:
+    """Return the ids of the shards of which the batch from `begin` to `finish` has a receipt."""
     return frozenset(shard_id for shard_id in finish.shards if part_of(shard_id, begin, finish))
 
 
 def read_batches(source: Source, raw: Raw, part: Range | Hole, client: KinesisClient) -> Iterator[pa.RecordBatch]:
-    """The records of `part` in order, unpacked as `raw` says, and then its receipt.
+    """Yield the records of `part` in order, unpacked as `raw` says, and then its receipt.
 
-    A batch has at most 10,000 rows of one answer, and 64 MiB unless a single row is larger. The receipt's `start` and
-    `last_sequence_number` are the part's two ends, also where what lies between expired in part or as a whole.
-    Raises DataLossError for records that expired before they were read; without `fail_on_data_loss` the receipt
-    names them as its `hole`.
+    An Arrow batch has at most 10,000 rows, all of one answer, and at most 64 MiB unless a single row is larger. The
+    receipt's `start` and `last_sequence_number` are the part's two ends, also if records between them expired. Raise
+    DataLossError for records that expired before they were read. If `fail_on_data_loss` is False, go on instead, and
+    name them in the receipt's `hole`.
     """
     holes = []
 
-    def lost(what: str) -> None:
+    def report_loss(message: str) -> None:
         if source.fail_on_data_loss:
             raise DataLossError(
-                f"stream {source.stream!r}: {what}; source.fail_on_data_loss = false goes on without them"
+                f"stream {source.stream!r}: {message}; source.fail_on_data_loss = false goes on without them"
             )
-        holes.append(what)
+        holes.append(message)
 
-    read = {"records": 0, "user_records": 0, "bytes": 0, "millis_behind": 0}
+    counts = {"records": 0, "user_records": 0, "bytes": 0, "millis_behind": 0}
     first = last = arrived = None
     if isinstance(part, Hole):
-        holes.append(part.lost)
+        holes.append(part.description)
     else:
         last = part.end.sequence_number
-        for page in read_pages(part, client, lost):
-            read["records"] += len(page.data)
-            read["bytes"] += sum(map(len, page.data))
-            read["millis_behind"] = page.millis_behind
+        for page in read_pages(part, client, report_loss):
+            counts["records"] += len(page.data)
+            counts["bytes"] += sum(map(len, page.data))
+            counts["millis_behind"] = page.millis_behind
             for batch in _record_batches(source.stream, part.shard_id, page, raw):
-                read["user_records"] += batch.num_rows
+                counts["user_records"] += batch.num_rows
                 yield batch
             first, arrived = first or page.sequence_numbers[0], instant_of_seconds(page.arrived[-1])
     row = {
@@ -131,7 +137,7 @@ def read_batches(source: Source, raw: Raw, part: Range | Hole, client: KinesisCl
         "approximateArrivalTimestamp": arrived,
         "receipt": {
             "start": to_text(part.start),
-            **read,
+            **counts,
             "first_sequence_number": first,
             "last_sequence_number": last,
             "calls": client.calls.made,
@@ -152,7 +158,7 @@ def _record_batches(stream: str, shard_id: str, page: Page, raw: Raw) -> Iterato
 
 
 def _columns(page: Page, raw: Raw) -> Iterator[dict[str, pa.Array]]:
-    """The rows of `page`, some at a time: of each column that rows differ in, the values."""
+    """Yield the rows of `page`, some at a time, as values of each column in which they differ."""
     data = pa.array(page.data, pa.binary())
     millis = pc.cast(pc.round(pc.multiply(pa.array(page.arrived, pa.float64()), 1000.0)), pa.int64())
     arrived = pc.cast(pc.cast(millis, pa.timestamp("ms", tz="UTC")), pa.timestamp("us", tz="UTC"))
@@ -181,12 +187,12 @@ def _columns(page: Page, raw: Raw) -> Iterator[dict[str, pa.Array]]:
 
 
 def _maybe_packed(page: Page, data: pa.Array, raw: Raw) -> set[int]:
-    """The indices of the records of `page` that may not be one row as they are. `data`: theirs, in Arrow."""
+    """Return the indices of the records of `page` that may have to be unpacked. `data` is the page's, in Arrow."""
     begins = [MAGIC, GZIP] if raw.compression == "auto" else [MAGIC]
-    found = {index for begin in begins for index in pc.indices_nonzero(pc.starts_with(data, begin)).to_pylist()}
+    indices = {index for begin in begins for index in pc.indices_nonzero(pc.starts_with(data, begin)).to_pylist()}
     if raw.payload_split == "lines":
-        found |= {index for index, record in enumerate(page.data) if b"\n" in record}
-    return found
+        indices |= {index for index, record in enumerate(page.data) if b"\n" in record}
+    return indices
 
 
 def _rows(page: Page, packed: set[int], raw: Raw) -> Iterator[_Row]:
@@ -199,7 +205,7 @@ def _rows(page: Page, packed: set[int], raw: Raw) -> Iterator[_Row]:
 
 
 def _chunks(rows: Iterable[_Row]) -> Iterator[_Chunk]:
-    # By column from the start: rows kept as tuples keep the garbage collector busy, 1 us for each.
+    # Values go into their columns at once: rows kept as tuples would cost the garbage collector 1 us each.
     chunk: _Chunk = [], [], [], [], []
     indices, places, keys, parts, contents = chunk
     size = 0

@@ -1,4 +1,4 @@
-"""Unpacks what producers pack events into: KPL aggregates, gzip, lines. Pure."""
+"""Unpacks the KPL aggregates, gzip and lines into which producers pack events. All functions are pure."""
 
 import zlib
 from collections.abc import Iterator
@@ -8,20 +8,21 @@ from typing import NamedTuple
 from event_lake.config.settings import Raw
 from event_lake.kinesis.reading.aggregation import MAGIC, UserRecord, user_records
 
-# RFC 1952: the two bytes that say gzip, and "deflate", the only method that it has.
+# The two bytes that mark gzip, and the one of "deflate", its only method. Source: RFC 1952.
 GZIP = b"\x1f\x8b\x08"
+# zlib's wbits for data with a gzip header and trailer.
 _WITH_GZIP_HEADER = 31
-# zlib gives back a copy of what lies behind a member's end: of a long rest, thousands of members would make gigabytes.
+# zlib copies the input behind a member's end. With all the input at once, thousands of members would copy gigabytes.
 _PIECE_BYTES = 16 * 1024
 _WHITESPACE = b" \t\r\n"
-# No JSON begins so. Damaged bytes that were cut at line breaks could never be mended.
+# No JSON text begins so. Such bytes are damaged; cut at line breaks, nobody could mend them.
 _NO_TEXT = (GZIP, MAGIC)
-# A content is in memory as a whole while it's split into lines, as nothing of it may be taken before its checksum.
+# A content is in memory as a whole while it's split into lines, as its checksum comes last and must be compared first.
 _MOST_TO_SPLIT = 64 * 1024 * 1024
 
 
 class Part(NamedTuple):
-    """What becomes a row of its own. `content`: of `data`, where that is compressed and wasn't split into lines."""
+    """The part of a record that becomes one row. `content` is what its gzip'ed `data` unpacks to, or else None."""
 
     partition_key: str
     data: bytes
@@ -29,13 +30,13 @@ class Part(NamedTuple):
 
 
 def split_record(partition_key: str, record: bytes, raw: Raw) -> Iterator[Part]:
-    """What a Kinesis record holds, in its order: one part at least, so that none vanishes.
+    """Yield the parts of a Kinesis record, in its order: at least one, so that no record vanishes.
 
-    A KPL aggregate is always split; each of its user records, or else the record, is then unpacked as `raw` says.
-    `compression = "auto"`: what is gzip to its last byte has a content, of `max_payload_bytes` + 1 bytes at most, which
-    is enough to see that it's too large. `payload_split = "lines"`: each line that isn't empty is a part. Kept whole is
-    what has no such line, what begins as gzip or an aggregate does and is neither, and a content of more than 64 MiB
-    and more than `max_payload_bytes`.
+    A KPL aggregate is always split. Each of its user records, or else the record, is then unpacked as `raw` says:
+    - With `compression = "auto"`, data that is gzip to its last byte gets a content. That's cut to `max_payload_bytes`
+      + 1 bytes, which are enough to see that it's too large.
+    - With `payload_split = "lines"`, each line that isn't empty is a part. Data is kept whole if it has no such line,
+      if it begins as gzip or an aggregate does and is neither, or if it's larger than 64 MiB and `max_payload_bytes`.
     """
     for key, data in user_records(record) or [UserRecord(partition_key, record)]:
         if raw.payload_split == "lines":
@@ -58,17 +59,17 @@ def _parts_by_line(key: str, data: bytes, raw: Raw) -> Iterator[Part]:
 
 
 def split_lines(text: bytes) -> Iterator[bytes]:
-    r"""The lines of `text` that hold more than JSON's whitespace, without the "\n" or "\r\n" at their end."""
+    r"""Yield the lines of `text` that hold more than JSON's whitespace, without the "\n" or "\r\n" at their end."""
     for line in BytesIO(text):
         if line.lstrip(_WHITESPACE):
             yield line[:-2] if line.endswith(b"\r\n") else line.removesuffix(b"\n")
 
 
 def gunzip(data: bytes, most: int) -> bytes | None:
-    """What gzip'ed `data` holds, in all its members, or the first `most` bytes (1 or more) of that.
+    """Return what all members of gzip'ed `data` unpack to, or the first `most` bytes (1 or more) of that.
 
-    None for what isn't gzip to its last byte: checksums are compared, nothing is missing, and nothing follows. Bytes
-    behind the first `most` aren't looked at. Source: RFC 1952.
+    Return None if `data` isn't gzip to its last byte: if a checksum differs, bytes are missing, or other bytes follow.
+    Data behind the first `most` unpacked bytes isn't checked. Source: RFC 1952.
     """
     if not data.startswith(GZIP):
         return None
@@ -76,16 +77,16 @@ def gunzip(data: bytes, most: int) -> bytes | None:
     while at < len(data):
         member = zlib.decompressobj(_WITH_GZIP_HEADER)
         while not member.eof:
-            given = view[at : at + _PIECE_BYTES]
-            if not given:
+            packed = view[at : at + _PIECE_BYTES]
+            if not packed:
                 return None
             try:
-                piece = member.decompress(given, left)
+                piece = member.decompress(packed, left)
             except zlib.error:
                 return None
             pieces.append(piece)
             left -= len(piece)
             if not left:
                 return b"".join(pieces)
-            at += len(given) - len(member.unused_data)
+            at += len(packed) - len(member.unused_data)
     return b"".join(pieces)
