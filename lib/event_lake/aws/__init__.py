@@ -1,1 +1,1 @@
-"""AWS services other than Kinesis, each behind one module."""
+"""The AWS services other than Kinesis that Event Lake calls, one module for each."""

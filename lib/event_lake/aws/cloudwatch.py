@@ -1,4 +1,4 @@
-"""CloudWatch: metrics of our own, and what it counted of a stream."""
+"""Puts metrics of our own into CloudWatch, and asks it how many records a stream took."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -17,16 +17,16 @@ from event_lake.errors import EventLakeError, ServiceUnavailableError, UserError
 _BOTO_CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=2, read_timeout=5, max_pool_connections=2
 )
-# Of one call: 1,000 metrics and 1 MB, which 1,000 of ours don't reach.
+# One call may have 1,000 metrics and 1 MB (CloudWatch API reference, PutMetricData). 1,000 of ours are less than 1 MB.
 _MOST_METRICS = 1_000
-# For so many days CloudWatch keeps values of so many seconds.
+# CloudWatch keeps a value for each span of so many seconds, named so, for so many days.
 _KEPT = ((15, 60, "minutes"), (63, 300, "5 minutes"), (455, 3600, "hours"))
 _EXPLAINER = Explainer("CloudWatch")
 
 
 @dataclass(frozen=True)
 class CloudWatchMetric:
-    """One value at one time. `unit` is one of CloudWatch's, `dimension` a name and a value."""
+    """A metric's value at one time. `unit` is one of CloudWatch's, and `dimension` is a name and a value."""
 
     name: str
     value: float
@@ -36,10 +36,10 @@ class CloudWatchMetric:
 
 
 class CloudWatch:
-    """The calls Event Lake makes to CloudWatch; several threads may make them.
+    """The calls that Event Lake makes to CloudWatch. Several threads may make them.
 
-    They raise UserError where the user must act, ServiceUnavailableError where CloudWatch stays out of reach after
-    three attempts. Credentials and endpoint are the SDK's, unless `endpoint_url` is given.
+    They raise UserError if the user must act, and ServiceUnavailableError if CloudWatch stays out of reach after three
+    attempts. The SDK decides about credentials, and about the endpoint unless `endpoint_url` is given.
     """
 
     def __init__(
@@ -56,22 +56,19 @@ class CloudWatch:
             )
 
     def put(self, namespace: str, metrics: Sequence[CloudWatchMetric]) -> None:
-        """Put any number of metrics; if one call of several fails, those before it are there.
-
-        Source: CloudWatch API reference, PutMetricData.
-        """
+        """Put any number of metrics, in calls of 1,000. If a call fails, CloudWatch has the metrics of those before."""
         data = [_datum(metric) for metric in metrics]
         for first in range(0, len(data), _MOST_METRICS):
             with _translated("PutMetricData"):
                 self._boto.put_metric_data(Namespace=namespace, MetricData=data[first : first + _MOST_METRICS])
 
     def incoming_records(self, stream: str, begin: datetime, end: datetime) -> int:
-        """How many records `stream` took from `begin` on and before `end`, by its metric IncomingRecords.
+        """Return how many records `stream` took from `begin` on and before `end`, by its metric IncomingRecords.
 
-        A KPL aggregate is one record. The metric may lack the last few minutes, and a stream that isn't there has 0.
-        Raises UserError where CloudWatch doesn't keep times as fine as these: it has minutes for 15 days, 5 minutes
-        for 63 days, hours for 455 days. Source: CloudWatch API reference, GetMetricData; Kinesis Data Streams
-        developer guide, "Monitor with CloudWatch".
+        A KPL aggregate counts as one record. The metric may lack the last few minutes, and is 0 for a stream that
+        doesn't exist. Raise UserError if CloudWatch doesn't keep times as fine as `begin` and `end`: it keeps minutes
+        for 15 days, 5 minutes for 63 days, and hours for 455 days. Source: CloudWatch API reference, GetMetricData;
+        Kinesis Data Streams developer guide, "Monitor with CloudWatch".
         """
         metric = {
             "Namespace": "AWS/Kinesis",
@@ -115,7 +112,7 @@ def _check_complete(status: str) -> None:
 
 
 def _seconds_kept(begin: datetime, end: datetime, now: datetime) -> int:
-    """How many seconds the values of this window stand for."""
+    """Return how many seconds each value of the window covers. Raise UserError if they don't fit the window."""
     for days, seconds, name in _KEPT:
         if begin > now - timedelta(days=days):
             for time in (begin, end):

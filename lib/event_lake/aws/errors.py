@@ -1,4 +1,4 @@
-"""Why a call to AWS failed, as botocore's errors tell it for all services, and our errors for that."""
+"""Finds out from botocore's errors why a call to any AWS service failed, and makes errors of ours from them."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from event_lake.errors import EventLakeError, ServiceUnavailableError, UserError
 
 
 class Cause(Enum):
-    """Why a call failed, one member per way to deal with it."""
+    """The reason why a call failed. There's one member for each way to deal with it."""
 
     UNCONFIGURED = "the SDK sent nothing: it lacks a region, profile or credentials, or refuses a value"
     CREDENTIALS = "AWS doesn't accept the credentials"
@@ -21,7 +21,7 @@ class Cause(Enum):
     REFUSED = "the service has a reason of its own, which the code names"
 
 
-# No service uses all of these codes, but none of them means two things.
+# Codes of all services in one table, as no code means two things.
 _BY_CODE = {
     "ExpiredToken": Cause.CREDENTIALS,
     "ExpiredTokenException": Cause.CREDENTIALS,
@@ -52,7 +52,7 @@ _UNCONFIGURED = (
 
 
 def cause_of(error: Exception) -> Cause:
-    """Return why the call failed that raised `error`; one that isn't botocore's comes of half an answer."""
+    """Return why a call raised `error`. An error that isn't botocore's comes from an answer that can't be read."""
     if isinstance(error, aws.ClientError):
         failed = error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500
         return _BY_CODE.get(error.response["Error"]["Code"], Cause.OUT_OF_REACH if failed else Cause.REFUSED)
@@ -65,7 +65,7 @@ def code_of(error: Exception) -> str | None:
 
 
 def text_of(error: Exception) -> str:
-    """Return `error` in one line: a refusal as "code: message"."""
+    """Return `error` in one line. A refusal is "code: message"."""
     if isinstance(error, aws.ClientError):
         refusal = error.response["Error"]
         return f"{refusal['Code']}: {' '.join(refusal.get('Message', '').split())}"
@@ -74,7 +74,7 @@ def text_of(error: Exception) -> str:
 
 @contextmanager
 def translate_errors(explain: Callable[[Exception], Exception], *others: type[Exception]) -> Iterator[None]:
-    """Raise what `explain` makes of an error of botocore's, or of one of `others`, in its place."""
+    """Turn an error of botocore's or `others` that the block raises into the one that `explain` makes of it."""
     kinds: tuple[type[Exception], ...] = (aws.ClientError, aws.BotoCoreError, *others)
     try:
         yield
@@ -86,7 +86,8 @@ def translate_errors(explain: Callable[[Exception], Exception], *others: type[Ex
 class Explainer:
     """Makes errors of ours from those of one service.
 
-    Their messages begin with `subject`, and advise to `configure` what the SDK lacks and to `check` credentials.
+    Their messages begin with `subject`. They end with the advice `configure` if the SDK lacks a setting, and with
+    `check` if AWS doesn't accept the credentials.
     """
 
     subject: str
@@ -94,14 +95,14 @@ class Explainer:
     check: str = "check the credentials in use and this machine's clock"
 
     def unusable(self, error: Exception) -> UserError:
-        """Return the error to raise where the SDK raised `error` for want of settings, before it asked AWS."""
+        """Return the error to raise if the SDK raised `error` before a call, as a setting is missing or wrong."""
         return UserError(f"{self.subject}: {text_of(error).rstrip('.')}; {self.configure}")
 
     def explained(self, error: Exception, what: str, *, allow: str) -> EventLakeError:
-        """Return the error to raise where a call raised `error` and isn't made again.
+        """Return the error to raise if a call raised `error` and isn't repeated.
 
-        `what` is the message behind the subject: the call, and how it failed. `allow` is the advice where the
-        credentials don't allow the call.
+        `what` is the message behind the subject: it names the call and how it failed. The message ends with the advice
+        `allow` if the credentials don't allow the call.
         """
         where = f"{self.subject}: {what}"
         match cause_of(error):

@@ -1,4 +1,4 @@
-"""One object in S3 that is only written on conditions: the record of a lease."""
+"""Reads and writes a lease's record: an object in S3 that is only written on conditions."""
 
 from contextlib import AbstractContextManager
 from functools import partial
@@ -10,21 +10,21 @@ from botocore.exceptions import ClientError
 from event_lake.aws.errors import Explainer, code_of, text_of, translate_errors
 from event_lake.errors import EventLakeError, UserError
 
-# The object is some 400 bytes. Three attempts end within 25 s, so a lease of a minute has two such calls in reserve.
+# The object has some 400 bytes. Three attempts end within 25 s, so two calls fit into a lease of a minute.
 _BOTO_CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=2, read_timeout=5, max_pool_connections=2
 )
 
-# 412: the condition isn't met; 409: another write was under way; 404: there's nothing left to replace.
+# In this order: the condition isn't met (412), another write was under way (409), the object to replace is gone (404).
 _SOMEBODY_WAS_FASTER = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"}
 
 
 class S3Object:
-    """`<root>/_leases/<name>.json` of a lake at `root`, which is "s3://bucket/lake" or the same with s3a.
+    """The object `<root>/_leases/<name>.json` of a lake at `root`, which is like "s3://bucket/lake" or "s3a://…".
 
-    Its versions are ETags, which tell two versions apart only if their contents differ. All methods raise UserError
-    where the user must act, ServiceUnavailableError where S3 stays out of reach after three attempts, and then the
-    object may have been written or not. Credentials and endpoint are the SDK's, unless `endpoint_url` is given.
+    Its versions are ETags, which tell two versions apart only if their contents differ. All methods raise UserError if
+    the user must act, and ServiceUnavailableError if S3 stays out of reach after three attempts; then a write may have
+    happened or not. The SDK decides about credentials, and about the endpoint unless `endpoint_url` is given.
     Source: Amazon S3 User Guide, "Conditional requests"; S3 API reference, PutObject (409: read the ETag again).
     """
 
@@ -37,7 +37,7 @@ class S3Object:
             self._boto = boto3.client("s3", endpoint_url=endpoint_url, config=_BOTO_CONFIG)
 
     def read(self) -> tuple[bytes, str] | None:
-        """Content and version, or None where there's no such object."""
+        """Return the object's content and version, or None if it doesn't exist."""
         with self._translated("GetObject"):
             try:
                 answer = self._boto.get_object(Bucket=self._bucket, Key=self._key)
@@ -48,11 +48,11 @@ class S3Object:
                 raise
 
     def create(self, content: bytes) -> str | None:
-        """The new version, or None if there is an object already."""
+        """Write the object if it doesn't exist. Return its version, or None if another write was faster."""
         return self._put(content, "IfNoneMatch", "*")
 
     def replace(self, version: str, content: bytes) -> str | None:
-        """The new version, or None if the object isn't at `version` any more."""
+        """Write the object if it's still at `version`. Return its new version, or None if another write was faster."""
         return self._put(content, "IfMatch", version)
 
     def _put(self, content: bytes, condition: str, value: str) -> str | None:
