@@ -1,12 +1,12 @@
-"""A Kinesis stream made beforehand, served so cheaply that a benchmark measures its reader.
+"""Serves a Kinesis stream that is made beforehand, and so cheaply that a benchmark measures its reader.
 
     with serve(lambda: Replay([events(0), events(1)], start, records_per_second=1_000)) as endpoint_url:
         KinesisClient("any-name", "eu-west-1", endpoint_url)
 
 Each record's JSON is made once: a page of 10,000 records is one slice of a buffer, which the kernel copies.
 
-Like Kinesis: protocol, sequence numbers, bounds of a page, records that arrive as time passes, refusals.
-Not promised: throttling, reshards, expiry, hash keys, signatures; every stream name is this stream.
+It has Kinesis' protocol, sequence numbers, bounds of a page and refusals, and records arrive as time passes. It has
+no throttling, reshards, expiry, hash keys and signatures, and takes every stream name for this stream.
 """
 
 import json
@@ -37,13 +37,13 @@ _RETENTION_HOURS = 168
 _RECORD = b'{"SequenceNumber":"%d","ApproximateArrivalTimestamp":%d.%03d,"Data":"%b","PartitionKey":"%d"},'
 _TARGET_PREFIX = "Kinesis_20131202."
 
-# As AWS makes them: 56 digits, the low ones name the shard, and records of one shard lie far apart.
+# Sequence numbers as AWS makes them: of 56 digits the low ones name the shard, and those of one shard are far apart.
 _FIRST_NUMBER = 49_590_338_271_490_256_608_559_692_538_361_571_095_921_575_989_136_588_802
 _NUMBER_STEP = 1 << 69
 
 
 class RefusedError(Exception):
-    """An answer with status 400; `code` is Kinesis' own name for the error."""
+    """Kinesis refuses a call with status 400. `code` is Kinesis' own name for the error."""
 
     def __init__(self, message: str, code: str = "InvalidArgumentException") -> None:
         super().__init__(message)
@@ -51,26 +51,26 @@ class RefusedError(Exception):
 
 
 class Replay:
-    """The answers of a stream whose shards hold `shards`' payloads.
+    """The answers of a stream. `shards` has the payloads of each of its shards.
 
-    Record k of each shard arrives at `first_arrival`, when the stream is made, + k / `records_per_second`, rounded down
-    to a ms; it can't be read before. Takes 4/3 of the payloads' size and some 180 bytes a record.
+    The stream is made at `first_arrival`, and record k of each shard arrives k / `records_per_second` seconds later,
+    rounded down to a ms. Takes 4/3 of the payloads' size in memory, and some 180 bytes for each record.
     """
 
     def __init__(self, shards: Sequence[Iterable[bytes]], first_arrival: datetime, records_per_second: float) -> None:
         self._created = first_arrival.timestamp()
         arrivals = _Arrivals(first_arrival, records_per_second)
-        made = [_Shard(index, payloads, arrivals) for index, payloads in enumerate(shards)]
-        self._shards = {shard.shard_id: shard for shard in made}
+        replayed = [_Shard(index, payloads, arrivals) for index, payloads in enumerate(shards)]
+        self._shards = {shard.shard_id: shard for shard in replayed}
 
     def answer(self, action: str, request: Mapping[str, Any], now_ms: int) -> Body:
-        """The JSON that Kinesis gives at `now_ms` (since 1970), in pieces. Raises RefusedError."""
+        """Return the pieces of the JSON that Kinesis answers at `now_ms` (since 1970). Raise RefusedError."""
         match action:
             case "ListShards":
                 return [_json({"Shards": [shard.description for shard in self._shards.values()]})]
             case "DescribeStreamSummary":
-                told = {"StreamCreationTimestamp": self._created, "RetentionPeriodHours": _RETENTION_HOURS}
-                return [_json({"StreamDescriptionSummary": told})]
+                summary = {"StreamCreationTimestamp": self._created, "RetentionPeriodHours": _RETENTION_HOURS}
+                return [_json({"StreamDescriptionSummary": summary})]
             case "GetShardIterator":
                 shard_id = _required(request, "ShardId")
                 if shard_id not in self._shards:
@@ -89,7 +89,7 @@ class Replay:
 
 
 class _Arrivals:
-    """When record k arrives: in whole milliseconds, rounded down, exactly, so that both ways round agree."""
+    """The arrival times of records, rounded down to milliseconds: exact, so that `at_ms` and `before` agree."""
 
     def __init__(self, first: datetime, records_per_second: float) -> None:
         self._first_ms = floor(Decimal(str(first.timestamp())) * 1000)
@@ -100,12 +100,12 @@ class _Arrivals:
         return self._first_ms + record * self._ms // self._records
 
     def before(self, ms: int) -> int:
-        """How many records arrive before `ms`: the number of the first that doesn't."""
+        """Return how many records arrive before `ms`, which is the index of the first that doesn't."""
         return max(0, -((self._first_ms - ms) * self._records // self._ms))
 
 
 class _Shard:
-    """The JSON of a shard's records end to end, each with a comma behind it, and where each one starts."""
+    """A shard: the JSON of its records end to end, each with a comma behind it, and the index where each starts."""
 
     def __init__(self, index: int, payloads: Iterable[bytes], arrivals: _Arrivals) -> None:
         self.shard_id = f"shardId-{index:012}"
@@ -125,7 +125,7 @@ class _Shard:
         self._buffer = memoryview(buffer)
 
     def start(self, request: Mapping[str, Any], now_ms: int) -> int:
-        """Which record the iterator asked for starts with, or would."""
+        """Return the index of the first record that the requested iterator gives, also if that hasn't arrived yet."""
         match _required(request, "ShardIteratorType"):
             case "TRIM_HORIZON":
                 return 0
@@ -143,7 +143,7 @@ class _Shard:
         raise RefusedError("no such ShardIteratorType")
 
     def page(self, start: int, limit: int, now_ms: int) -> Body:
-        """Up to `limit` records and 10 MiB of data behind `start`, as far as they have arrived."""
+        """Return an answer with up to `limit` records and 10 MiB from the index `start` on, if they have arrived."""
         arrived = self._before(now_ms + 1)
         start = min(start, arrived)
         fitting = bisect_right(self._data_starts, self._data_starts[start] + _MAX_DATA) - 1
@@ -160,7 +160,7 @@ class _Shard:
         return self._number_before + (record + 1) * _NUMBER_STEP
 
     def _record(self, number: str, now_ms: int) -> int:
-        """The record with this sequence number; -1 for the number that the shard itself starts with."""
+        """Return the index of the record with this sequence number, or -1 for the number that the shard starts with."""
         record = (int(number) - self._number_before) // _NUMBER_STEP - 1 if number.isdecimal() else -2
         if not -1 <= record < self._before(now_ms + 1) or int(number) != self._number(record):
             raise RefusedError(f"StartingSequenceNumber {number} is none of {self.shard_id}")
@@ -169,10 +169,10 @@ class _Shard:
 
 @contextmanager
 def serve(make: Callable[[], Replay]) -> Iterator[str]:
-    """The endpoint URL of a process that serves `make()`, which runs, and takes its memory, in that process.
+    """Serve `make()` in a process of its own, and give the block its endpoint URL. `make` runs in that process, too.
 
-    It forks: enter it before Spark. The process ends with the block, or with its parent. Raises EOFError if
-    `make` fails, with its traceback on stderr.
+    This forks, so enter it before Spark starts. The process ends with the block, or with its parent. Raise EOFError if
+    `make` fails; its traceback goes to stderr.
     """
     fork = multiprocessing.get_context("fork")
     receiver, sender = fork.Pipe(duplex=False)
@@ -188,7 +188,7 @@ def serve(make: Callable[[], Replay]) -> Iterator[str]:
 
 
 def calls(endpoint_url: str) -> dict[str, int]:
-    """How often each action was called so far, refused or not."""
+    """Return how often each action has been called so far, refused or not."""
     with urlopen(f"{endpoint_url}/calls", timeout=10) as answer:  # noqa: S310 - a server of ours
         return dict(json.load(answer))
 
@@ -203,7 +203,8 @@ def _serve_until_orphaned(make: Callable[[], Replay], ready: Connection) -> None
 
 
 class _Server(ThreadingHTTPServer):
-    request_queue_size = 64  # Of connections at once: with socketserver's 5, some wait a second for a second try.
+    # With socketserver's 5, some of many connections at once wait a second for a second try.
+    request_queue_size = 64
 
     def __init__(self, replay: Replay) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -215,7 +216,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    # Headers and the head of a page leave together; what is longer than this isn't copied here.
+    # A buffer sends headers and the head of a page together. Pieces longer than the buffer aren't copied into it.
     wbufsize = 8192
 
     def do_POST(self) -> None:
@@ -223,7 +224,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.calls.append(action)
         try:
-            # As Decimal, because 1000 times a float may lie beyond the millisecond that was meant.
+            # Decimal, because 1000 times a float may be beyond the millisecond that was meant.
             request = json.loads(body, parse_float=Decimal)
             self._send(200, self.server.replay.answer(action, request, time.time_ns() // 1_000_000))
         except RefusedError as refused:
@@ -233,7 +234,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(200 if self.path == "/calls" else 404, [_json(Counter(self.server.calls))])
 
     def log_message(self, *_: object, **__: object) -> None:
-        """Nothing: a line for each call costs more than most calls."""
+        """Log nothing: a line for each call costs more than most calls."""
 
     def _send(self, status: int, body: Body) -> None:
         self.send_response(status)

@@ -1,7 +1,7 @@
-"""Catching up from a day behind on a simulated clock: how many batches, and how large the largest is.
+"""Measures a query that catches up from a day behind, on a simulated clock: its batches, and the largest of them.
 
-Each shard takes all it can, 1,000 records/s, from a day ago until it is caught up. The clock is moved by the calls
-that plan a batch, and by reading it: a shard gives 2 MB/s, two cores read what the issue asks of them.
+Each shard takes all it can, 1,000 records/s, from a day ago until the query has caught up. Both the calls that plan a
+batch and the reading of it move the clock. A shard gives 2 MB/s, and two cores read `_CORES_READ` records/s.
 """
 
 from collections.abc import Sequence
@@ -20,19 +20,20 @@ from event_lake.kinesis.planning.ends import MOST_PER_SECOND
 from event_lake.kinesis.planning.planner import Bounds, Planner
 from event_lake.kinesis.shards import Shard
 
-# With 4 shards batches are bounded by their time, with 32 by their records.
+# With 4 shards max_batch_seconds bounds the batches, with 32 max_batch_records does.
 SHARDS = (4, 32)
 _T0 = datetime(2026, 11, 21, tzinfo=UTC)
 _DAY = 86_400
 _CALL_SECONDS = 0.02
-# As the source asks.
+# As many calls as the source makes at once.
 _SHARDS_AT_ONCE = 16
 _SHARD_READS = 2_000_000 / RECORD_BYTES
+# The target of source-throughput.
 _CORES_READ = 150_000
 
 
 class _FullShards:
-    """`reads.Reads` of shards whose record k arrived k ms after `_T0`, with sequence number k + 1."""
+    """`reads.Reads` of shards whose record k arrived k ms after `_T0` and has the sequence number k + 1."""
 
     def __init__(self, shards: int) -> None:
         self.clock_ms = float(_DAY * 1000)
@@ -68,13 +69,13 @@ class _FullShards:
         self._called()
         start, arrived = int(iterator), int(self.clock_ms) + 1
         end = max(start, min(start + limit, arrived))
-        found = range(start, end)
+        records = range(start, end)
         millis_behind = 0 if end >= arrived else arrived - end
         return Page(
-            sequence_numbers=[str(k + 1) for k in found],
-            arrived=[_T0.timestamp() + k / 1000 for k in found],
-            partition_keys=[""] * len(found),
-            data=[b""] * len(found),
+            sequence_numbers=[str(k + 1) for k in records],
+            arrived=[_T0.timestamp() + k / 1000 for k in records],
+            partition_keys=[""] * len(records),
+            data=[b""] * len(records),
             next_iterator=str(end),
             millis_behind=millis_behind,
         )
@@ -93,6 +94,7 @@ class _Batch:
 
 
 def catch_up(_: float) -> Figures:
+    """Measure with each number of shards, always the full work."""
     return {f"{name}, {shards} shards": value for shards in SHARDS for name, value in _over(shards).items()}
 
 
@@ -108,14 +110,14 @@ def _over(shards: int) -> Figures:
         batches.append(batch)
         slowest_shard = max(batch.records) / _SHARD_READS
         stream.clock_ms += 1000 * max(slowest_shard, sum(batch.records) / _CORES_READ)
-    # Numbers begin at 1 and leave none out: a batch has as many records as its numbers are apart.
+    # Sequence numbers begin at 1 without gaps, so a shard's last one is also the count of its records.
     read = sum(sum(batch.records) for batch in batches)
     check("records planned", read, sum(map(_number, offset.shards.values())))
     return {
         "batches": len(batches),
         "records": read,
         "simulated hours": (stream.clock_ms / 1000 - _DAY) / 3600,
-        # From the first to the last: a record a ms.
+        # The time from the first to the last record, which arrive a ms apart.
         "largest batch, s of arrivals": (max(max(batch.records) for batch in batches) - 1) / 1000,
         "largest batch, records": max(sum(batch.records) for batch in batches),
         "API calls/batch/shard": sum(batch.calls for batch in batches) / len(batches) / shards,
@@ -133,7 +135,7 @@ def _planned(planner: Planner, stream: _FullShards, start: Offset, bounds: Bound
         records=[number - _number(start.shards[s]) for s, number in zip(start.shards, numbers, strict=True)],
         calls=stream.calls - calls,
         cpu_seconds=process_time() - cpu,
-        # Up to all that was there when it was planned.
+        # The batch reads all that was there when it was planned.
         caught_up=min(numbers) >= there,
     )
 

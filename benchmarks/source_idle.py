@@ -1,4 +1,4 @@
-"""What an idle stream of 8 shards costs: CPU seconds of the driver's JVM and of all Python, and API calls."""
+"""Measures the cost of an idle stream of 8 shards: CPU seconds of the driver's JVM and of all Python, and API calls."""
 
 import time
 from collections.abc import Mapping
@@ -17,13 +17,17 @@ _HOUR = 3600
 
 
 def idle(scale: float) -> Figures:
+    """Measure for a minute * `scale`, and half as long without a query."""
     with serve(lambda: Alike(payloads(100), ago(hours=1), 1, shards=SHARDS)) as endpoint_url:
         return in_new_process(_measured, endpoint_url, 60 * scale)
 
 
 @dataclass(frozen=True)
 class Used:
-    """So far: CPU seconds of each process, by its id and whether it's a JVM, and calls."""
+    """The resources used up to the time `at`: CPU seconds by process, and calls.
+
+    A process is given by its id, and True if it's a JVM.
+    """
 
     at: float
     cpu: Mapping[tuple[int, bool], float]
@@ -45,7 +49,7 @@ def _measured(endpoint_url: str, seconds: float) -> Figures:
         after = used(endpoint_url)
         assert query.isActive, "it waits for records"
         query.stop()
-        # What the session takes without a query: the rest is the triggers'.
+        # The session takes some CPU without a query. The triggers cost what is beyond that.
         time.sleep(5)
         before_rest = used(endpoint_url)
         time.sleep(seconds / 2)
@@ -65,13 +69,13 @@ def _measured(endpoint_url: str, seconds: float) -> Figures:
 
 
 def per_second(before: Used, after: Used, *, is_jvm: bool) -> float:
-    """CPU seconds a second of the processes that were there at both times."""
-    used = [seconds - before.cpu[key] for key, seconds in after.cpu.items() if key in before.cpu and key[1] is is_jvm]
-    return sum(used) / (after.at - before.at)
+    """Return the CPU seconds a second of those processes that were there at both times."""
+    seconds = [cpu - before.cpu[key] for key, cpu in after.cpu.items() if key in before.cpu and key[1] is is_jvm]
+    return sum(seconds) / (after.at - before.at)
 
 
 def used(endpoint_url: str) -> Used:
-    """As of now; not sampled in between, because that costs CPU as well."""
+    """Return the resources used up to now. They aren't sampled in between, because that costs CPU, too."""
     driver = psutil.Process()
     cpu: dict[tuple[int, bool], float] = {}
     for process in (driver, *driver.children(recursive=True)):

@@ -1,4 +1,4 @@
-"""How soon records are seen, and how soon a run ends that has read all: over 4 shards of moto."""
+"""Measures how soon a query sees records, and how soon a run ends that has read all: over 4 shards of moto."""
 
 import logging
 import time
@@ -24,17 +24,17 @@ _RUNS, _RECORDS_PER_RUN, _PUT_AT_ONCE = 5, 200, 10
 
 
 def put_to_visible(scale: float) -> Figures:
-    """Seconds from a put's call to the row in a foreachBatch, at a 1 s trigger."""
+    """Measure the seconds from a put's call to the row in a foreachBatch, at a 1 s trigger."""
     with moto_endpoint() as endpoint_url:
-        return in_new_process(_visible, _made(endpoint_url, "visible"), max(5, round(_PUTS * scale)))
+        return in_new_process(_visible, _create_stream(endpoint_url, "visible"), max(5, round(_PUTS * scale)))
 
 
 def end_of_data(_: float) -> Figures:
-    """Seconds from the last answer that held a record to the end of an AvailableNow run."""
-    with moto_endpoint() as endpoint_url, _answers_noted() as answered:
-        runs = in_new_process(_runs, _made(endpoint_url, "end"))
+    """Measure the seconds from the last answer that held a record to the end of an AvailableNow run."""
+    with moto_endpoint() as endpoint_url, _note_answers() as answer_times:
+        runs = in_new_process(_runs, _create_stream(endpoint_url, "end"))
     # All processes of a machine share its monotonic clock.
-    waits = [end - max(at for at in answered if begin < at < end) for begin, end in runs[:-1]]
+    waits = [end - max(at for at in answer_times if begin < at < end) for begin, end in runs[:-1]]
     begin, end = runs[-1]
     return {
         "runs": len(waits),
@@ -46,26 +46,26 @@ def end_of_data(_: float) -> Figures:
 
 
 @contextmanager
-def _answers_noted() -> Iterator[list[float]]:
-    """When this process' moto gave records."""
-    answered: list[float] = []
+def _note_answers() -> Iterator[list[float]]:
+    """Note when this process' moto gives records, by the monotonic clock in seconds, while the block runs."""
+    answer_times: list[float] = []
     get_records = KinesisBackend.get_records
 
-    def noting(*args: Any, **kwargs: Any) -> Any:
+    def get_and_note(*args: Any, **kwargs: Any) -> Any:
         answer = get_records(*args, **kwargs)
-        _, found, _ = answer
-        if found:
-            answered.append(time.monotonic())
+        _, answered_records, _ = answer
+        if answered_records:
+            answer_times.append(time.monotonic())
         return answer
 
-    with patch.object(KinesisBackend, "get_records", noting):
-        yield answered
+    with patch.object(KinesisBackend, "get_records", get_and_note):
+        yield answer_times
 
 
-def _made(endpoint_url: str, name: str) -> Stream:
-    """Of its own name: this process' moto remembers all streams."""
+def _create_stream(endpoint_url: str, name: str) -> Stream:
+    """Create a stream. Each measurement needs a `name` of its own, as this process' moto remembers all streams."""
     use_any_credentials()
-    # It has a line for each call.
+    # werkzeug logs a line for each call.
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     boto = boto3.client("kinesis", region_name=REGION, endpoint_url=endpoint_url)
     boto.create_stream(StreamName=name, ShardCount=SHARDS)
@@ -74,7 +74,7 @@ def _made(endpoint_url: str, name: str) -> Stream:
 
 def _visible(stream: Stream, puts: int) -> Figures:
     rng, seen = Random(0), Queue[tuple[bytes, float]]()
-    # A connection that is open, as a producer has.
+    # The connection is open before the first put, as a producer's is.
     client = stream.client()
 
     def see(batch: DataFrame, _: int) -> None:
@@ -92,7 +92,7 @@ def _visible(stream: Stream, puts: int) -> Figures:
         )
         waits: list[float] = []
         for index in range(_WARM_UP_PUTS + puts):
-            # At any moment between two triggers, to any shard.
+            # Puts come at any moment between two triggers, and go to any shard.
             time.sleep(rng.uniform(1.0, 2.0))
             put = time.monotonic()
             client.put_records([{"Data": b"%d" % index, "PartitionKey": str(index)}])
@@ -110,7 +110,7 @@ def _visible(stream: Stream, puts: int) -> Figures:
 
 
 def _runs(stream: Stream) -> list[tuple[float, float]]:
-    """When each run began and ended; the last one has no records to read."""
+    """Return when each run began and ended. The last one has no records to read."""
     runs: list[tuple[float, float]] = []
     counts: list[int] = []
 

@@ -1,4 +1,4 @@
-"""How much memory reading takes: 2 GiB of the largest records, 10 MiB each, in 4 shards, to a noop sink."""
+"""Measures how much memory reading takes: 2 GiB of the largest records, 10 MiB each, from 4 shards to a noop sink."""
 
 from math import ceil
 from random import Random
@@ -21,9 +21,10 @@ _SAMPLE_SECONDS = 0.2
 
 
 def memory(scale: float) -> Figures:
+    """Measure with 2 GiB * `scale` of records."""
     of_a_shard = ceil(_TOTAL_BYTES * scale / SHARDS / _RECORD_BYTES)
     payload = Random(0).randbytes(_RECORD_BYTES)
-    # A shard takes 1 MB/s, so a record in 10 s or more; the last has arrived just now.
+    # A shard takes 1 MB/s, which is a record in 10 s or more. The last one has arrived just now.
     first = ago(seconds=of_a_shard / _RECORDS_PER_SECOND)
     with serve(lambda: Alike([payload] * of_a_shard, first, _RECORDS_PER_SECOND, shards=SHARDS)) as endpoint_url:
         return in_new_process(_measured, endpoint_url, of_a_shard)
@@ -67,13 +68,13 @@ def _measured(endpoint_url: str, of_a_shard: int) -> Figures:
         )
         query.awaitTermination()
         seconds = perf_counter() - begun
-        read = [progress.numInputRows - SHARDS for progress in query.recentProgress if progress.numInputRows]
-        check("records read", sum(read), SHARDS * of_a_shard)
+        counts = [progress.numInputRows - SHARDS for progress in query.recentProgress if progress.numInputRows]
+        check("records read", sum(counts), SHARDS * of_a_shard)
         peaks.sample()
     return {
-        "records": sum(read),
-        "GiB": sum(read) * _RECORD_BYTES / 1024**3,
-        "batches": len(read),
+        "records": sum(counts),
+        "GiB": sum(counts) * _RECORD_BYTES / 1024**3,
+        "batches": len(counts),
         "s": seconds,
         **{f"MiB at most, {kind}": mib for kind, mib in peaks.mib.items()},
     }

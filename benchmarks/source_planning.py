@@ -1,4 +1,4 @@
-"""What a batch over 256 shards costs before it is read, in calls and seconds, where a call takes 20 ms."""
+"""Measures the calls and seconds that it takes to plan a batch over 256 shards, if a call takes 20 ms."""
 
 from datetime import UTC, datetime, timedelta
 from statistics import median
@@ -17,17 +17,17 @@ SHARDS = 256
 CALL_SECONDS = 0.02
 _TIMES = 3
 _TRIGGER_SECONDS = 10
-# Of each shard: 25,600 records/s of the stream, and all that its shards take.
+# The records/s of each shard: 25,600 records/s of the stream, and all that its shards take.
 _RATES = (100, MOST_PER_SECOND)
 
 
 def planning(_: float) -> Figures:
     figures: Figures = {}
-    # A day's records: probes find a cut among them, and the batch ends there.
+    # The query is a day behind, so that each batch ends at a cut before the tip.
     with serve(lambda: _stream(86_400, ago(days=1), 1)) as endpoint_url:
         figures |= in_new_process(_behind, endpoint_url)
     for rate in _RATES:
-        # They arrive while it's measured, and longer.
+        # Records arrive for 240 s: throughout the measurement, and longer.
         first = ago(seconds=30)
         with serve(lambda: _stream(rate * 240, first, rate)) as endpoint_url:  # noqa: B023 (forks here)
             figures |= in_new_process(_live, endpoint_url, rate)
@@ -41,7 +41,7 @@ def _stream(records: int, first_arrival: datetime, rate: float) -> Alike:
 
 
 class _Planned:
-    """A query's planning, as Spark asks for it, and what it cost."""
+    """A query whose batches are planned as Spark does it, and the seconds and calls a shard that each took."""
 
     def __init__(self, endpoint_url: str) -> None:
         source = source_of(endpoint_url)
@@ -53,7 +53,7 @@ class _Planned:
         self.calls: list[float] = []
 
     def batch(self) -> bool:
-        """Plan the next; whether it has any records."""
+        """Plan the next batch. Return True if it has any records."""
         before, begun = sum(calls(self._endpoint_url).values()), perf_counter()
         end = self._reader.latestOffset(self.offset, self._limit)
         busy = end != self.offset and len(self._reader.partitions(self.offset, end)) > 0
@@ -63,13 +63,13 @@ class _Planned:
         return busy
 
     @property
-    def caught_up(self) -> bool:
-        """Whether the last batch left less than a trigger's records."""
+    def is_caught_up(self) -> bool:
+        """True if the last batch left less than a trigger's records."""
         cut = self.offset.get("cut")
         return cut is not None and datetime.now(UTC) - parse_instant(cut) < timedelta(seconds=_TRIGGER_SECONDS)
 
     def figures(self, name: str, since: int) -> Figures:
-        """Of the batches from number `since` on."""
+        """Return the figures of the batches from number `since` on."""
         return {
             f"s, {name}": median(self.seconds[since:]),
             f"s, {name}, worst of {_TIMES}": max(self.seconds[since:]),
@@ -87,7 +87,7 @@ def _behind(endpoint_url: str) -> Figures:
 
 def _live(endpoint_url: str, rate: int) -> Figures:
     planned = _Planned(endpoint_url)
-    while not planned.caught_up:
+    while not planned.is_caught_up:
         planned.batch()
     behind = len(planned.seconds)
     for _ in range(_TIMES):

@@ -1,4 +1,4 @@
-"""Streams for measuring the source alone: any number of shards for the memory of one, and calls that take time."""
+"""Replays streams to measure the source alone: any number of shards in the memory of one, and calls that take time."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
@@ -15,7 +15,7 @@ _DISTINCT = 1_000
 
 
 class Alike(Replay):
-    """`shards` shards that hold the same records, sequence numbers included; every call takes `call_seconds` longer."""
+    """A replay of `shards` shards with the same records and sequence numbers. A call takes `call_seconds` longer."""
 
     def __init__(
         self,
@@ -44,11 +44,11 @@ class Alike(Replay):
 
 
 def payloads(count: int) -> Iterator[bytes]:
-    """So many records of 450 bytes."""
+    """Return `count` payloads of 450 bytes, of which 1,000 differ."""
     rng = Random(0)
     return islice(cycle([rng.randbytes(RECORD_BYTES) for _ in range(_DISTINCT)]), count)
 
 
 def ago(**time: float) -> datetime:
-    """The time so long ago, to the second: what comes from JSON has no more than milliseconds."""
+    """Return the time that long ago, in whole seconds, as times in Kinesis' JSON have no more than milliseconds."""
     return datetime.now(UTC).replace(microsecond=0) - timedelta(**time)

@@ -1,4 +1,4 @@
-"""The source alone, the deduplication and a job of little: what is measured, with its targets beside the figures."""
+"""Lists the measurements of the source, the deduplication and the jobs, and shows figures beside their targets."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from benchmarks.staging_hours import hours
 from benchmarks.trickle import trickle
 from event_lake.config.settings import Source
 
-# By the name that --only takes; each is told what share of its full work to do.
+# The measurements by the name that --only takes. Each takes the share of its full work to do.
 MEASUREMENTS: Mapping[str, Callable[[float], Figures]] = {
     "source-throughput": throughput,
     "source-planning": planning,
@@ -35,13 +35,13 @@ MEASUREMENTS: Mapping[str, Callable[[float], Figures]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A figure's bounds."""
+    """The bounds that a figure is to keep."""
 
     least: float = float("-inf")
     below: float = float("inf")
     most: float = float("inf")
 
-    def met(self, value: float) -> bool:
+    def is_met(self, value: float) -> bool:
         return self.least <= value <= self.most and value < self.below
 
     def __str__(self) -> str:
@@ -82,12 +82,12 @@ TARGETS: Mapping[str, Mapping[str, Target]] = {
 
 
 def targets_of(measurement: str) -> dict[str, str]:
-    """The measurement's targets in words, by figure."""
+    """Return the measurement's targets as text, by figure."""
     return {figure: str(target) for figure, target in TARGETS.get(measurement, {}).items()}
 
 
 def source_table(title: str, results: Mapping[str, Figures]) -> Table:
-    """A row for each figure, with its target where it has one."""
+    """Return a table with a row for each figure, and its target if it has one."""
     table = Table("", title=title)
     table.add_column("", no_wrap=True)
     table.add_column("figure", justify="right", no_wrap=True)
@@ -101,7 +101,7 @@ def source_table(title: str, results: Mapping[str, Figures]) -> Table:
                 name,
                 format_number(value),
                 str(target) if target else "",
-                "" if target is None else "met" if target.met(value) else "missed",
+                "" if target is None else "met" if target.is_met(value) else "missed",
                 end_section=index == len(figures) - 1,
             )
     return table

@@ -1,4 +1,4 @@
-"""What every measurement of the source alone runs in: a process of its own, a session, the source's own defaults."""
+"""Gives each measurement of the source alone a process of its own, a Spark session, and the source's defaults."""
 
 import multiprocessing
 import os
@@ -22,7 +22,7 @@ P = ParamSpec("P")
 
 CORES = 2
 REGION = "us-east-1"
-# For servers that ask for no signature: nobody's real credentials.
+# The servers here ask for no signature, so these are nobody's real credentials.
 _CREDENTIALS = {"AWS_ACCESS_KEY_ID": "bench", "AWS_SECRET_ACCESS_KEY": "bench", "AWS_DEFAULT_REGION": REGION}
 
 
@@ -31,25 +31,25 @@ class WrongRecordsError(Exception):
 
 
 def in_new_process(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """What `function` returns, in a process that has no Spark yet."""
+    """Run `function` in a process that has no Spark yet, and return what it returns."""
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn, initializer=use_any_credentials) as process:
         return process.submit(function, *args, **kwargs).result()
 
 
 def use_any_credentials() -> None:
-    """For the AWS SDK of this process and of those that it starts."""
+    """Set credentials for the AWS SDK of this process and of those that it starts."""
     os.environ |= _CREDENTIALS
 
 
 def source_of(endpoint_url: str, stream: str = "bench") -> Source:
-    """A stream read from its beginning, and otherwise by the source's defaults."""
+    """Return the settings to read a stream from its beginning, and otherwise by the source's defaults."""
     return Source(stream=stream, region=REGION, endpoint_url=endpoint_url)
 
 
 @contextmanager
 def session(name: str) -> Iterator[tuple[SparkSession, Path]]:
-    """A session on two cores that knows the source, and a folder for its checkpoints."""
+    """Give the block a Spark session on two cores that knows the source, and a folder for its checkpoints."""
     settings = load_settings("conf/local.toml", [f'spark."spark.master"="local[{CORES}]"'])
     with (
         TemporaryDirectory(dir=".bench", prefix="source-") as folder,
@@ -60,11 +60,11 @@ def session(name: str) -> Iterator[tuple[SparkSession, Path]]:
 
 
 def records(spark: SparkSession, settings: Source) -> DataFrame:
-    """The source's rows, receipts among them."""
+    """Return the source's rows, including receipts."""
     return spark.readStream.format(options.FORMAT).options(**options.options_of(settings)).load()
 
 
-def check(what: str, found: int, expected: int) -> None:
-    """Raise WrongRecordsError where they differ."""
-    if found != expected:
-        raise WrongRecordsError(f"{what}: {found:,}, but expected {expected:,}")
+def check(what: str, actual: int, expected: int) -> None:
+    """Raise WrongRecordsError, which names `what` was counted, if the numbers differ."""
+    if actual != expected:
+        raise WrongRecordsError(f"{what}: {actual:,}, but expected {expected:,}")

@@ -1,4 +1,4 @@
-"""Records/s from HTTP to a noop sink, by the number of shards; as many records whatever the number."""
+"""Measures records/s from HTTP to a noop sink, with different numbers of shards but the same number of records."""
 
 from itertools import pairwise
 from statistics import median
@@ -13,12 +13,13 @@ from benchmarks.source_replay import Alike, ago, payloads
 from benchmarks.source_session import CORES, check, in_new_process, records, session, source_of
 
 SHARDS = (1, 4, 32, 256)
-# A multiple of 256, so that each shard has as many.
+# A multiple of 256, so that all shards have as many.
 RECORDS_PER_BATCH = 1600 * 256
 _WARM_UP, _BATCHES = 2, 4
 
 
 def throughput(scale: float) -> Figures:
+    """Measure with each number of shards and batches of `scale` times their full size."""
     per_batch = round(RECORDS_PER_BATCH * scale / max(SHARDS)) * max(SHARDS)
     return {
         f"{name}, {shards} shard{'s' if shards > 1 else ''}": value
@@ -30,7 +31,7 @@ def throughput(scale: float) -> Figures:
 def _over(shards: int, per_batch: int) -> Figures:
     of_a_shard = per_batch // shards * (_WARM_UP + _BATCHES)
     rate = per_batch / shards / BATCH_SECONDS
-    # The last has arrived just now: searching for it would cost calls that no batch is to blame for.
+    # The last record has arrived just now: a search for an older one would cost calls that aren't a usual batch's.
     first = ago(seconds=BATCH_SECONDS * (_WARM_UP + _BATCHES) + 1)
     with serve(lambda: Alike(payloads(of_a_shard), first, rate, shards=shards)) as endpoint_url:
         return in_new_process(_measured, endpoint_url, shards, of_a_shard)
@@ -52,18 +53,18 @@ def _measured(endpoint_url: str, shards: int, of_a_shard: int) -> Figures:
         check("records read", sum(_records(p, shards) for p in batches(marks)), shards * of_a_shard)
         first, last = marks[_WARM_UP], marks[-1]
         counted = batches(marks[_WARM_UP + 1 :])
-        read = sum(_records(progress, shards) for progress in counted)
+        total = sum(_records(progress, shards) for progress in counted)
         rates = [_records(progress, shards) / batch_seconds(progress) for progress in counted]
         return {
             "records/s": median(rates),
             "records/s/core": median(rates) / CORES,
             "records/s, best batch": max(rates),
-            "records/batch": read / len(counted),
+            "records/batch": total / len(counted),
             "batches": len(counted),
             "s/batch of it planning": median(p.durationMs["latestOffset"] for p in counted) / 1000,
-            "CPU us/record, JVM": 1e6 * (last.cpu.jvm - first.cpu.jvm) / read,
-            "CPU us/record, Python": 1e6 * (last.cpu.python - first.cpu.python) / read,
-            # Not on average: the last batch searches for the end of the data.
+            "CPU us/record, JVM": 1e6 * (last.cpu.jvm - first.cpu.jvm) / total,
+            "CPU us/record, Python": 1e6 * (last.cpu.python - first.cpu.python) / total,
+            # The median, because the last batch makes more calls: it searches for the end of the data.
             "API calls/batch": median(b.calls - a.calls for a, b in pairwise(marks[_WARM_UP:])),
         }
 
