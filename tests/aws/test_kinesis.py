@@ -1,7 +1,8 @@
 """What the fakes of the unit tests assume of Kinesis, asked of a real stream: `make test-aws STREAM=name`.
 
 Best is a stream that nobody else writes to: the tests look for records of their own, but they can't wait for a tip that
-never stands still. DECISIONS.md names the assumptions, those that can't be tried here too, and what a run costs.
+never stands still. docs/decisions/0008-ask-a-real-stream-what-the-fakes-assume.md names the assumptions, also those
+that can't be tried here, and what a run costs.
 """
 
 import os

@@ -28,7 +28,7 @@ REQUIRED = {
     "spark.sql.shuffle.orderIndependentChecksum.enableFullRetryOnMismatch": "true",
 }
 
-# What was measured to be better than Spark's own default, see DECISIONS.md; `[spark]` overrides it, `--conf` doesn't.
+# What was measured to be better than Spark's own default, see docs/decisions; `[spark]` overrides it, not `--conf`.
 PREFERRED = {
     "spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled": "true",
     "spark.sql.streaming.stateStore.rocksdb.boundedMemoryUsage": "true",
