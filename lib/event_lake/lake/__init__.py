@@ -1,1 +1,1 @@
-"""The lake in its folder: its tables, its sessions, its checkpoints, and the right to write it."""
+"""Reach a lake where it is stored: its tables, checkpoints and leases, and the Spark session of the jobs."""

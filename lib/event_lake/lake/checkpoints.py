@@ -1,4 +1,4 @@
-"""The checkpoint folder of a streaming query: what Spark keeps in it, and what we say there of its beginning."""
+"""Read Spark's own files in a checkpoint folder, and keep files of Event Lake in it and beside it."""
 
 import json
 import re
@@ -19,9 +19,10 @@ _RULES = "rules.json"
 
 @dataclass(frozen=True)
 class PlannedBatch:
-    """A batch in Spark's offset log: the `clock` that its rows have as `ingested_at`, and its `source`'s own JSON.
+    """A batch in Spark's offset log, which Spark writes before it runs the batch.
 
-    `watermark` is what the batches before it moved the watermark to.
+    `clock` is the batch's time, which all of its rows have as `ingested_at`. `watermark` is the time to which the
+    batches before it have moved Spark's watermark. `source` is the JSON in which the source noted the batch's end.
     """
 
     clock: datetime
@@ -29,24 +30,27 @@ class PlannedBatch:
     source: Any
 
     def makes_late(self, following: "PlannedBatch") -> bool:
-        """Whether Spark drops all rows of the `following` batch as late, as their clock isn't behind the watermark.
+        """True if Spark drops all rows of the batch `following` as late.
 
-        A batch's rows are held to the watermark of the batch before it, and are late if they are equal to it. Source: a
-        test that holds Spark to it.
+        Spark compares a batch's rows with the watermark of the batch before it, and drops rows that aren't later. The
+        rows' time is their batch's clock. Source: a test that compares this function with Spark.
         """
         return following.clock <= self.watermark
 
 
 @dataclass(frozen=True)
 class Unchecked:
-    """A batch that is written and not yet checked: its number in the lake, and Spark's."""
+    """A batch that is written, but not yet checked for losses.
+
+    `batch_id` is its number in the lake, `spark_batch` its number in the checkpoint.
+    """
 
     batch_id: int
     spark_batch: int
 
 
 class Checkpoint:
-    """The folder at `path`. What can't be read is a UserError."""
+    """The checkpoint folder at `path`. Methods that read a file of it raise UserError if they can't."""
 
     def __init__(self, spark: SparkSession, path: str) -> None:
         self.path = path
@@ -56,18 +60,19 @@ class Checkpoint:
 
     @property
     def newest_batch(self) -> int | None:
-        """Spark's number of the last batch that was planned, if any was."""
+        """Return Spark's number of the last batch that was planned, or None if none was."""
         return max(self.numbers("offsets"), default=None)
 
     @property
     def is_being_replaced(self) -> bool:
-        """Whether `begin_replacement` or `set_aside` was called, and `end_replacement` wasn't."""
+        """True if `begin_replacement` or `set_aside` was called and `end_replacement` wasn't called since."""
         return self._files.exists(self._mark)
 
     def planned(self, batch_id: int) -> PlannedBatch:
-        """The batch with Spark's number `batch_id`: one of the last hundred.
+        """Return the batch with Spark's number `batch_id`. Spark keeps the last hundred.
 
-        Source: Spark's OffsetSeqLog: a version, the batch's metadata, and a line for each source.
+        Source: Spark's OffsetSeqLog. A file has a line with its version, one with the batch's metadata, and one for
+        each source.
         """
         match self._entry("offsets", batch_id):
             case [{"batchTimestampMs": int(clock), "batchWatermarkMs": int(watermark)}, source]:
@@ -75,101 +80,108 @@ class Checkpoint:
         raise self._damaged(f"offsets/{batch_id}", "isn't what Spark wrote")
 
     def ends(self, batch_id: int) -> list[Any]:
-        """Where the batch ends in each source of a query that has several: their own JSON, None for nothing yet."""
+        """Return the offset at which a batch ends in each source of its query, as the source's own JSON.
+
+        It's None for a source that has read nothing yet.
+        """
         _, _, *sources = self.text(f"offsets/{batch_id}").split("\n")
         return [_parsed(line) for line in sources]
 
     def has_committed(self, batch_id: int) -> bool:
-        """Whether Spark has done with the batch, one of the last hundred, and won't repeat it."""
+        """True if Spark has committed the batch, and so won't repeat it. Spark keeps the last hundred."""
         return batch_id in self.numbers("commits")
 
     def rules(self) -> dict[str, str] | None:
-        """The rules that `keep_rules` kept last; None if none were."""
+        """Return the rules that `keep_rules` kept last, or None if it never did."""
         return self.object_in(_RULES) if self.has(_RULES) else None
 
     def keep_rules(self, rules: Mapping[str, str]) -> None:
-        """Note by which rules batches are written from now on."""
+        """Keep the rules by which batches are written from now on."""
         self.put(_RULES, json.dumps(dict(rules), indent=2))
 
     def refuse_damaged(self) -> None:
-        """Raise UserError unless there is what Spark reads first of a checkpoint with a batch, and it can be read."""
-        told = _parsed(self.text("metadata"))
-        if not isinstance(told, dict) or "id" not in told:
-            # With another id a batch that Spark repeats would be another batch to the tables.
+        """Raise UserError unless the files can be read with which Spark resumes a query that has planned a batch.
+
+        These are `metadata`, which holds the query's id, and the newest two files of `offsets` and of `commits`.
+        """
+        metadata = _parsed(self.text("metadata"))
+        if not isinstance(metadata, dict) or "id" not in metadata:
+            # Spark would go on with a new id. The tables know a repeated batch by the query's id and the batch's
+            # number.
             raise self._damaged("metadata", "isn't what Spark wrote")
         for folder in ("offsets", "commits"):
             for batch_id in sorted(self.numbers(folder))[-2:]:
                 self._entry(folder, batch_id)
 
     def begin_replacement(self) -> None:
-        """Have the next start replace it, if this one doesn't come to that; `end_replacement` ends it."""
+        """Mark the checkpoint as one to be replaced. Each start replaces it anew until `end_replacement` is called."""
         self._files.write(self._mark, "")
 
     def set_aside(self) -> None:
-        """Put aside what there is of it, beside it; nothing is deleted. `end_replacement` ends what begins here."""
-        # A folder in S3 is renamed object by object. Until the mark is gone, what's left of it isn't to be used.
+        """Begin the replacement: rename the folder to `<path>.replaced-<time>`, if there is one. Nothing is deleted."""
+        # A folder in S3 is renamed object by object, and a crash leaves a part of it. The mark forbids to use that.
         self.begin_replacement()
         if self._files.exists(self.path):
             # No colons: Hadoop can't list such names.
             self._files.rename(self.path, f"{self.path}.replaced-{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}")
 
     def end_replacement(self) -> None:
-        """The checkpoint that there is now may be used."""
+        """Remove the mark: the checkpoint that is there now may be used."""
         self._files.delete(self._mark)
 
     @property
     def unchecked(self) -> Unchecked | None:
-        """The batch that `note_unchecked` noted, and `strike_unchecked` hasn't struck."""
+        """Return the batch that `note_unchecked` noted, or None if there is no note, or an empty one."""
         if not self._files.exists(self._note):
             return None
-        found = _parsed(self._files.read(self._note))
-        # A crash may have left an empty file: then its batch wasn't committed.
-        return Unchecked(**found) if isinstance(found, dict) else None
+        note = _parsed(self._files.read(self._note))
+        # A crash may leave an empty file. The batch wasn't committed then, as the note is written before that.
+        return Unchecked(**note) if isinstance(note, dict) else None
 
     def note_unchecked(self, batch: Unchecked) -> None:
-        """Note, beside the checkpoint, that a batch is written, and about to be committed and checked."""
+        """Note in a file beside the checkpoint that a batch is written. Spark commits it next; then it's checked."""
         self._files.write(self._note, json.dumps(asdict(batch)))
 
     def strike_unchecked(self) -> None:
-        """The note is void: the batch is checked, or its finding is kept."""
+        """Delete the note, once the batch is checked, or a finding about it is kept in the lake."""
         self._files.delete(self._note)
 
     def numbers(self, folder: str) -> list[int]:
-        """The numbers that files in a folder of it have for names."""
+        """Return the names of the files in a folder of the checkpoint that are numbers."""
         return self._files.numbers(f"{self.path}/{folder}")
 
     def text(self, name: str) -> str:
-        """What a file of it holds."""
+        """Return the text of a file of the checkpoint."""
         try:
             return self._files.read(f"{self.path}/{name}")
         except OSError as error:
             raise self._damaged(name, f"can't be read ({error})") from error
 
     def has(self, name: str) -> bool:
-        """True if it has a file of this name."""
+        """True if the checkpoint has a file of this name."""
         return self._files.exists(f"{self.path}/{name}")
 
     def object_in(self, name: str) -> dict[str, Any]:
-        """Return the JSON object that a file of it holds. Raises UserError if it holds none, or can't be read."""
-        found = _parsed(self.text(name))
-        if not isinstance(found, dict):
+        """Return the JSON object in a file of the checkpoint. Raise UserError if the file holds none."""
+        content = _parsed(self.text(name))
+        if not isinstance(content, dict):
             raise self.damaged(name)
-        return found
+        return content
 
     def damaged(self, name: str) -> UserError:
-        """Return the error for a file of it that doesn't hold what Event Lake wrote there."""
+        """Return the error to raise for a file that doesn't hold what Event Lake wrote there."""
         return self._damaged(name, "isn't what was written")
 
     def put(self, name: str, text: str) -> None:
-        """Have a file of it hold `text`; it's there whole or not at all."""
+        """Write `text` to a file of the checkpoint. A crash may leave no file, but never a part of one."""
         self._files.put(f"{self.path}/{name}", text)
 
     def delete(self, name: str) -> None:
-        """Have a file of it no more."""
+        """Delete a file of the checkpoint, if it's there."""
         self._files.delete(f"{self.path}/{name}")
 
     def _entry(self, log: str, batch_id: int) -> list[Any]:
-        """What one of Spark's logs says of a batch: a JSON value for each line behind the version."""
+        """Return what one of Spark's logs says of a batch: the JSON value of each line behind the version."""
         name = f"{log}/{batch_id}"
         version, *lines = self.text(name).split("\n")
         values = [_parsed(line) for line in lines]
@@ -186,7 +198,7 @@ def _instant(millis: int) -> datetime:
 
 
 def _parsed(text: str) -> Any:
-    """The JSON value that `text` is; None where it's none."""
+    """Return the JSON value that `text` spells, or None if it isn't JSON."""
     try:
         return json.loads(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Small files of our own beside Spark's, through the same file systems of Hadoop: on a disk, in S3, on HDFS."""
+"""Read and write small files through Hadoop's file systems, which Spark uses too: on a disk, in S3, on HDFS."""
 
 from typing import Any
 
@@ -7,7 +7,10 @@ from pyspark.sql import SparkSession
 
 
 class HadoopFiles:
-    """The files of the storage where `path` lies; each is named by its whole path. Raises OSError where one fails."""
+    """The files of the file system that `path` lies on. Each method takes whole paths.
+
+    `read` raises OSError if it fails, and `rename` if Hadoop refuses. Any other failure is a Py4JJavaError.
+    """
 
     def __init__(self, spark: SparkSession, path: str) -> None:
         jvm: Any = spark._jvm  # noqa: SLF001 (PySpark has no other way to Hadoop's file systems)
@@ -16,20 +19,20 @@ class HadoopFiles:
         self._files = self._path(path).getFileSystem(spark._jsparkSession.sessionState().newHadoopConf())  # noqa: SLF001
 
     def exists(self, path: str) -> bool:
-        """Whether there's such a file or folder."""
+        """True if there is a file or folder at `path`."""
         return bool(self._files.exists(self._path(path)))
 
     def names(self, folder: str) -> list[str]:
-        """Return the names of the files and folders in a folder; none where there's no such folder."""
-        found = self._files.listStatus(self._path(folder)) if self.exists(folder) else []
-        return [str(file.getPath().getName()) for file in found]
+        """Return the names of the files and folders in a folder, or none if there is no such folder."""
+        files = self._files.listStatus(self._path(folder)) if self.exists(folder) else []
+        return [str(file.getPath().getName()) for file in files]
 
     def numbers(self, folder: str) -> list[int]:
-        """Return the numbers that files in a folder have for names."""
+        """Return the names of the files in a folder that are numbers."""
         return [int(name) for name in self.names(folder) if name.isdecimal()]
 
     def read(self, path: str) -> str:
-        """The text of a file."""
+        """Return the text of a file."""
         try:
             stream = self._files.open(self._path(path))
             try:
@@ -40,15 +43,15 @@ class HadoopFiles:
             raise OSError(error.java_exception.getClass().getSimpleName()) from error
 
     def write(self, path: str, text: str) -> None:
-        """Have a file with this text; a crash may leave a part of it."""
-        stream = self._files.create(self._path(path), True)  # noqa: FBT003 (in place of what a crash left)
+        """Write `text` to a file, in place of one that is there. A crash may leave a part of the text."""
+        stream = self._files.create(self._path(path), True)  # noqa: FBT003 (Java has no named arguments: overwrite)
         try:
             self._io.write(text, stream, "UTF-8")
         finally:
             stream.close()
 
     def put(self, path: str, text: str) -> None:
-        """Have a file with this text; it's there whole or not at all."""
+        """Write `text` to a file. A crash may leave no file, not even one from before, but never a part of the text."""
         folder, _, name = path.rpartition("/")
         written = f"{folder}/.{name}"
         self.write(written, text)
@@ -56,10 +59,10 @@ class HadoopFiles:
         self.rename(written, path)
 
     def delete(self, path: str) -> None:
-        """Have a file no more."""
-        self._files.delete(self._path(path), False)  # noqa: FBT003 (Java has no names: not what is in it)
+        """Delete a file, if it's there."""
+        self._files.delete(self._path(path), False)  # noqa: FBT003 (Java has no named arguments: recursive)
 
     def rename(self, path: str, new_path: str) -> None:
-        """Give a file or folder a path that is free."""
+        """Rename a file or folder to `new_path`, which must be free."""
         if not self._files.rename(self._path(path), self._path(new_path)):
             raise OSError(f"{path} can't be renamed to {new_path}")

@@ -1,4 +1,4 @@
-"""Which tables a lake has, and where they and the checkpoints lie below its root."""
+"""Name the tables of a lake, and tell the paths of its tables and checkpoints below its root."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +10,12 @@ from event_lake.lake import schemas
 
 @dataclass(frozen=True)
 class Table:
-    """A table by its path below the lake's root. `statistics`: the columns that queries prune files by.
+    """A Delta table of the lake. `name` is its path below the lake's root.
 
-    `lies_in`: by partition column, under which values the table may hold what a row is a version of, as an array in
-    SQL; it's the row's own value alone where nothing is said.
+    `statistics` are the columns of which Delta keeps the least and greatest value in each file, so that queries can
+    skip files. `lies_in` tells `tables.merge` in which partitions to look for the row that a new row replaces: for a
+    partition column, the values it may have there, as an array in SQL. A column that isn't named has the new row's own
+    value.
     """
 
     name: str
@@ -23,7 +25,7 @@ class Table:
     lies_in: tuple[tuple[str, str], ...] = ()
 
     def path(self, root: str) -> str:
-        """Where it lies in the lake at `root`."""
+        """Return the path of the table in the lake at `root`."""
         return path_below(root, self.name)
 
 
@@ -42,33 +44,33 @@ STAGING_EVENTS = Table(
     schemas.EVENT,
     ("date", "event_type"),
     ("event_uuid", "created_datetime", "arrived_at", "ingested_at"),
-    # A type may have got a partition since, or lost it.
+    # Between two versions of an event its type may have got a partition of its own, or lost it.
     (("event_type", f"array(event_type, true_event_type, '{schemas.OTHER}')"),),
 )
 CONFLICTS = Table("staging/conflicts", schemas.CONFLICT, ("date",), ("event_uuid", "event_type", "arrived_at"))
 REJECTED = Table("staging/rejected", schemas.REJECTED, ("date",), ("event_uuid", "event_type", "arrived_at"))
 METRICS = Table("quality/metrics", schemas.METRIC, ("date",), ("measure", "event_type", "hour"))
 RAW = (RAW_EVENTS, QUARANTINE, LEDGER, EVENT_TYPES, FINDINGS)
-# One folder for each event type that has a contract.
+# The folder of the typed tables. Each event type that has a contract has one.
 TYPED_TABLES = "staging/types"
 STAGING = (STAGING_EVENTS, CONFLICTS, REJECTED, METRICS)
 
 
 def checkpoint_path(root: str, query: str) -> str:
-    """Where the checkpoint of the query named `query` lies."""
+    """Return the path of the checkpoint folder of the query named `query`."""
     return path_below(root, f"_checkpoints/{query}")
 
 
 def typed_table(event_type: str, schema: StructType, statistics: tuple[str, ...] = ()) -> Table:
-    """Return the typed table of one event type, which its contract describes."""
+    """Return the typed table of one event type. Its contract decides the columns in `schema`."""
     return Table(f"{TYPED_TABLES}/{event_type}", schema, ("date",), statistics)
 
 
 def path_below(root: str, name: str) -> str:
-    """Return the absolute path of what is called `name` in the lake at `root`."""
+    """Return the absolute path of `name`, which is relative to the lake's `root`."""
     return f"{_absolute(root)}/{name}"
 
 
 def _absolute(root: str) -> str:
-    # Delta takes a relative path for the name of a table in the catalog.
+    # Delta would take a relative path for the name of a table in the catalog.
     return root if "://" in root else str(Path(root).absolute())

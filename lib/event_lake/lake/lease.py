@@ -1,10 +1,11 @@
-"""One writer per table: a lease, held by a record in the lake that the lake's own storage arbitrates.
+"""Hold a lease: the right of one process to write some tables, which a record in the lake stands for.
 
-The owner rewrites its record three times in the lease's length. Who finds the record of another watches it. If it
-changes, its owner lives, and the watcher is refused. If it stays the same for the length and a quarter, the watcher
-replaces it, on condition that it's still the same. An owner relies on its lease for the length, counted from before
-its last write began. So two never rely on it at once, unless one's clock runs a quarter faster than the other's; their
-times are never compared. The quarter is also for a commit that has just been let pass: no lease can call it back.
+The owner rewrites its record three times within the lease's length. A process that finds another one's record watches
+it. If the record changes, its owner lives, and the watcher is refused. If it stays the same for 1.25 of the length, the
+watcher replaces it, on the condition that it's still the same: the lake's storage decides who comes first. An owner
+relies on its lease for the length, counted from before its last write began. So two processes never rely on it at once,
+unless the clock of one runs a quarter faster than that of the other; the times of two machines are never compared. The
+quarter also leaves time for a commit that passed the check just before the lease ran out: no lease can call it back.
 """
 
 import json
@@ -25,14 +26,15 @@ from event_lake.lake.lease_stores import LeaseStore
 
 _log = logging.getLogger(__name__)
 
+# In lengths of the lease: how long a record must stay the same before a watcher replaces it.
 _PATIENCE = 1.25
-# In a lease's length: writes by its owner, writes again after one that failed, looks by who watches.
+# In each length: the owner's writes, its attempts while they fail, and a watcher's reads.
 _RENEWALS, _RETRIES, _LOOKS = 3, 30, 20
 _ATTEMPTS = 3
 
 
 def _pid_space() -> str:
-    # Where a process id means what it means here: this boot of the machine, this container. Empty if nothing tells.
+    # Name the boot and the container within which a process id belongs to one process; empty if that's unknown.
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
         return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
@@ -44,18 +46,21 @@ def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except OSError as error:
-        return isinstance(error, PermissionError)  # another user's
+        return isinstance(error, PermissionError)  # the process is there, and another user's
     return True
 
 
 def _seconds() -> float:
-    # time.monotonic() stands still while the machine is suspended; a watcher's may go on.
+    # time.monotonic() stands still while the machine is suspended, but a watcher on another machine counts on.
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """What a lease sees of its process and the machine; `clock` and `sleep` in seconds."""
+    """The process and its machine, as a lease sees them; tests pass others.
+
+    `pid_space` names where `pid` is unique: within one boot and one container. `clock` and `sleep` count in seconds.
+    """
 
     host: str = field(default_factory=socket.gethostname)
     pid_space: str = field(default_factory=_pid_space)
@@ -67,7 +72,8 @@ class Machine:
 
 @dataclass(frozen=True, kw_only=True)
 class _Record:
-    # The times are for people. `renewals` makes each content another; `released`: its owner has ended and says so.
+    # The content of a lease's record. Its times are for people. `renewals` makes the content of each write differ from
+    # all others. `released` says that the owner has ended.
     job: str
     host: str
     pid_space: str
@@ -84,10 +90,10 @@ class _Record:
 
 
 def _parsed(content: bytes) -> _Record | None:
-    # None of what is no record; a later version's may hold more than ours.
+    # Return None if `content` isn't a record. The record of a later version may have more fields.
     try:
-        told = json.loads(content)
-        return _Record(**{known.name: told[known.name] for known in fields(_Record)})
+        values = json.loads(content)
+        return _Record(**{known.name: values[known.name] for known in fields(_Record)})
     except (ValueError, TypeError, KeyError):
         return None
 
@@ -97,16 +103,17 @@ def _now() -> str:
 
 
 class Lease:
-    """The right to write the tables that the lease of `store` stands for; `held` makes, renews and releases one.
+    """The lease whose record lies in `store`, as one process holds it; `hold_lease` does so for a block.
 
-    One thread may renew it while another checks it.
+    One thread may renew it while another checks it. `over` says why this process hasn't got the lease any more, and is
+    None until then.
     """
 
     def __init__(
         self, store: LeaseStore, job: str, *, length_seconds: float = 60.0, machine: Machine | None = None
     ) -> None:
         self.length_seconds = length_seconds
-        self.over: str | None = None  # why it's ours no more
+        self.over: str | None = None
         self._store = store
         self._lake = f"lake {store.lake}"
         self._machine = me = machine or Machine()
@@ -124,20 +131,22 @@ class Lease:
         self._lock = threading.Lock()
 
     def acquire(self, *, wait: bool = False) -> None:
-        """Take the lease. Where its owner may be dead, this waits for 1.25 of the length that the owner gave it.
+        """Take the lease, at once if nobody has it or its owner is known to have ended.
 
-        Where the owner lives, raises UserError, or waits for its end. Raises what the store raises.
+        Otherwise watch the record for up to 1.25 of the length that its owner gave it, and take the lease if the record
+        stays the same. If the record changes, the owner lives: wait for its end if `wait`, and else raise UserError.
+        Raise what the store raises.
         """
-        told = None
-        while owner := self._owner_unless_taken(logging.DEBUG if told else logging.INFO):
+        logged_owner = None
+        while owner := self._take_or_name_owner(logging.DEBUG if logged_owner else logging.INFO):
             if not wait:
                 raise UserError(f"{self._lake}: {owner} writes it; stop that, or choose another lake.root")
-            if owner != told:
-                told = owner
+            if owner != logged_owner:
+                logged_owner = owner
                 _log.info("%s: waiting for the end of %s", self._lake, owner)
 
-    def _owner_unless_taken(self, level: int) -> str | None:
-        """None once the lease is taken; or who has it, and lives."""
+    def _take_or_name_owner(self, level: int) -> str | None:
+        """Take the lease and return None, or return its owner once that is seen to live. `level` is for the log."""
         version, owner = self._look()
         first, since = version, self._machine.clock()
         patience = _PATIENCE * (owner.length_seconds if owner else self.length_seconds)
@@ -147,7 +156,7 @@ class Lease:
         while True:
             outwatched = version == first and self._machine.clock() - since > patience
             if version is None or self._is_free(owner) or outwatched:
-                if self._wrote_over(version):
+                if self._try_to_write(version):
                     return None
             elif version == first:
                 self._machine.sleep(self.length_seconds / _LOOKS)
@@ -156,17 +165,17 @@ class Lease:
             version, owner = self._look()
 
     def renew(self) -> None:
-        """Write the record again. Raises what the store raises: then it may be ours still or not."""
+        """Write the record again. Raise UserError if the lease was lost, or what the store raises if that's unknown."""
         with self._lock:
             self._refuse_if_over()
             self._rewrite()
 
     def check(self) -> None:
-        """Return if nobody else can have the lease; call it right before each append.
+        """Return if nobody else can have the lease, and raise otherwise; call it right before each write to a table.
 
-        Asks the storage only if the last renewal is a length ago, as after a standstill of this process: one that still
-        succeeds then proves that nobody had the lease meanwhile. Raises UserError if it was lost, and what the store
-        raises if that can't be known.
+        It asks the storage only if the last renewal is a length ago, as after a standstill of this process. A renewal
+        that succeeds then proves that nobody had the lease meanwhile. Raise UserError if the lease was lost, and
+        ServiceUnavailableError, or what the store raises, if that can't be known.
         """
         self._refuse_if_over()
         if self._machine.clock() < self._sure_until:
@@ -178,7 +187,7 @@ class Lease:
             )
 
     def release(self) -> None:
-        """Leave the lease to the next at once. Raises what the store raises: then the next has to watch."""
+        """Give the lease up at once. Raise what the store raises; the next process must watch the record first then."""
         with self._lock:
             if self.over is None:
                 self.over = f"{self._lake}: its lease was released"
@@ -196,14 +205,14 @@ class Lease:
     def _is_free(self, owner: _Record | None) -> bool:
         if owner is None:
             return False
-        is_ours = owner.owner == self._record.owner  # the answer to an earlier write was lost
+        is_ours = owner.owner == self._record.owner  # an earlier write succeeded, but its answer was lost
         me = self._machine
         is_dead = me.pid_space != "" and owner.pid_space == me.pid_space and not me.is_alive(owner.pid)
         return owner.released or is_ours or is_dead
 
     def _rewrite(self) -> None:
         for _ in range(_ATTEMPTS):
-            if self._wrote_over(self._version):
+            if self._try_to_write(self._version):
                 return
             version, owner = self._look()
             if version is None or owner is None or owner.owner != self._record.owner:
@@ -211,10 +220,11 @@ class Lease:
                     f"{self._lake}: its lease was lost to {owner or 'somebody'}; only one may write it: stop the other"
                 )
                 raise UserError(self.over)
-            self._version = version  # the answer to an earlier write was lost
+            self._version = version  # an earlier write succeeded, but its answer was lost
         raise ServiceUnavailableError(f"{self._lake}: its lease changed {_ATTEMPTS} times while it was renewed")
 
-    def _wrote_over(self, version: str | None) -> bool:
+    def _try_to_write(self, version: str | None) -> bool:
+        """Write the record in place of the one at `version`, or as the first one if that is None; True if it worked."""
         self._record = replace(self._record, renewals=self._record.renewals + 1, renewed_at=_now())
         content = json.dumps(asdict(self._record), indent=1).encode()
         begun = self._machine.clock()
@@ -233,10 +243,10 @@ def hold_lease(
     length_seconds: float = 60.0,
     machine: Machine | None = None,
 ) -> Iterator[Lease]:
-    """Acquire a lease, renew it in the background, and release it at the end; `check` it in between.
+    """Acquire a lease, renew it in a thread while the block runs, and release it at the end.
 
-    `job` names the owner to people, `wait` is for `Lease.acquire`. Raises what that raises. A release that fails is
-    only logged.
+    The block gets the lease, and calls `check` of it before each write. `job` names the owner to people; `wait` and the
+    errors are those of `Lease.acquire`. A release that fails is only logged.
     """
     lease = Lease(store, job, length_seconds=length_seconds, machine=machine)
     lease.acquire(wait=wait)

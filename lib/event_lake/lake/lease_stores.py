@@ -1,4 +1,4 @@
-"""Where a lease's record lies: in the lake itself, a folder or S3."""
+"""Store the record of a lease in the lake that it protects: in a folder, or in S3."""
 
 import fcntl
 import re
@@ -13,26 +13,31 @@ from event_lake.errors import UserError
 
 
 class LeaseStore(Protocol):
-    """The record of a lease of `lake`. Each content that is written must be another.
+    """A place for the record of one lease of the lake `lake`.
 
-    All methods raise EventLakeError where the storage fails; what was to be written may then be there or not, or come
-    there later. A None from `create` or `replace` may be due to an earlier attempt of the caller's own: `read` tells.
+    The storage gives each content that is written a version. The caller writes no content twice, as a version may be a
+    hash of it. All methods raise EventLakeError if the storage fails; the content may then have been written, may come
+    later, or never. If `create` or `replace` returns None, an earlier attempt of the caller may be the reason: `read`
+    shows it.
     """
 
     lake: str
 
     def read(self) -> tuple[bytes, str] | None:
-        """Content and version, or None where there's no record."""
+        """Return content and version of the record, or None if there is none."""
 
     def create(self, content: bytes) -> str | None:
-        """The new version, or None if there is a record already."""
+        """Write the first record and return its version, or return None if there is a record already."""
 
     def replace(self, version: str, content: bytes) -> str | None:
-        """The new version, or None if the record isn't at `version` any more."""
+        """Replace the record at `version` and return the new version, or return None if that is replaced already."""
 
 
 def lease_store(root: str, name: str) -> LeaseStore | None:
-    """That of the lease called `name` of the lake at `root`; None on storage that we can't write on conditions."""
+    """Return the store for the lease `name` of the lake at `root`.
+
+    Return None on storage that has no conditional writes that Event Lake knows: all but local folders and S3.
+    """
     scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):/", root)
     if scheme is None:
         return LocalFile(root, name)
@@ -40,9 +45,9 @@ def lease_store(root: str, name: str) -> LeaseStore | None:
 
 
 class LocalFile:
-    """`<root>/_leases/<name>.json` of a lake in a folder, which is made with the record.
+    """A record in the file `<root>/_leases/<name>.json`; its version is a hash of its content.
 
-    Its versions are hashes. All methods raise UserError where the folder can't be written.
+    The first write makes the folder. All methods raise UserError if the file can't be read or written.
     """
 
     def __init__(self, root: str, name: str) -> None:
@@ -50,7 +55,7 @@ class LocalFile:
         self._path = Path(root).absolute() / "_leases" / f"{name}.json"
 
     def read(self) -> tuple[bytes, str] | None:
-        """Content and version, or None where there's no such file."""
+        """Return content and version of the record, or None if the file isn't there."""
         with self._explained():
             try:
                 content = self._path.read_bytes()
@@ -59,21 +64,21 @@ class LocalFile:
         return content, _version(content)
 
     def create(self, content: bytes) -> str | None:
-        """The new version, or None if there is a file already."""
+        """Write the first record and return its version, or return None if there is a file already."""
         return self._write(None, content)
 
     def replace(self, version: str, content: bytes) -> str | None:
-        """The new version, or None if the file isn't at `version` any more."""
+        """Replace the record at `version` and return the new version, or return None if that is replaced already."""
         return self._write(version, content)
 
     def _write(self, expected: str | None, content: bytes) -> str | None:
         with self._explained():
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            # A file beside the record is locked: the record is another file after each rename.
+            # A lock on the record's own file would be lost, as each write renames another file to its name.
             with self._path.with_suffix(".lock").open("wb") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
-                found = self.read()
-                if (found[1] if found else None) != expected:
+                record = self.read()
+                if (record[1] if record else None) != expected:
                     return None
                 fresh = self._path.with_suffix(".new")
                 fresh.write_bytes(content)

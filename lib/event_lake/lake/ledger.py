@@ -1,11 +1,11 @@
-"""What the ledger says: a row of it, and the sums that a batch or a run comes to."""
+"""Represent a row of the ledger, and sums of its counts over a batch or a run."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
 class LedgerRow:
-    """A row of raw/ledger, as `schemas.LEDGER` describes its columns; a damaged ledger may have null in any of them."""
+    """A row of raw/ledger; `schemas.LEDGER` explains the columns. In a damaged ledger any of them may be null."""
 
     stream: str | None
     shard_id: str | None
@@ -21,18 +21,18 @@ class LedgerRow:
 
     @property
     def has_range(self) -> bool:
-        """True if the row has a range of records; else it only tells where its shard stands, or what is lost."""
+        """True if the row has a range of records. Otherwise it only has its shard's position, or what expired."""
         return self.last_sequence_number is not None
 
     @property
     def end(self) -> str | None:
-        """The position behind which the shard's next row starts."""
+        """Return the position at which the shard's next row must start."""
         return self.last_sequence_number if self.has_range else self.start
 
 
 @dataclass(frozen=True, kw_only=True)
 class Totals:
-    """Records of one batch or many; `read` = `raw` + `quarantined` + `duplicates`."""
+    """Counts of records, of one batch or several: `read` = `raw` + `quarantined` + `duplicates`."""
 
     read: int = 0
     raw: int = 0
@@ -56,7 +56,11 @@ class Totals:
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """What the writer of a batch counted. `known` of the duplicates it dropped itself, not the state store."""
+    """The counts of a batch that was written.
+
+    `known` is how many of the duplicates the writer dropped itself, because raw/events had them already. The state
+    store of the streaming query dropped the others.
+    """
 
     totals: Totals
     known: int = 0

@@ -1,4 +1,4 @@
-"""The tables of a lake, by name, for those who read them."""
+"""Read the tables of a lake by name."""
 
 from collections.abc import Iterator, Mapping
 
@@ -11,9 +11,9 @@ from event_lake.lake.hadoop_files import HadoopFiles
 
 
 class OpenLake:
-    """The tables of the lake at `root` as DataFrames; each attribute reads its table as it is at that moment.
+    """The tables of the lake at `root` as DataFrames. Each attribute reads its table as it is at that moment.
 
-    Raises UserError for a table that no job has made yet. Its columns: see docs/reference/tables.md.
+    It raises UserError if no job has made the table yet. docs/reference/tables.md explains the columns.
     """
 
     def __init__(self, spark: SparkSession, root: str) -> None:
@@ -22,37 +22,37 @@ class OpenLake:
 
     @property
     def raw_events(self) -> DataFrame:
-        """The events as ingest_raw wrote them, one row each."""
+        """Return the events as ingest_raw wrote them, one row each."""
         return _read(self._spark, self._root, layout.RAW_EVENTS)
 
     @property
     def quarantine(self) -> DataFrame:
-        """The records that are no events, byte for byte, with their reasons."""
+        """Return the records that are no events, byte for byte, with the reasons why not."""
         return _read(self._spark, self._root, layout.QUARANTINE)
 
     @property
     def ledger(self) -> DataFrame:
-        """The ledger: what became of the records that each batch read of each shard."""
+        """Return the ledger: how many records each batch read of each shard, and what became of them."""
         return _read(self._spark, self._root, layout.LEDGER)
 
     @property
     def findings(self) -> DataFrame:
-        """The losses that ingest_raw found, and who acknowledged them."""
+        """Return the losses that ingest_raw found, and who acknowledged them."""
         return _read(self._spark, self._root, layout.FINDINGS)
 
     @property
     def metrics(self) -> DataFrame:
-        """The quality measures, hour by hour."""
+        """Return the quality measures, hour by hour."""
         return _read(self._spark, self._root, layout.METRICS)
 
     @property
     def staging(self) -> "Staging":
-        """The tables of the staging layer."""
+        """Return the tables of the staging layer."""
         return Staging(self._spark, self._root)
 
 
 class Staging:
-    """The staging layer's tables, as `OpenLake` has the others."""
+    """The tables of the staging layer as DataFrames, read in the same way as those of `OpenLake`."""
 
     def __init__(self, spark: SparkSession, root: str) -> None:
         self._spark = spark
@@ -60,22 +60,22 @@ class Staging:
 
     @property
     def events(self) -> DataFrame:
-        """One version of each event."""
+        """Return the events, one version of each."""
         return _read(self._spark, self._root, layout.STAGING_EVENTS)
 
     @property
     def conflicts(self) -> DataFrame:
-        """The other versions: events with an event_uuid that staging has, and another payload."""
+        """Return the other versions: events with the event_uuid of one in `events`, and another payload."""
         return _read(self._spark, self._root, layout.CONFLICTS)
 
     @property
     def rejected(self) -> DataFrame:
-        """The events that break their type's contract, with the reasons."""
+        """Return the events that break their type's contract, with the reasons."""
         return _read(self._spark, self._root, layout.REJECTED)
 
     @property
     def types(self) -> Mapping[str, DataFrame]:
-        """The typed tables that there are, by event type."""
+        """Return the typed tables by event type: one for each type that has a contract."""
         return _TypedTables(self._spark, self._root)
 
 

@@ -1,4 +1,4 @@
-"""The columns of every table: the contract between jobs, and with those who read the lake."""
+"""Define the columns of every table and frame: the contract between the jobs, and with those who read the lake."""
 
 from pyspark.sql.types import (
     ArrayType,
@@ -12,12 +12,17 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-# What was read of a shard in one batch: `start` is the position it was read behind, as in the offset log (a sequence
-# number, "TRIM_HORIZON", maybe with "LOST" and a time, or "AT" and a time); `last_sequence_number` is where the range
-# ends, and where the shard's next one starts, also if what lies there expired; it's null if a hole is all there is.
-# `records` are Kinesis', `user_records` the rows that they became (KPL aggregates, and lines where asked, are split),
-# `bytes` of data, `millis_behind` the distance to the tip at the time of reading, `calls` to Kinesis and `throttled`
-# of them, `hole` what expired unread (null without one).
+# A receipt says what one batch read of one shard: a range of records, from `start` to `last_sequence_number`.
+# - `start`: the position behind which the batch read, as the offset log has it: a sequence number, "TRIM_HORIZON"
+#   (maybe with "LOST" and a time), or "AT" and a time.
+# - `first_sequence_number`: the first record that was read; null if none was.
+# - `last_sequence_number`: where the range ends and the shard's next one starts, even if that record has expired. It's
+#   null if all there was to read had expired.
+# - `records`: how many Kinesis records. `user_records`: how many rows they became, as KPL aggregates are split, and
+#   lines if the user wants that.
+# - `bytes`: of data. `millis_behind`: the shard's distance to its tip while it was read.
+# - `calls`: to Kinesis. `throttled`: how many of them Kinesis refused as too many.
+# - `hole`: the records that expired before they were read, in words; null if none did.
 RECEIPT = (
     StructType()
     .add("start", StringType())
@@ -31,8 +36,10 @@ RECEIPT = (
     .add("throttled", LongType())
     .add("hole", StringType())
 )
-# What the Kinesis source gives: Databricks' columns for Kinesis, a user record's place in its Kinesis record, the
-# `content` of `data` where it was compressed (else null), and the receipt that ends each shard's range.
+# A row of the Kinesis source. It has the columns of Databricks' source for Kinesis, and besides: `subSequenceNumber`,
+# the row's place in its Kinesis record; `content`, the unpacked `data` if that was compressed, else null; and
+# `receipt`. The last row of each shard and batch has its `receipt` and no `data`; in all other rows the receipt is
+# null.
 RECORD = (
     StructType()
     .add("data", BinaryType())
@@ -46,7 +53,7 @@ RECORD = (
     .add("receipt", RECEIPT)
 )
 
-# Where a record came from: its place in one shard.
+# The place in the stream from which a record came.
 _PLACE = (
     StructType()
     .add("stream", StringType())
@@ -56,11 +63,11 @@ _PLACE = (
     .add("partition_key", StringType())
     .add("arrived_at", TimestampType())
 )
-# And by which batch it was read.
+# That place, and the batch that read the record.
 _ORIGIN = StructType([*_PLACE, *StructType().add("ingested_at", TimestampType()).add("batch_id", LongType())])
 
-# What a record was judged to be. An event has its text as `payload`; what is no event has its bytes as `data`, all its
-# `reasons`, and the fields that could be read; a receipt has none of it.
+# A record that was validated. An event has its text as `payload`. Any other record has its bytes as `data`, all
+# `reasons` why it is no event, and those of its fields that could be read. A receipt's row has none of these.
 VALIDATED = StructType(
     [
         *StructType()
@@ -77,7 +84,7 @@ VALIDATED = StructType(
     ]
 )
 
-# The partition of the event types that have none of their own.
+# The value of the partition column `event_type` that all types without a partition of their own share.
 OTHER = "__other__"
 
 EVENT = StructType(
@@ -109,9 +116,10 @@ QUARANTINE = StructType(
     ]
 )
 
-# One shard of one batch. `start` as in the receipt; the next row of the shard starts at this one's
-# `last_sequence_number`. Where a query began there is a row for each shard with nothing but its `start`. The batch read
-# all shards up to the arrival time `read_until` at least.
+# The counts of one shard in one batch. `start` is the receipt's; the shard's next row starts at this one's
+# `last_sequence_number`. In a query's first batch, and in one that read nothing at all, a shard of which nothing was
+# read has a row with its position as `start` and no range. The batch read all shards at least up to the arrival time
+# `read_until`. `lag_ms` is the receipt's `millis_behind`.
 LEDGER = (
     StructType()
     .add("stream", StringType())
@@ -132,11 +140,12 @@ LEDGER = (
     .add("date", DateType())
 )
 
-# The types that have partitions of their own in raw/events, in the order in which they came.
+# An event type that has a partition of its own in raw/events, and the batch in which it came first.
 EVENT_TYPE = StructType().add("event_type", StringType()).add("batch_id", LongType())
 
-# A loss that ingest_raw found in a batch, `what` in one line; `kind` is `raw.findings.Kind`'s. `found_at` tells two of
-# one batch apart. Who acknowledges it adds the same row once more, with `acknowledged_by` and `acknowledged_at`.
+# A loss that ingest_raw found in a batch. `kind` is a `raw.findings.Kind`, `what` describes it in one line, and
+# `found_at` tells two findings of one batch apart. An acknowledgement is the same row once more, with `acknowledged_by`
+# and `acknowledged_at`.
 FINDING = (
     StructType()
     .add("batch_id", LongType())
@@ -147,8 +156,8 @@ FINDING = (
     .add("acknowledged_at", TimestampType())
 )
 
-# An event whose event_uuid is in staging/events on its date, under its type, with another payload; `kept` is where that
-# came from.
+# An event that isn't in staging/events, because an event with the same date, type and event_uuid and another payload is
+# there. `kept` is the place from which that one came.
 CONFLICT = StructType(
     [
         *EVENT,
@@ -164,7 +173,8 @@ CONFLICT = StructType(
     ]
 )
 
-# An event that breaks its type's contract: `reasons` by column of the contract. Its payload is in staging/events.
+# An event that breaks its type's contract. `reasons` name the contract's columns that it breaks. Its payload is in
+# staging/events.
 REJECTED = StructType(
     [
         *StructType()
@@ -182,7 +192,7 @@ REJECTED = StructType(
     ]
 )
 
-# What a typed table holds of each event before its contract's own columns.
+# The columns that every typed table begins with. Those of its contract follow.
 TYPED = (
     StructType()
     .add("event_uuid", StringType())
@@ -194,8 +204,9 @@ TYPED = (
     .add("date", DateType())
 )
 
-# One measure of the events that arrived in the hour from `hour` on, of one event type (null: of all of them together);
-# `subject` is the field, column or reason that it is about, if it's about one, and `detail` what a number can't say.
+# The `value` of one measure for the events that arrived in the hour that begins at `hour`. `event_type` is null if it's
+# about events of all types. `subject` is the field, column or reason that it's about, if any. `detail` adds in words
+# what a number can't say.
 METRIC = (
     StructType()
     .add("measure", StringType())

@@ -1,4 +1,4 @@
-"""The Spark session of every job: Delta, UTC, and a state store that stays bounded."""
+"""Start or configure the Spark session of a job: with Delta, in UTC, and with a bounded state store."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from event_lake.errors import UserError
 
-# What the jobs rely on for correct results: not for users to change.
+# Settings that the jobs need for correct results. Users can't change them.
 REQUIRED = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
@@ -22,30 +22,32 @@ REQUIRED = {
     ),
     # The raw stream's clock is the batch's own time, so a batch without data has no key to evict.
     "spark.sql.streaming.noDataMicroBatches.enabled": "false",
-    # Rows that are computed again behind a lost executor may be other copies: no job may end that has used both. Spark
-    # 4.2's default, but not 4.1's.
+    # When an executor is lost, Spark computes its rows again, and may keep other copies of events. With these settings
+    # no job succeeds that has used both computations. They are Spark 4.2's defaults, but not 4.1's.
     "spark.sql.shuffle.orderIndependentChecksum.enabled": "true",
     "spark.sql.shuffle.orderIndependentChecksum.enableFullRetryOnMismatch": "true",
 }
 
-# What was measured to be better than Spark's own default, see docs/decisions; `[spark]` overrides it, not `--conf`.
+# Settings that we measured to be better than Spark's defaults; docs/decisions has the figures. The section [spark] of the
+# configuration overrides them, `--conf` of spark-submit doesn't.
 PREFERRED = {
     "spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled": "true",
     "spark.sql.streaming.stateStore.rocksdb.boundedMemoryUsage": "true",
-    # Every batch looks through all keys for those that have expired, and through the deleted ones that aren't merged
-    # away yet: with RocksDB's own buffers of 64 MB, ever more of them for half a day.
+    # Every batch looks through all keys for expired ones, and through deleted ones that RocksDB hasn't merged away yet.
+    # With RocksDB's default of 64 MB the latter become more and more for half a day.
     "spark.sql.streaming.stateStore.rocksdb.writeBufferSizeMB": "16",
     "spark.sql.streaming.stateStore.rocksdb.trackTotalNumberOfRows": "false",
-    # A batch needs more generated classes than Spark keeps by default (100), so that each batch would compile some 35
-    # of them again, and run them uncompiled at first.
+    # A batch needs more generated classes than the 100 that Spark keeps by default. Each batch would compile some 35 of
+    # them again, and Java would run them slowly at first.
     "spark.sql.codegen.cache.maxEntries": "2000",
-    # No filter follows from another one here, and to look for some takes longer the more columns are computed: seconds
-    # for each typed table.
+    # Spark would try to infer filters from other filters. It finds none here, and the search takes seconds for each
+    # typed table, as it grows with the columns.
     "spark.sql.constraintPropagation.enabled": "false",
     "spark.sql.parquet.compression.codec": "zstd",
-    # Faster than zstd's default, 3, and no larger: a small file's columns are too short for a larger search.
+    # Level 1 is faster than the default, 3, and the files are no larger: a small file's columns are too short for the
+    # longer search to find more.
     "spark.hadoop.parquet.compression.codec.zstd.level": "1",
-    # Columns whose values don't repeat: the writer would make a dictionary, and then give it up.
+    # The values of these columns don't repeat: the writer would make a dictionary, and then give it up.
     **{
         f"spark.hadoop.parquet.enable.dictionary#{column}": "false"
         for column in ("event_uuid", "payload", "sequence_number", "created_at", "created_datetime")
@@ -63,11 +65,12 @@ _EXTENSIONS, _CATALOG = "spark.sql.extensions", "spark.sql.catalog.spark_catalog
 
 
 def configure(spark: SparkSession, environment: Mapping[str, str] = os.environ) -> None:
-    """Set what the jobs need of a session that is there already, as a notebook's is.
+    """Set what the jobs need in a session that runs already, like a notebook's.
 
-    That is `REQUIRED`, the time zone UTC among it, and of `PREFERRED` what nobody has set and can still be set. Raises
-    UserError, naming every key, for what is required and can't be set any more; then nothing is changed. On Databricks,
-    which `environment` tells by DATABRICKS_RUNTIME_VERSION, Delta is a part of Spark and needs no setting.
+    Set all of `REQUIRED`, with the time zone UTC among it, and those of `PREFERRED` that nobody has set and that can
+    still be set. Raise UserError, which names every key, if required settings can't be set any more; nothing is changed
+    then. On Databricks, where `environment` has DATABRICKS_RUNTIME_VERSION, Delta is a part of Spark and needs no
+    setting.
     """
     needed = {key: value for key, value in REQUIRED.items() if not _has(spark, key, value, environment)}
     if fixed := {key: value for key, value in needed.items() if not spark.conf.isModifiable(key)}:
@@ -75,9 +78,9 @@ def configure(spark: SparkSession, environment: Mapping[str, str] = os.environ) 
         raise UserError(f"this Spark session can't take {pairs} any more; start it with them (--conf, or the builder)")
     explicit = spark.conf.getAll
     for key, value in PREFERRED.items():
-        # Hadoop's settings are read from the session's own when it starts.
+        # Spark reads those of Hadoop only when it starts.
         if key not in explicit and not key.startswith("spark.hadoop."):
-            with suppress(AnalysisException):  # one that can't be set any more
+            with suppress(AnalysisException):  # it can't be set any more
                 spark.conf.set(key, value)
     for key, value in needed.items():
         spark.conf.set(key, value)
@@ -92,15 +95,18 @@ def refuse_unconfigured(spark: SparkSession, environment: Mapping[str, str] = os
 def _has(spark: SparkSession, key: str, value: str, environment: Mapping[str, str]) -> bool:
     if key in (_EXTENSIONS, _CATALOG) and "DATABRICKS_RUNTIME_VERSION" in environment:
         return True
-    # There may be other extensions beside Delta's.
+    # The value may be a list: a session may have other extensions beside Delta's.
     return value in (spark.conf.get(key, None) or "").split(",")
 
 
 @contextmanager
 def spark_session(app: str, settings: Mapping[str, str]) -> Iterator[SparkSession]:
-    """A session named `app`, stopped at the end; `settings` are Spark's own, by their full names."""
-    # Spark's Python workers would otherwise be the first python3 on the PATH. Executors on other machines
-    # have their own: there spark.pyspark.python or the cluster decides.
+    """Run a Spark session named `app` while the block runs, and stop it at the end.
+
+    `settings` are Spark's own, by their full names. They override `PREFERRED`, and `REQUIRED` overrides them.
+    """
+    # Without this Spark's Python workers would be the first python3 on the PATH. On executors of other machines
+    # spark.pyspark.python or the cluster decides.
     if settings.get("spark.master", "").startswith("local"):
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(app)
@@ -115,7 +121,7 @@ def spark_session(app: str, settings: Mapping[str, str]) -> Iterator[SparkSessio
 
 @contextmanager
 def set_for(spark: SparkSession, key: str, value: str) -> Iterator[None]:
-    """Have the session's setting `key` at `value` while the block runs, and as it was behind it."""
+    """Set the session's setting `key` to `value` while the block runs, and then back to what it was."""
     before = spark.conf.get(key, None)
     spark.conf.set(key, value)
     try:

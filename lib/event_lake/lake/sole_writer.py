@@ -1,4 +1,4 @@
-"""The right to write a layer of the lake."""
+"""Guard a layer of the lake against a second writer."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -12,9 +12,11 @@ _log = logging.getLogger(__name__)
 
 @contextmanager
 def sole_writer(root: str, layer: str, *, job: str, wait: bool = False) -> Iterator[Callable[[], None]]:
-    """Hold the lease of the lake's `layer` in the block; gives its check, to be called before each write.
+    """Hold the lease of the lake's `layer` while the block runs. The block gets a function to call before each write.
 
-    Where another holds it, raises UserError, which says who; or says who and waits.
+    That function raises if another process may have the lease. If another holds it at the beginning, log who does and
+    wait for its end if `wait`, and otherwise raise a UserError that names it. On storage that can't hold a lease, log a
+    warning; the function then does nothing.
     """
     store = lease_store(root, layer)
     if store is None:

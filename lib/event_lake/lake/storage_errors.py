@@ -1,7 +1,7 @@
-"""What failed where the lake is stored: an exception of Spark's, Delta's or Hadoop's as one of ours. Pure.
+"""Turn an exception of Spark, Delta or Hadoop about a lake's storage into one of Event Lake's, in one line. Pure.
 
-They are known by their conditions, their classes and the methods in their stacks, and by words only where the
-operating system's errors have nothing else. Source: what Spark 4.2, Delta 4.4 and Hadoop 3.5 raised on lakes that were
+An exception is recognized by its condition, its class and the methods in its stack, and by words only where an error of
+the operating system has nothing else. Source: what Spark 4.2, Delta 4.4 and Hadoop 3.5 raised on lakes that were
 damaged on purpose.
 """
 
@@ -15,9 +15,9 @@ PUT_BACK = "put it back from a backup or the bucket's older versions, and start 
 
 _LAKE = "the storage under lake.root"
 _MOST_DETAIL = 200
-# A class or a condition begins a line, or stands behind ": " in it.
+# The name of an exception's class or condition begins a line, or stands behind ": ".
 _BEGIN = r"(?:^|: )"
-# What S3A says that it did, before it says what the SDK says.
+# S3A first says which call failed, and then quotes the SDK. This takes the first part.
 _CALL = r"(?:(?!: +software\.amazon\.)[^\n])*"
 
 
@@ -42,7 +42,7 @@ _REFUSED = _pattern(
 _UNREACHABLE = _pattern(
     rf"{_BEGIN}(?:org\.apache\.hadoop\.fs\.s3a\.(?P<detail>(?:AWSServiceThrottledException|AWSStatus500Exception"
     rf"|AWSApiCallTimeoutException|HttpChannelEOFException): {_CALL})"
-    # Spark's own processes lose each other by the same classes: only an error that names an object is the storage's.
+    # Spark raises the same classes when its own processes lose each other. The storage's errors name an object in S3.
     rf"|java\.net\.(?P<named>(?:ConnectException|UnknownHostException): (?=[^\n]*\bs3a?://){_CALL}))"
 )
 _GONE = _pattern(
@@ -57,14 +57,14 @@ _CHANGED = _pattern(
     rf"{_BEGIN}\[(?P<condition>DELTA_METADATA_MISMATCH|DELTA_FAILED_TO_MERGE_FIELDS|DELTA_METADATA_CHANGED"
     r"|DELTA_CANNOT_MODIFY_APPEND_ONLY|DELTA_VIOLATE_CONSTRAINT_WITH_VALUES"
     r"|DELTA_UNSUPPORTED_FEATURES_FOR_(?:READ|WRITE))\] "
-    # Behind these words come values of a row.
-    r"(?P<said>(?:(?! violated by row)[^\n])*)"
+    # These words are followed by values of a row, which must not be shown.
+    r"(?P<problem>(?:(?! violated by row)[^\n])*)"
 )
 _RIVAL = _pattern(rf"{_BEGIN}\[(?P<detail>DELTA_CONCURRENT_TRANSACTION|CONCURRENT_STREAM_LOG_UPDATE)\]")
 _DAMAGED = _pattern(
     rf"{_BEGIN}\[(?P<detail>CANNOT_LOAD_STATE_STORE[.\w]*|STREAMING_CHECKPOINT_MISSING_METADATA_FILE"
     r"|STREAMING_STATEFUL_OPERATOR_MISSING_STATE_DIRECTORY)\]"
-    # Errors of many kinds while Spark reads the query's id, its two logs, and what its state's rows look like.
+    # Spark raises many kinds of errors while it reads the query's id, its two logs, and the schema of its state.
     r"|^\tat org\.apache\.spark\.sql\.execution\.streaming\.[\w.]*(?P<method>StreamMetadata\$\.read"
     r"|HDFSMetadataLog\.applyFnToBatchByStream|MicroBatchExecution\.validateOffsetLogAndGetPrevOffset"
     r"|StateSchemaCompatibilityChecker\$\.readSchemaFile)\("
@@ -76,65 +76,65 @@ _CHECKPOINT_FILES = ".CheckpointFileManager$"
 
 
 def explain(error: Exception, where: str | None = None) -> EventLakeError | None:
-    """`error` as one of ours, in one line, if it's the storage that failed; else None.
+    """Return the error to raise in place of `error`, in one line, or None if the lake's storage isn't its reason.
 
-    `where` is the path that was read or written, for errors that don't name one. UserError: no space, no access, a
-    table that somebody else changed, a damaged checkpoint. DataLossError: a table, or a file of it, is gone or damaged.
-    ServiceUnavailableError: the storage stayed out of reach after its client's own retries. No line holds values of
-    rows, though some of Delta's errors do.
+    `where` is the path that was read or written, for errors that don't name one. A UserError means: no space, no
+    access, a table that somebody else changed, or a damaged checkpoint. A DataLossError: a table, or a file of it, is
+    gone or damaged. A ServiceUnavailableError: the storage stayed out of reach after its client's own retries. No line
+    holds values of rows, though some of Delta's errors do.
     """
-    # PySpark keeps the Java stack of what it translates, but leaves it out of the text.
-    told = f"{error}\n{getattr(error, '_stackTrace', '')}"
-    for explain in (_no_space, _no_access, _out_of_reach, _lost, _changed, _bad_checkpoint):
-        if found := explain(told, where):
-            return found
+    # PySpark keeps the Java stack of an exception, but leaves it out of the exception's text.
+    text = f"{error}\n{getattr(error, '_stackTrace', '')}"
+    for explain_one in (_no_space, _no_access, _out_of_reach, _lost, _changed, _bad_checkpoint):
+        if explained := explain_one(text, where):
+            return explained
     return None
 
 
-def _no_space(told: str, where: str | None) -> EventLakeError | None:
-    if not _FULL.search(told):
+def _no_space(text: str, where: str | None) -> EventLakeError | None:
+    if not _FULL.search(text):
         return None
-    if written := _WRITTEN.search(told):
+    if written := _WRITTEN.search(text):
         place = _path(written["path"])
-    elif _LOCAL_FOLDERS in told:
+    elif _LOCAL_FOLDERS in text:
         place = "Spark's local folders (spark.local.dir)"
     else:
-        place = (_checkpoint(told) if _CHECKPOINT_FILES in told else None) or where or _LAKE
+        place = (_checkpoint(text) if _CHECKPOINT_FILES in text else None) or where or _LAKE
     return UserError(f"no space left on the device of {place}; free some, {AGAIN}")
 
 
-def _no_access(told: str, where: str | None) -> EventLakeError | None:
-    if denied := _DENIED.search(told):
-        place = _path(_given(denied) or where or _LAKE)
+def _no_access(text: str, where: str | None) -> EventLakeError | None:
+    if denied := _DENIED.search(text):
+        place = _path(_matched_group(denied) or where or _LAKE)
         return UserError(f"{place}: access denied; allow reading, writing and deleting there, {AGAIN}")
-    if refused := _REFUSED.search(told):
+    if refused := _REFUSED.search(text):
         return UserError(f"{where or _LAKE}: {_short(refused)}; check lake.root, its region and the credentials in use")
     return None
 
 
-def _out_of_reach(told: str, where: str | None) -> EventLakeError | None:
-    if found := _UNREACHABLE.search(told):
-        return ServiceUnavailableError(f"{where or _LAKE} stayed out of reach: {_short(found)}; wait, {AGAIN}")
+def _out_of_reach(text: str, where: str | None) -> EventLakeError | None:
+    if unreachable := _UNREACHABLE.search(text):
+        return ServiceUnavailableError(f"{where or _LAKE} stayed out of reach: {_short(unreachable)}; wait, {AGAIN}")
     return None
 
 
-def _lost(told: str, where: str | None) -> EventLakeError | None:
-    if gone := _GONE.search(told):
-        return DataLossError(f"there's no table at {_path(_given(gone) or where or _LAKE)}; {PUT_BACK}")
-    if bad := _UNREADABLE.search(told):
+def _lost(text: str, where: str | None) -> EventLakeError | None:
+    if gone := _GONE.search(text):
+        return DataLossError(f"there's no table at {_path(_matched_group(gone) or where or _LAKE)}; {PUT_BACK}")
+    if bad := _UNREADABLE.search(text):
         place = _path(bad["file"] or bad["log"] or where or "the _delta_log of a table")
         return DataLossError(f"{place} is gone or damaged ({bad['detail'] or bad['damage']}); {PUT_BACK}")
     return None
 
 
-def _changed(told: str, where: str | None) -> EventLakeError | None:
-    if changed := _CHANGED.search(told):
-        said = f"{changed['condition']}: {changed['said'].strip().rstrip('.')[:_MOST_DETAIL]}"
+def _changed(text: str, where: str | None) -> EventLakeError | None:
+    if changed := _CHANGED.search(text):
+        problem = f"{changed['condition']}: {changed['problem'].strip().rstrip('.')[:_MOST_DETAIL]}"
         return UserError(
-            f"{where or 'a table'} was changed by somebody else: {said}; undo what doesn't fit (DESCRIBE HISTORY tells"
-            f" what was done), {AGAIN}"
+            f"{where or 'a table'} was changed by somebody else: {problem}; undo what doesn't fit (DESCRIBE HISTORY"
+            f" tells what was done), {AGAIN}"
         )
-    if rival := _RIVAL.search(told):
+    if rival := _RIVAL.search(text):
         return UserError(
             f"another query uses this checkpoint, or it's damaged ({rival['detail']}); stop the other one, or:"
             f" {NEW_CHECKPOINT}"
@@ -142,11 +142,11 @@ def _changed(told: str, where: str | None) -> EventLakeError | None:
     return None
 
 
-def _bad_checkpoint(told: str, where: str | None) -> EventLakeError | None:
-    damaged = _DAMAGED.search(told)
+def _bad_checkpoint(text: str, where: str | None) -> EventLakeError | None:
+    damaged = _DAMAGED.search(text)
     if damaged is None:
         return None
-    place = _checkpoint(told) or where or "under lake.root"
+    place = _checkpoint(text) or where or "under lake.root"
     if place.endswith("build_staging"):
         remedy = "move it away: build_staging then reads raw/events anew, and inserts what is missing"
     else:
@@ -154,20 +154,20 @@ def _bad_checkpoint(told: str, where: str | None) -> EventLakeError | None:
     return UserError(f"checkpoint {place} is damaged ({damaged['detail'] or damaged['method']}); {remedy}")
 
 
-def _checkpoint(told: str) -> str | None:
-    found = _CHECKPOINT.search(told)
-    return _path(_given(found) or "") if found else None
+def _checkpoint(text: str) -> str | None:
+    match = _CHECKPOINT.search(text)
+    return _path(_matched_group(match) or "") if match else None
 
 
-def _given(found: re.Match[str]) -> str | None:
-    """The one group that took part, if any did."""
-    return next((group for group in found.groups() if group), None)
+def _matched_group(match: re.Match[str]) -> str | None:
+    """Return the one named part of the pattern that matched some text, or None if none did."""
+    return next((group for group in match.groups() if group), None)
 
 
-def _short(found: re.Match[str]) -> str:
-    return (_given(found) or "")[:_MOST_DETAIL]
+def _short(match: re.Match[str]) -> str:
+    return (_matched_group(match) or "")[:_MOST_DETAIL]
 
 
 def _path(uri: str) -> str:
-    """A local file as people write it."""
+    """Return a local file's URI as a plain path, and any other text as it is."""
     return re.sub(r"^file:(?://)?(?=/)", "", uri)

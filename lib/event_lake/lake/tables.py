@@ -1,4 +1,4 @@
-"""Reading and writing the lake's tables: the only use of Delta's API."""
+"""Make, read and write the lake's tables. Everything that needs Delta's own API is here."""
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -21,18 +21,15 @@ _FORMAT_PROPERTY, _FORMAT = "eventLake.format", 1
 
 
 def create(spark: SparkSession, root: str, tables: Sequence[Table]) -> None:
-    """Make the tables that don't exist yet, with the same properties on every cluster (`table_properties`)."""
+    """Make those of the tables that don't exist yet, with the same properties on every cluster (`table_properties`)."""
     properties = explicit_properties(lambda name: spark.conf.get(name, None) is not None)
     for table in tables:
-        made = DeltaTable.createIfNotExists(spark).location(table.path(root)).addColumns(table.schema)
-        made = made.partitionedBy(*table.partitioned_by)
-        for key, value in {
-            **properties,
-            "delta.dataSkippingStatsColumns": ",".join(table.statistics),
-            _FORMAT_PROPERTY: str(_FORMAT),
-        }.items():
-            made = made.property(key, value)
-        made.execute()
+        builder = DeltaTable.createIfNotExists(spark).location(table.path(root)).addColumns(table.schema)
+        builder = builder.partitionedBy(*table.partitioned_by)
+        statistics = {"delta.dataSkippingStatsColumns": ",".join(table.statistics)}
+        for key, value in {**properties, **statistics, _FORMAT_PROPERTY: str(_FORMAT)}.items():
+            builder = builder.property(key, value)
+        builder.execute()
 
 
 def refuse_newer_ledger(spark: SparkSession, root: str) -> None:
@@ -43,45 +40,45 @@ def refuse_newer_ledger(spark: SparkSession, root: str) -> None:
 
 
 def exists(spark: SparkSession, root: str, table: Table) -> bool:
-    """Whether the table was made."""
+    """True if the table exists."""
     return DeltaTable.isDeltaTable(spark, table.path(root))
 
 
 def refuse_missing_raw(spark: SparkSession, root: str) -> None:
-    """Raise UserError if the lake has no raw/events: then there is nothing to read events from."""
+    """Raise UserError if the lake has no table raw/events."""
     if not exists(spark, root, RAW_EVENTS):
         raise UserError(f"lake.root = {root!r} has no {RAW_EVENTS.name}: run ingest_raw first")
 
 
 def read(spark: SparkSession, root: str, table: Table) -> DataFrame:
-    """The table's rows as of now."""
+    """Return the table's rows as of now."""
     return spark.read.format("delta").load(table.path(root))
 
 
 def newest_version(spark: SparkSession, root: str, table: Table) -> int:
-    """The number of the table's newest commit."""
+    """Return the number of the table's newest commit."""
     return int(DeltaTable.forPath(spark, table.path(root)).history(1).collect()[0]["version"])
 
 
 def bytes_per_row(spark: SparkSession, root: str, table: Table) -> float:
-    """How many bytes of the table's data files a row takes on average; 1 where it has none.
+    """Return how many bytes of the table's data files a row takes on average; at least 1, also for an empty table.
 
-    Both sums are in the table's log, so no file is read.
+    Both sums are in the table's log, so no data file is read.
     """
     size = int(DeltaTable.forPath(spark, table.path(root)).detail().collect()[0]["sizeInBytes"])
     return max(1.0, size / max(1, read(spark, root, table).count()))
 
 
 def at_version(spark: SparkSession, root: str, table: Table, version: int) -> DataFrame:
-    """The table's rows as of a commit, whatever others do meanwhile."""
+    """Return the table's rows as of the commit `version`: the same, however often they are read."""
     return spark.read.format("delta").option("versionAsOf", version).load(table.path(root))
 
 
 def append_once(rows: DataFrame, root: str, table: Table, *, writer: str, batch_id: int) -> None:
     """Append `rows`, unless `writer` has appended a batch with this id or a later one to this table before.
 
-    `writer` identifies a stream of batches for ever: a query's id. Source: Delta Lake documentation, "Idempotent
-    table writes in foreachBatch". A table that isn't there any more is an error: `save` would make another.
+    `writer` must name one sequence of batches for ever, as a query's id does. Source: Delta Lake documentation,
+    "Idempotent table writes in foreachBatch". A table that is gone is an error; Delta's `save` would make a new one.
     """
     (
         rows.writeTo(f"delta.`{table.path(root)}`")
@@ -92,41 +89,43 @@ def append_once(rows: DataFrame, root: str, table: Table, *, writer: str, batch_
 
 
 def append(rows: DataFrame, root: str, table: Table) -> None:
-    """Append `rows`; who calls it sees to it that they aren't there.
+    """Append `rows`, which the caller knows not to be in the table yet.
 
-    A third of `append_once`'s time in a small commit: to look up what a writer has appended, Delta needs all that the
-    table's log says.
+    A small commit takes a third of the time of `append_once`, for which Delta must read the table's whole log to learn
+    which batches a writer has appended.
     """
     rows.writeTo(f"delta.`{table.path(root)}`").append()
 
 
 def replace(rows: DataFrame, root: str, table: Table, where: Column) -> None:
-    """Have `rows` in place of the rows `where`, which is over the table's partition columns; one commit.
+    """Replace the rows for which `where` holds by `rows`, in one commit. `where` is over the partition columns.
 
-    Raises UserError, naming the table, where somebody has forbidden that (`delta.appendOnly`).
+    Raise UserError, which names the table, if somebody has allowed only appends to it (`delta.appendOnly`).
     """
-    with _named(table.path(root)):
+    with _explain_errors(table.path(root)):
         rows.writeTo(f"delta.`{table.path(root)}`").overwrite(where)
 
 
 def merge(rows: DataFrame, root: str, table: Table, *, on: str, delete: str = "false") -> None:
-    """Have `rows` in place of those that they match by `on`, a condition over `source` and `target`.
+    """Replace the table's rows that `rows` match, and insert those of `rows` that match none.
 
-    Those that match none are inserted. Both unless `delete` holds, a condition over `source`: then the match is
-    deleted. `rows` have the table's columns and any others, and are read twice: persist them. Matches are looked for in
-    the partitions that `Table.lies_in` tells. Costs what these cost, whatever else the table holds. Raises what
+    `on` is the condition for a match, over `source` (a row of `rows`) and `target` (a row of the table). A row for
+    which the condition `delete`, over `source`, holds is neither inserted nor put in place of another one: the row that
+    it matches is deleted. `rows` have the table's columns, and may have others. They are read twice, so persist them.
+
+    Matches are looked for in the partitions that `Table.lies_in` names, and only these cost time. Raise UserError as
     `replace` does.
     """
-    told = dict(table.lies_in)
-    lies = [F.expr(told.get(name, f"array({name})")).alias(name) for name in table.partitioned_by]
-    partitions = rows.select(*lies).distinct().collect()
+    lies_in = dict(table.lies_in)
+    arrays = [F.expr(lies_in.get(name, f"array({name})")).alias(name) for name in table.partitioned_by]
+    partitions = rows.select(*arrays).distinct().collect()
     if not partitions:
         return
-    # Only literals on the target prune its files.
+    # Delta skips the table's files only by literals.
     values_of = {name: sorted({value for row in partitions for value in row[name]}) for name in table.partitioned_by}
     pruning = [f"target.{name} in ({', '.join(map(quote_literal, values))})" for name, values in values_of.items()]
     values: dict[str, str | Column] = {name: f"source.{name}" for name in table.schema.names}
-    with _named(table.path(root)):
+    with _explain_errors(table.path(root)):
         (
             DeltaTable.forPath(rows.sparkSession, table.path(root))
             .alias("target")
@@ -139,51 +138,52 @@ def merge(rows: DataFrame, root: str, table: Table, *, on: str, delete: str = "f
 
 
 def is_in_partitions(partitions: Collection[tuple[date, str]]) -> Column:
-    """That (`date`, `event_type`) is one of `partitions`, in a form by which Spark prunes a table's files."""
+    """Return the condition that a row's (`date`, `event_type`) is one of `partitions`; it lets Spark skip files."""
     types: dict[date, list[str]] = {}
     for day, event_type in sorted(partitions):
         types.setdefault(day, []).append(event_type)
-    found = F.expr("false")
+    is_in_one = F.expr("false")
     for day, names in types.items():
-        found |= (F.col("date") == F.lit(day)) & F.col("event_type").isin(names)
-    return found
+        is_in_one |= (F.col("date") == F.lit(day)) & F.col("event_type").isin(names)
+    return is_in_one
 
 
 @contextmanager
-def _named(path: str) -> Iterator[None]:
-    """Have an error of the table at `path` that has an explanation say which table it is."""
+def _explain_errors(path: str) -> Iterator[None]:
+    """Replace an error that is raised within by its explanation, if it has one, which names the table at `path`."""
     try:
         yield
     except Exception as error:
-        known = explain(error, path)
-        if known is None:
+        explained = explain(error, path)
+        if explained is None:
             raise
-        raise known from None
+        raise explained from None
 
 
 @contextmanager
 def cache(rows: DataFrame) -> Iterator[DataFrame]:
-    """`rows`, which are made once while the block runs, however often they're looked at."""
-    kept = rows.persist(StorageLevel.MEMORY_AND_DISK)
+    """Keep `rows` in memory, or on disk, while the block runs, so that Spark computes them once for several reads."""
+    persisted = rows.persist(StorageLevel.MEMORY_AND_DISK)
     try:
-        yield kept
+        yield persisted
     finally:
-        kept.unpersist()
+        persisted.unpersist()
 
 
 def note_commits(spark: SparkSession, note: str) -> AbstractContextManager[None]:
-    """Have each commit of the session carry `note` while the block runs: `userMetadata` in DESCRIBE HISTORY."""
+    """Add `note` to each commit of the session while the block runs; DESCRIBE HISTORY shows it as `userMetadata`."""
     return set_for(spark, "spark.databricks.delta.commitInfo.userMetadata", note)
 
 
 def enable_adaptive(spark: SparkSession) -> AbstractContextManager[None]:
-    """Have adaptive execution, which Spark turns off in a stream's session, for the writes of one batch.
+    """Turn adaptive execution on while the block runs, which writes a batch of a stream.
 
-    Without it a REBALANCE hint does nothing, and every task writes a file into every partition.
+    Spark turns it off in a stream's session. Without it a REBALANCE hint does nothing, and every task writes a file
+    into every partition.
     """
     return set_for(spark, "spark.sql.adaptive.enabled", "true")
 
 
 def quote_literal(value: object) -> str:
-    """`value` as a string in SQL."""
+    """Return `value` as a string literal of SQL."""
     return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -1,4 +1,4 @@
-"""Times as whole microseconds since 1970, which is how Spark hands them over without a time zone."""
+"""Convert times to and from whole microseconds since 1970: in that form Spark hands them over without a time zone."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,10 +7,10 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 def instant_of(micros: int) -> datetime:
-    """Return the UTC instant that lies `micros` microseconds behind 1970, as `unix_micros` gives them."""
+    """Return the UTC time that is `micros` microseconds after the beginning of 1970."""
     return EPOCH + micros * MICROSECOND
 
 
 def micros_of(instant: datetime) -> int:
-    """Return the whole microseconds from 1970 to `instant`, which has a time zone."""
+    """Return the whole microseconds from the beginning of 1970 to `instant`, which must have a time zone."""
     return (instant - EPOCH) // MICROSECOND

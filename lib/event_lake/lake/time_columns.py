@@ -1,4 +1,4 @@
-"""Hours, windows and dates as Spark's columns, and hours as the driver has them."""
+"""Build columns of Spark for hours, and conditions for windows and dates."""
 
 from datetime import UTC, datetime
 
@@ -9,12 +9,12 @@ from event_lake.lake.window import Dates, Window
 
 
 def hour_of(instant: str = "arrived_at") -> Column:
-    """Return the hour that the column lies in, as Unix seconds: the same number in any time zone."""
+    """Return the beginning of the hour in which the column `instant` lies, as Unix seconds."""
     return F.floor(F.unix_seconds(instant) / 3600).cast("long") * 3600
 
 
 def hour_at(seconds: int) -> datetime:
-    """Return the UTC instant of an `hour_of`."""
+    """Return a value of `hour_of` as a UTC time."""
     return datetime.fromtimestamp(seconds, UTC)
 
 
@@ -29,7 +29,7 @@ def is_ingested_in(window: Window) -> Column:
 
 
 def is_dated_in(dates: Dates) -> Column:
-    """Return the condition that a row's `date` is one of the dates."""
+    """Return the condition that a row's `date` is among `dates`."""
     is_inside = F.lit(True)  # noqa: FBT003 (a literal of Spark's)
     if dates.first:
         is_inside &= F.col("date") >= F.lit(dates.first)

@@ -1,4 +1,4 @@
-"""Spans of time that a job can be told to look at: of ingestion, and of the events' dates."""
+"""Represent the spans of time that a user can have a job look at: of ingestion, or of the events' dates."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 @dataclass(frozen=True)
 class Window:
-    """The batches whose `ingested_at` is `begin` or later and before `end`, in UTC; None is without bound."""
+    """A span of `ingested_at`: `begin` or later, and before `end`, in UTC. None means that there is no bound."""
 
     begin: datetime | None = None
     end: datetime | None = None
@@ -19,7 +19,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Dates:
-    """The dates of events from `first` to `last`, both included; None is without bound."""
+    """The dates of events from `first` to `last`, both included. None means that there is no bound."""
 
     first: date | None = None
     last: date | None = None
