@@ -1,6 +1,6 @@
-"""What can go wrong, one class per decision that the caller can take.
+"""Define the errors that Event Lake raises, one class for each decision that a caller can take.
 
-Bad data is none of these: it is quarantined.
+Bad data raises none of them: it is quarantined.
 """
 
 import re
@@ -8,13 +8,13 @@ from typing import ClassVar
 
 
 class EventLakeError(Exception):
-    """Something that has a one-line explanation. `exit_code` is what a job that meets it returns."""
+    """The base of all errors. Its message is one line; `exit_code` is the exit code of a job that it ends."""
 
     exit_code: ClassVar[int] = 1
 
 
 class UserError(EventLakeError):
-    """The user must fix something; the message names it, its value and the remedy."""
+    """An error that the user must fix; the message names the thing, its value and the remedy."""
 
     exit_code = 2
 
@@ -24,23 +24,23 @@ class ConfigError(UserError):
 
 
 class StreamNotFoundError(UserError):
-    """There's no stream of this name."""
+    """The error that there is no stream of this name."""
 
 
 class DataLossError(EventLakeError):
-    """Data was lost, or the ledger doesn't balance; the message names what is missing."""
+    """The error that data was lost, or that the ledger doesn't balance; the message names what is missing."""
 
     exit_code = 3
 
 
 class ServiceUnavailableError(EventLakeError):
-    """A service stayed out of reach after all retries: starting again later may help."""
+    """The error that a service stayed out of reach after all retries; starting again later may help."""
 
     exit_code = 4
 
 
 class QualityError(EventLakeError):
-    """A quality measure breaks its threshold; the message names it, its value and the bound."""
+    """The error that a quality measure breaks its threshold; the message names it, its value and the bound."""
 
     exit_code = 5
 
@@ -61,9 +61,12 @@ _IN_TRACEBACK = re.compile(rf"event_lake\.errors\.({'|'.join(_BY_NAME)}): ([^\n]
 
 
 def error_in_traceback(text: str) -> EventLakeError | None:
-    """The last of our own errors in the text of a traceback, or None.
+    """Return the last of these errors that the text of a traceback quotes, or None if it quotes none.
 
-    Spark runs the Kinesis source in processes of its own and hands on their errors as text only.
+    Spark runs the Kinesis source in processes of its own, and hands on their errors as text only.
     """
-    found = _IN_TRACEBACK.findall(text)
-    return _BY_NAME[found[-1][0]](found[-1][1].strip()) if found else None
+    errors = _IN_TRACEBACK.findall(text)
+    if not errors:
+        return None
+    name, message = errors[-1]
+    return _BY_NAME[name](message.strip())

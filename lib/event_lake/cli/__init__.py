@@ -1,1 +1,1 @@
-"""What the command lines of all jobs share."""
+"""Implement what the command lines of all jobs have in common."""

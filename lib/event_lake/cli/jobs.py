@@ -1,4 +1,4 @@
-"""What all jobs share on the command line: flags, one-line errors, exit codes."""
+"""Run a job from the command line: parse the flags of all jobs, print errors in one line, return exit codes."""
 
 import argparse
 import logging
@@ -15,15 +15,18 @@ from event_lake.progress.log import make_formatter
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """An argument parser whose complaints are one line, with the exit code of any mistake of the user's."""
+    """An argument parser that reports a mistake in one line, and exits with the code of a UserError."""
 
     def error(self, message: str) -> NoReturn:
-        """Exit as for any mistake of the user's."""
+        """Print the message in one line, and exit with the code of a UserError."""
         self.exit(UserError.exit_code, f"{self.prog}: {message} (--help shows the flags)\n")
 
 
 class JobParser(OneLineParser):
-    """The parser of a job, with `--config`, `--set` and `--version`; `description` is the job's help."""
+    """The argument parser of a job, with the flags `--config`, `--set` and `--version`.
+
+    `description` is the help of the job, `prog` its name in messages (by default that of the process).
+    """
 
     def __init__(self, description: str | None, prog: str | None = None) -> None:
         super().__init__(prog=prog, description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -43,9 +46,10 @@ def run_job(
     argv: Sequence[str] | None,
     job: Callable[[argparse.Namespace, Settings], int],
 ) -> int:
-    """Run `job` with the parsed flags and their settings; returns the exit code.
+    """Parse the flags `argv` (None: the process' own), load the settings, run `job` with both, return its exit code.
 
-    An error that has an explanation becomes one line on stderr and its exit code, wherever in Spark it was raised.
+    For an EventLakeError, also one that Spark hands on as text, and for a known failure of the lake's storage, print
+    one line on stderr and return the error's exit code. Any other exception is raised. Ctrl+C returns 130.
     """
     args = parser.parse_args(argv)
     try:
@@ -53,17 +57,17 @@ def run_job(
         _log_to_stderr(settings)
         return job(args, settings)
     except EventLakeError as error:
-        known = error
+        failure = error
     except Exception as error:
-        found = error_in_traceback(str(error)) or explain(error)
-        if found is None:
+        explained = error_in_traceback(str(error)) or explain(error)
+        if explained is None:
             raise
-        known = found
+        failure = explained
     except KeyboardInterrupt:
         print(f"{parser.prog}: stopped", file=sys.stderr)
         return 130
-    print(f"{parser.prog}: {type(known).__name__}: {known}", file=sys.stderr)
-    return known.exit_code
+    print(f"{parser.prog}: {type(failure).__name__}: {failure}", file=sys.stderr)
+    return failure.exit_code
 
 
 def _log_to_stderr(settings: Settings) -> None:

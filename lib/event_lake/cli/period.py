@@ -1,4 +1,4 @@
-"""The flags --from and --to, which are read in one place for all jobs."""
+"""Parse the flags --from and --to, for all jobs that have them."""
 
 from argparse import ArgumentParser, Namespace
 from datetime import UTC, date, datetime, time
@@ -9,21 +9,24 @@ from event_lake.lake.window import Dates, Window
 
 
 def add_window(parser: ArgumentParser) -> None:
-    """Add --from and --to for the batches that were ingested in a window; `window_of` reads them."""
+    """Add --from and --to for a window of times in which batches were ingested; `window_of` reads them."""
     parser.add_argument("--from", dest="begin", metavar="TIME", help="look at the batches ingested from then on")
     parser.add_argument("--to", dest="end", metavar="TIME", help="and before then; a date is its midnight in UTC")
 
 
-def add_dates(parser: ArgumentParser, what: str) -> None:
-    """Add --from and --to for the dates of the events that `what` is done with; `dates_of` reads them."""
-    parser.add_argument("--from", dest="begin", metavar="DATE", help=f"{what} from this date on, like 2026-11-01")
+def add_dates(parser: ArgumentParser, action: str) -> None:
+    """Add --from and --to for the dates of events, and `action`, what the job does with these, to their help.
+
+    `dates_of` or `both_dates_of` reads them.
+    """
+    parser.add_argument("--from", dest="begin", metavar="DATE", help=f"{action} from this date on, like 2026-11-01")
     parser.add_argument("--to", dest="end", metavar="DATE", help="up to and with this date, in UTC")
 
 
 def window_of(args: Namespace) -> Window:
-    """Return the window from ISO 8601 date-times with a zone, or dates, which begin at midnight UTC.
+    """Return the window between the two flags: ISO 8601 date-times with a zone, or dates, which begin at midnight UTC.
 
-    Raises ConfigError for a text that is neither, and for an end that isn't behind the beginning.
+    Raise ConfigError for a text that is neither, and if --to isn't later than --from.
     """
     window = Window(_instant("--from", args.begin), _instant("--to", args.end))
     if window.begin and window.end and window.begin >= window.end:
@@ -32,7 +35,10 @@ def window_of(args: Namespace) -> Window:
 
 
 def dates_of(args: Namespace) -> Dates:
-    """Return the dates, without bound where a flag is missing. Raises ConfigError, also where they're reversed."""
+    """Return the dates from --from to --to; a flag that is missing sets no bound.
+
+    Raise ConfigError for a text that is no date, and if --to is before --from.
+    """
     dates = Dates(_date("--from", args.begin), _date("--to", args.end))
     if dates.first and dates.last and dates.first > dates.last:
         raise unusable("--to", args.end, f"before --from = {args.begin!r}")
@@ -40,7 +46,10 @@ def dates_of(args: Namespace) -> Dates:
 
 
 def both_dates_of(args: Namespace) -> Dates | None:
-    """Return the dates where both flags are given, and None where neither is. Raises ConfigError otherwise."""
+    """Return the dates if both flags are given, and None if neither is.
+
+    Raise ConfigError if only one is given, and as `dates_of` does.
+    """
     if args.begin is None and args.end is None:
         return None
     if args.begin is None or args.end is None:

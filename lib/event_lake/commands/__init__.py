@@ -1,1 +1,1 @@
-"""The command lines of all jobs: each module has a `main(argv) -> int`, and its docstring is the job's help."""
+"""Run the jobs from the command line. Each module is a job: it has a `main`, and its docstring is the job's help."""

@@ -1,7 +1,7 @@
 """Bring what is new in the raw layer to the staging layer, one version of each event, and stop.
 
---from and --to rebuild whole dates of events from raw, both included, after the run. --dry-run says what the run would
-take, and changes nothing. A run that is killed is simply started again.
+With --from and --to the job then rebuilds all events of these dates, both included, from raw. With --dry-run it only
+says what it would do, and changes nothing. If a run is killed, simply start the job again.
 """
 
 import sys

@@ -1,7 +1,7 @@
 """Hold the newest quality measures to the thresholds of quality.thresholds (conf/quality.toml).
 
-Prints a line for each measure that breaks one: measure, type, subject, hour, value, bound, detail; exits 5 if any does.
-Only reads; build_staging makes the measures.
+The job prints a line for each measure that breaks a threshold: measure, type, subject, hour, value, bound, detail. It
+exits with code 5 if any does. It only reads; build_staging takes the measures.
 """
 
 import json

@@ -19,7 +19,7 @@ from event_lake.kinesis.api.client import KinesisClient
 from event_lake.progress.reporter import Bar
 from event_lake.progress.reporting import bar_on
 
-# A paced event is put within this time of its creation.
+# With --rate, an event is put at most this time after its creation.
 _TICK_SECONDS = 0.25
 
 
@@ -47,7 +47,7 @@ def _generate(args: argparse.Namespace, settings: Settings) -> int:
     )
     plan = make_plan(flags, now=datetime.now(UTC), max_age=settings.raw.max_age)
     if args.truth:
-        _make_file(args.truth)  # first: where it can't be made, nothing is to be put
+        _make_file(args.truth)  # before anything is put: it may fail
     source = settings.source
     putter = RecordPutter(KinesisClient(source.stream, source.region, source.endpoint_url))
     begun = time.monotonic()
@@ -81,6 +81,6 @@ def _put(plan: Plan, putter: RecordPutter, bar: Bar) -> Truth:
 
 def _make_file(path: str) -> None:
     try:
-        Path(path).write_text("")  # an old truth is none about this run, should it fail
+        Path(path).write_text("")  # if this run fails, an older run's truth must not be taken for its own
     except OSError as error:
         raise ConfigError(f"--truth {path}: can't be written: {error.strerror}") from None

@@ -1,6 +1,6 @@
 """Read a Kinesis data stream into the raw layer: events, quarantine, ledger.
 
-Runs until it is stopped, or with --until-caught-up until it has read what the stream held at the start.
+The job runs until it is stopped, or with --until-caught-up until it has read what the stream held at the start.
 """
 
 import sys
@@ -44,12 +44,12 @@ def _ingest(args: Namespace, settings: Settings) -> int:
         spark_session("ingest_raw", settings.spark) as spark,
         open_reporters(settings, sys.stderr) as reporters,
     ):
-        asked = IngestOptions(
+        options = IngestOptions(
             until_caught_up=args.until_caught_up,
             new_checkpoint=args.new_checkpoint,
             acknowledge=args.acknowledge,
             user=f"{getuser()} on {gethostname()}",
         )
-        ended = ingest_raw(spark, settings, asked, check=check, reporters=reporters)
+        ended = ingest_raw(spark, settings, options, check=check, reporters=reporters)
     print(ended.totals)
     return 0

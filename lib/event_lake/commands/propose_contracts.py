@@ -1,9 +1,10 @@
 """Propose contracts: look at raw events, and write down what those of each type hold.
 
-For each event type a file <event_type>.toml: its fields with their types, how often they are null, and the form of
-their values (letters and digits masked). Fields of objects become columns of their own, one level deep. What isn't the
-same type everywhere, or was seen too rarely to know, is a string, which takes anything. Read the files over, complete
-them, and put them into the folder that staging.contracts names. A file that is there already stays as it is.
+The job writes a file <event_type>.toml for each event type. It lists the fields with their types, how often they are
+null, and the form of their values, with letters and digits masked. Fields of objects become columns of their own, one
+level deep. A field that has several types, or was seen too rarely to know, is proposed as a string, which takes
+anything. Read the files over, complete them, and put them into the folder that staging.contracts names. Without --force
+the job leaves a file that is there already as it is.
 """
 
 import sys

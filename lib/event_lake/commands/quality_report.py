@@ -1,7 +1,7 @@
 """Write one page about the lake: what arrived, what was refused and why, what doesn't add up.
 
-The page is a single HTML file that loads nothing from anywhere. Only masked examples of refused data are in it. Writes
-nothing else, and may run while ingest_raw does. Needs the packages altair and vl-convert-python.
+The page is a single HTML file that loads nothing from anywhere. It shows only masked examples of refused data. The job
+writes nothing else, and may run while ingest_raw does. It needs the packages altair and vl-convert-python.
 """
 
 from argparse import Namespace
@@ -36,7 +36,7 @@ def _report(args: Namespace, settings: Settings) -> int:
         raise UserError(f"the package {_missing.name} isn't installed: pip install altair vl-convert-python")
     window = window_of(args)
     out = Path(args.out)
-    if not out.parent.is_dir() or out.is_dir():  # first: the counting takes minutes
+    if not out.parent.is_dir() or out.is_dir():  # before the counting, which takes minutes
         raise ConfigError(f"--out {out}: not a file in a folder that there is")
     with spark_session("quality_report", settings.spark) as spark:
         report = quality_report(spark, settings, window)

@@ -1,15 +1,15 @@
 """Prove from the tables alone that every record is accounted for.
 
-The ledger is checked by itself, and against the rows that it counts.
+The job checks the ledger by itself, and compares it with the rows that it counts. It prints a table of the shards, what
+it checked, and each fault with its shard, batch and range. It exits with code 3 if there is a fault. It writes nothing,
+and may run while ingest_raw does.
 
-Prints a table of the shards, what was checked, and what is at fault, with its shard, batch and range; exits 3 if
-anything is. Writes nothing, and may run while ingest_raw does.
+It can't see that a payload was changed, or that a row was replaced by another one in its shard and batch.
 
-What it can't see: a changed payload, and a row in place of another one of its shard and batch.
-
---cloudwatch compares the records that were put into the stream (IncomingRecords; those that failed aren't in it) with
-those that arrived in the same minutes and were read. Copies that were dropped are known by batch only: as many lost
-records can't be seen. CloudWatch counts some minutes late.
+With --cloudwatch it compares the records that were put into the stream (CloudWatch's IncomingRecords, which leaves out
+those that Kinesis refused) with the records that arrived in the same minutes and were read. Duplicates that were
+dropped are known by batch only, not by minute, so a loss of as many records as that can't be seen. CloudWatch counts
+some minutes late.
 """
 
 import json

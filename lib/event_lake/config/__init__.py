@@ -1,1 +1,1 @@
-"""Settings, and the files that they, contracts and thresholds come from."""
+"""Define the settings, and read TOML files: those of the settings, of contracts and of thresholds."""

@@ -1,4 +1,4 @@
-"""From a TOML file and `--set` flags to `Settings`."""
+"""Load the settings from a TOML file and `--set` flags."""
 
 import tomllib
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ from event_lake.errors import ConfigError
 
 
 def load_settings(path: str, overrides: Sequence[str] = ()) -> Settings:
-    """Return the settings in the TOML file at `path`, with `section.key=value` overrides applied in order.
+    """Return the settings in the TOML file at `path`, changed by `overrides` like "section.key=value", in order.
 
-    An override's value is a TOML value; a bare word is a string. Raise ConfigError for a file that can't be read, an
-    unknown key, a wrong type or an unusable value.
+    The value of an override is a TOML value; what isn't one is taken as a string. Raise ConfigError for a file that
+    can't be read, an unknown key, a wrong type or an unusable value.
     """
     table = read_toml(path, f"--config {path}", "conf/reference.toml")
     for override in overrides:
@@ -40,7 +40,7 @@ def _apply(table: dict[str, Any], override: str) -> None:
 
 
 def _read_positions(table: dict[str, Any]) -> None:
-    """Put the text of the file that `source.start_from` names, where it names one, in its place."""
+    """Replace the value of `source.start_from`, if it names a .json file, by the file's text."""
     source = table.get("source")
     name = source.get("start_from") if isinstance(source, dict) else None
     if isinstance(source, dict) and isinstance(name, str) and name.endswith(".json"):

@@ -1,6 +1,7 @@
-"""Every setting of Event Lake: frozen, typed, checked when made.
+"""Define every setting of Event Lake: frozen, typed, and checked when it's made.
 
-`conf/reference.toml` explains each key; a test holds it to the defaults here.
+`conf/reference.toml` explains each key. A test compares its values with the defaults here. Settings that can't be used
+raise ConfigError.
 """
 
 import json
@@ -15,7 +16,7 @@ from event_lake.config.parsing import parse_instant, unusable
 from event_lake.errors import ConfigError
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-# The longest retention of a stream.
+# Kinesis keeps records for a year at most.
 _YEAR_SECONDS = 365 * 24 * 3600
 _MOST_RECORDS = 1_000_000_000
 _SAFE_EXTRAS = "_.-+@~!$,()"
@@ -43,10 +44,10 @@ def _are_positions(value: Mapping[str, object]) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where records come from."""
+    """The section [source]: the Kinesis stream to read, where to begin, and how much to read at once."""
 
     stream: str
-    # There used to be others; configurations may still name it.
+    # There used to be other connectors, so configurations may still name this one.
     connector: str = "event_lake"
     region: str | None = None
     endpoint_url: str | None = None
@@ -112,7 +113,7 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Lake:
-    """Where the tables lie."""
+    """The section [lake]: the folder of all tables and checkpoints."""
 
     root: str
 
@@ -127,7 +128,7 @@ class Lake:
 
 @dataclass(frozen=True, kw_only=True)
 class Raw:
-    """How records become raw events."""
+    """The section [raw]: how ingest_raw turns records into raw events."""
 
     trigger_interval: timedelta = timedelta(minutes=1)
     dedup_window: timedelta = timedelta(hours=1)
@@ -168,7 +169,7 @@ class Raw:
 
 @dataclass(frozen=True, kw_only=True)
 class Staging:
-    """How raw events become staging events."""
+    """The section [staging]: how build_staging turns raw events into staging events."""
 
     keep: str = "first"
     max_batch_bytes: int = 128 * 1024 * 1024
@@ -186,7 +187,7 @@ class Staging:
 
 @dataclass(frozen=True, kw_only=True)
 class Quality:
-    """Whether quality is measured, and what the measures are held to."""
+    """The section [quality]: whether build_staging measures quality, and the file of the measures' thresholds."""
 
     measure: bool = True
     thresholds: str = "conf/quality.toml"
@@ -194,7 +195,7 @@ class Quality:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Where a running job tells what it does."""
+    """The section [progress]: how a running job logs its progress, and the CloudWatch namespace of its metrics."""
 
     log: str = "auto"
     cloudwatch_namespace: str | None = None
@@ -211,7 +212,7 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """All of it. `spark` holds Spark's own settings, handed on as they are."""
+    """All settings, by section. `spark` holds Spark's own settings by their full names, passed on as they are."""
 
     source: Source
     lake: Lake

@@ -1,4 +1,4 @@
-"""From TOML files to frozen dataclasses, whose type hints say what may be written."""
+"""Read TOML files into frozen dataclasses, whose type hints say what the files may hold."""
 
 import sys
 import tomllib
@@ -18,7 +18,7 @@ from event_lake.errors import ConfigError
 
 _T = TypeVar("_T")
 
-# For each type of a single key, what is wrong with a value that isn't of it.
+# By the type of a single key: the problem to report of a value that isn't of this type.
 _WRONG: Mapping[Any, str] = {
     str: 'not a string; write it like "text"',
     bool: "not true or false; write it without quotes",
@@ -34,10 +34,10 @@ _WRONG: Mapping[Any, str] = {
 def read_toml(
     path: str | Path, named: str, example: str, parse_float: Callable[[str], object] = float
 ) -> dict[str, Any]:
-    """Return the table in the TOML file at `path`, with fractions as `parse_float` makes them of their text.
+    """Return the table in the TOML file at `path`. `parse_float` makes the numbers with a fraction from their text.
 
-    Raise ConfigError, one line that begins with `named`, if the file isn't there (it refers to the file `example`) or
-    can't be read as TOML.
+    Raise ConfigError, in one line that begins with `named`, if the file can't be read as TOML, or isn't there; then the
+    line refers to `example`, a file that shows what this one may hold.
     """
     try:
         return tomllib.loads(Path(path).read_text("utf-8"), parse_float=parse_float)
@@ -49,7 +49,7 @@ def read_toml(
 
 @contextmanager
 def name_in_errors(place: object) -> Iterator[None]:
-    """Put `place` in front of the message of each ConfigError that is raised within."""
+    """Put `place` in front of the message of a ConfigError that the block raises."""
     try:
         yield
     except ConfigError as error:
@@ -57,12 +57,12 @@ def name_in_errors(place: object) -> Iterator[None]:
 
 
 def read_table(cls: type[_T], table: Mapping[str, object], prefix: str = "", **known: object) -> _T:
-    """Return an instance of the dataclass `cls` whose fields are the keys of `table`, and those that are `known`.
+    """Return an instance of the dataclass `cls`, with fields from the keys of `table`, and those given as `known`.
 
-    A field's type may be a dataclass ([key] in the file), a tuple of them ([key.<name>] if they have a field `name`,
-    otherwise [[key]]), a mapping from strings, a timedelta ("10 minutes") or one of `_WRONG`; it may be optional. Raise
-    ConfigError, one line of key (behind `prefix`), value and remedy, for an unknown or a missing key, and for a value
-    that isn't of the field's type.
+    A field may be a dataclass (the file has [key]), a tuple of dataclasses ([key.<name>] if they have a field `name`,
+    else [[key]]), a mapping from strings, a timedelta ("10 minutes"), or of a type in `_WRONG`; it may be optional.
+    Raise ConfigError for an unknown or missing key, and for a value of another type. Its one line has the key behind
+    `prefix`, the value, and the remedy.
     """
     hints = {name: hint for name, hint in get_type_hints(cls).items() if name not in known}
     for key in table:
@@ -80,7 +80,7 @@ def read_table(cls: type[_T], table: Mapping[str, object], prefix: str = "", **k
 
 def _read_value(key: str, value: object, hint: Any) -> object:
     if isinstance(hint, UnionType):
-        # TOML has no null: what's optional is left out.
+        # TOML has no null: a file leaves out what is optional.
         hint = reduce(or_, (kind for kind in get_args(hint) if kind is not NoneType))
     of = get_args(hint)
     if is_dataclass(hint):
@@ -92,7 +92,7 @@ def _read_value(key: str, value: object, hint: Any) -> object:
     if hint is timedelta:
         return parse_duration(key, value)
     if hint is str and isinstance(value, date):
-        return value.isoformat()  # TOML has dates of its own; ours are text
+        return value.isoformat()  # TOML has a type for dates and times, but Settings has them as text
     if not _is_of(value, hint):
         raise unusable(key, value, _WRONG[hint])
     return tuple(value) if isinstance(value, list) else value
@@ -112,7 +112,7 @@ def _sections(key: str, value: object, cls: type[_T]) -> Iterator[_T]:
     if not isinstance(value, list) or not all(isinstance(table, dict) for table in value):
         raise unusable(key, value, f"not sections; write [[{key}]] and its keys below, for each of them")
     for number, table in enumerate(value, 1):
-        # Their keys are all the same, so the number tells them apart: [[rules]] are "rule 1", "rule 2".
+        # The number tells sections with the same key apart: those of [[rules]] are called "rule 1", "rule 2".
         with name_in_errors(f"{key.removesuffix('s')} {number}"):
             yield read_table(cls, table)
 
@@ -122,9 +122,10 @@ def _is_of(value: object, hint: Any) -> bool:
         return any(_is_of(value, kind) for kind in get_args(hint))
     if get_origin(hint) is tuple:
         return isinstance(value, list) and all(_is_of(item, get_args(hint)[0]) for item in value)
-    # bool is an int to Python, not to a reader of the file.
+    # In Python a bool is an int, but a user who writes true for a number has made a mistake.
     if isinstance(value, bool):
         return hint is bool
     if hint is float:
-        return isinstance(value, int | float) and abs(value) <= sys.float_info.max  # no nan, inf, nor what would be one
+        # Neither nan nor inf, nor a whole number that would become inf.
+        return isinstance(value, int | float) and abs(value) <= sys.float_info.max
     return isinstance(value, hint)
