@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 
 from event_lake.contracts.contract import Column, Contract
-from event_lake.contracts.evolution import Evolution, Held, holds_all_of, plan_evolution
+from event_lake.contracts.evolution import Evolution, TableColumn, holds_all_of, plan_evolution
 from event_lake.errors import UserError
 
 SCALARS = ["string", "boolean", "int", "bigint", "double", "date", "timestamp"]
@@ -42,8 +42,8 @@ def test_new_columns_wider_types_and_new_descriptions_are_taken() -> None:
     wide = Column(name="wide", type="bigint")
     told = Column(name="told", type="int", description="Says more.")
     same = Column(name="same", type="int")
-    held = {"event_uuid": Held("string"), "date": Held("date")}
-    held |= {"same": Held("int"), "wide": Held("int"), "told": Held("int", "Said.")}
+    held = {"event_uuid": TableColumn("string"), "date": TableColumn("date")}
+    held |= {"same": TableColumn("int"), "wide": TableColumn("int"), "told": TableColumn("int", "Said.")}
     found = plan_evolution(a_contract(new, wide, told, same), held)
     assert found == Evolution(added=(new,), widened=(("int", wide),), described=(told,))
     assert found.lines() == [
@@ -54,19 +54,23 @@ def test_new_columns_wider_types_and_new_descriptions_are_taken() -> None:
 
 
 def test_a_table_that_has_all_is_left_alone() -> None:
-    assert not plan_evolution(a_contract(Column(name="a", type="int")), {"a": Held("int"), "date": Held("date")})
+    assert not plan_evolution(
+        a_contract(Column(name="a", type="int")), {"a": TableColumn("int"), "date": TableColumn("date")}
+    )
 
 
 @pytest.mark.parametrize(
     ("held", "said"),
     [
-        ({"gone": Held("int")}, "column gone (int) is in the table but not in the contract"),
-        ({"a": Held("bigint")}, "column a is bigint in the table, and int can't hold all of its values"),
-        ({"a": Held("string")}, "column a is string in the table, and int can't hold all of its values"),
-        ({"A": Held("int")}, "column A (int) is in the table but not in the contract"),
+        ({"gone": TableColumn("int")}, "column gone (int) is in the table but not in the contract"),
+        ({"a": TableColumn("bigint")}, "column a is bigint in the table, and int can't hold all of its values"),
+        ({"a": TableColumn("string")}, "column a is string in the table, and int can't hold all of its values"),
+        ({"A": TableColumn("int")}, "column A (int) is in the table but not in the contract"),
     ],
 )
-def test_what_would_lose_values_is_refused_with_file_column_types_and_remedy(held: dict[str, Held], said: str) -> None:
+def test_what_would_lose_values_is_refused_with_file_column_types_and_remedy(
+    held: dict[str, TableColumn], said: str
+) -> None:
     with pytest.raises(UserError) as raised:
         plan_evolution(a_contract(Column(name="a", type="int")), held)
     assert str(raised.value) == (

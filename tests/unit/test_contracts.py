@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from event_lake.contracts.contract import COMMON, Column, Contract, is_possible
+from event_lake.contracts.contract import COMMON, Column, Contract, can_have_contract
 from event_lake.contracts.load import load_contracts
 from event_lake.errors import ConfigError
 from event_lake.lake import schemas
@@ -167,14 +167,14 @@ def test_types_that_differ_in_capitals_only_cannot_both_have_contracts(folder: P
 
 @pytest.mark.parametrize("name", ["a", "lesson-2", "a.b_c", "-+@~!$,()", "x" * 200, "9"])
 def test_most_event_types_can_have_contracts(name: str) -> None:
-    assert is_possible(name)
+    assert can_have_contract(name)
 
 
 @pytest.mark.parametrize(
     "name", ["", ".", "..", ".hidden", "_hidden", "__other__", "a/b", "a b", "a\\b", "é", "x" * 201]
 )
 def test_a_type_cannot_name_a_hidden_or_another_folder(name: str) -> None:
-    assert not is_possible(name)
+    assert not can_have_contract(name)
     with pytest.raises(ConfigError, match="no type that can have a contract"):
         Contract(event_type=name, columns=(Column(name="a", type="int"),))
 

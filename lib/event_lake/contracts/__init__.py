@@ -1,1 +1,1 @@
-"""What the events of a type hold, as their owners wrote it down. Runs without Spark."""
+"""Define contracts, in which the owners of an event type say what its events hold; load, evolve and propose them."""

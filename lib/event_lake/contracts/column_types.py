@@ -1,11 +1,11 @@
-"""The types that a contract's column may have."""
+"""Define the types that a contract's column may have."""
 
 import re
 
 from event_lake.errors import ConfigError
 
 SCALARS = ("string", "boolean", "int", "bigint", "double", "date", "timestamp")
-# What JSON has a form of its own for. Arrays of others are written as strings.
+# An array's members can be of these types, for which JSON has a form of its own.
 ELEMENTS = ("string", "boolean", "int", "bigint", "double")
 MOST_DIGITS = 38
 
@@ -14,7 +14,10 @@ _ARRAY = re.compile(r"array<([a-z]+)>")
 
 
 def check_type(text: str) -> str:
-    """`text` as Spark spells it: lower case without spaces. Raises ConfigError if no column may have this type."""
+    """Return the type `text` as Spark spells it: in lower case, without spaces.
+
+    Raise ConfigError if no column may have this type.
+    """
     spelled = "".join(text.lower().split())
     if spelled in SCALARS:
         return spelled
@@ -29,12 +32,12 @@ def check_type(text: str) -> str:
 
 
 def parse_decimal(text: str) -> tuple[int, int] | None:
-    """Precision and scale of a decimal type, else None."""
+    """Return precision and scale of a decimal type, or None for another type."""
     match = _DECIMAL.fullmatch(text)
     return (int(match[1]), int(match[2])) if match else None
 
 
 def parse_element(text: str) -> str | None:
-    """The type of an array's members, or None for what is no array."""
+    """Return the type of the members of an array type, or None for another type."""
     match = _ARRAY.fullmatch(text)
     return match[1] if match else None

@@ -1,4 +1,4 @@
-"""A contract: the columns of an event type's typed table, and what may stand in them."""
+"""Define a contract: the columns of an event type's typed table, and the values that they may have."""
 
 import re
 from collections import Counter
@@ -12,12 +12,12 @@ from event_lake.config.parsing import unusable
 from event_lake.contracts import column_types
 from event_lake.errors import ConfigError
 
-# The columns that every typed table begins with (`schemas.TYPED`, which needs Spark).
+# The columns that every typed table begins with: the names of `schemas.TYPED`, which can't be imported without Spark.
 COMMON = ("event_uuid", "event_name", "event_subtype", "created_datetime", "arrived_at", "ingested_at", "date")
 
-# No column mapping, which few readers know: so names are what Parquet, SQL and everybody else take as they are.
+# Parquet, SQL and all readers take these names as they are. Others would need Delta's column mapping, which few know.
 _COLUMN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
-# What an event_name's part can be made of (`raw.name_characters`); see `is_possible`.
+# The characters that an event type may have (`raw.name_characters`), without those that `can_have_contract` excludes.
 _EVENT_TYPE = re.compile(r"[A-Za-z0-9+@~!$,()-][A-Za-z0-9_.+@~!$,()-]{0,199}")
 _WHOLE = ("int", "bigint")
 # Source: Spark's DecimalType.MAX_PRECISION.
@@ -29,11 +29,12 @@ _T = TypeVar("_T", bound=Hashable)
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """One column: its Spark `type` (`column_types.check_type`), and where and what it is in the payload.
+    """A column of a typed table, and the value of the payload that it holds. Raises ConfigError if it can't be one.
 
-    `path`: the keys that lead to it, with dots between or each for itself; its name if None. `subtypes`: it's only
-    looked for in events of these, if any are named. `allowed`, `minimum` and `maximum` (included) are for values that
-    are there. `pii`: it's personal data.
+    `type` is one of `column_types`. `path` has the keys that lead to the value, as a text with dots between them or
+    each by itself; None means the column's name. If `subtypes` are named, the value is read only from events of these.
+    If it isn't null, it must be one of `allowed`, and lie between `minimum` and `maximum`, both included. `pii` says
+    that it's personal data.
     """
 
     name: str
@@ -66,14 +67,14 @@ class Column:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The keys that lead to the value in the payload, from the outside in."""
+        """Return the keys that lead to the value in the payload, the outermost first."""
         if self.path is None:
             return (self.name,)
         return tuple(self.path.split(".")) if isinstance(self.path, str) else self.path
 
     @property
     def comment(self) -> str:
-        """What the table says of the column."""
+        """Return the comment that the column has in its table."""
         return " ".join(part for part in (self.description, "[personal data]" if self.pii else "") if part)
 
     def _check_places(self) -> None:
@@ -104,7 +105,7 @@ class Column:
                 raise self._unusable(key, bound, f"no bound of a {self.type}; numbers have numbers, dates have dates")
             if not isinstance(bound, date | None) and not _has_literal(bound):
                 raise self._unusable(key, bound, "too long for Spark: 64 bits, or 38 digits around the point; round it")
-        # Both are numbers, or both are dates.
+        # The checks above have ensured that both are numbers, or both dates.
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:  # type: ignore[operator]
             raise self._unusable("minimum", self.minimum, f"above maximum = {self.maximum}; nothing would be in range")
 
@@ -120,14 +121,17 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Contract:
-    """The columns of the typed table of `event_type`, beside the `COMMON` ones."""
+    """The contract of an event type. `columns` are those of its typed table, beside the `COMMON` ones.
+
+    Raises ConfigError if the type can't have a contract, or its columns don't fit together.
+    """
 
     event_type: str
     description: str = ""
     columns: tuple[Column, ...] = ()
 
     def __post_init__(self) -> None:
-        if not is_possible(self.event_type):
+        if not can_have_contract(self.event_type):
             raise unusable(
                 "event_type",
                 self.event_type,
@@ -141,21 +145,21 @@ class Contract:
 
     @property
     def file(self) -> str:
-        """The name of its file."""
+        """Return the name of the contract's file."""
         return f"{self.event_type}.toml"
 
 
-def is_possible(event_type: str) -> bool:
-    """Whether events of this type can have a contract, and so a folder of their own.
+def can_have_contract(event_type: str) -> bool:
+    """True if events of this type can have a contract, and so a folder of their own.
 
-    Not those that begin with "." or "_": ".." would be the folder above, and Spark, like others, doesn't see files in
-    folders of such names. They are in staging/events as all are.
+    A type that begins with "." or "_" can't: ".." would be the folder above, and Spark, like other readers, ignores
+    folders with such names. Its events are only in staging/events.
     """
     return _EVENT_TYPE.fullmatch(event_type) is not None
 
 
 def _has_literal(number: int | Decimal) -> bool:
-    """Whether Spark can compare values with it: a bigint, or a decimal of at most 38 digits."""
+    """True if Spark can compare values with the number: it's a bigint, or a decimal of at most 38 digits."""
     if isinstance(number, int):
         return -(2**63) <= number < 2**63
     _, digits, exponent = number.as_tuple()

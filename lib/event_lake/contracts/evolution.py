@@ -1,4 +1,4 @@
-"""What a contract may change of the table that is there: new columns, and types that hold all of the old values."""
+"""Plan how a typed table follows a changed contract: by new columns, and types that can hold all old values."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,14 +7,15 @@ from event_lake.contracts import column_types
 from event_lake.contracts.contract import COMMON, Column, Contract
 from event_lake.errors import UserError
 
-# The digits of the largest one.
+# How many digits the largest number of the type has.
 _DIGITS = {"int": 10, "bigint": 19}
+# Pairs of a type and one that can hold all of its values.
 _WIDER = {("int", "bigint"), ("int", "double"), ("date", "timestamp")}
 
 
 @dataclass(frozen=True)
-class Held:
-    """A column as the table has it."""
+class TableColumn:
+    """A column as the table has it now: its type as Spark spells it, and its comment."""
 
     type: str
     comment: str = ""
@@ -22,7 +23,11 @@ class Held:
 
 @dataclass(frozen=True)
 class Evolution:
-    """What is to be done with a table: `added` columns, `widened` ones, and those `described` otherwise."""
+    """The changes that a table needs to follow its contract: none is false.
+
+    `added` columns are new. `widened` ones get a wider type; each is a pair with the table's type. `described` ones get
+    another comment.
+    """
 
     added: tuple[Column, ...] = ()
     widened: tuple[tuple[str, Column], ...] = ()
@@ -32,16 +37,19 @@ class Evolution:
         return bool(self.added or self.widened or self.described)
 
     def lines(self) -> list[str]:
-        """What changes, a line for each column."""
+        """Return a line for each column that changes."""
         return [
             *(f"adds {column.name} {column.type}, null in old rows" for column in self.added),
-            *(f"widens {column.name} from {held} to {column.type}" for held, column in self.widened),
+            *(f"widens {column.name} from {old_type} to {column.type}" for old_type, column in self.widened),
             *(f"describes {column.name} anew" for column in self.described),
         ]
 
 
 def holds_all_of(wide: str, narrow: str) -> bool:
-    """Whether each value of type `narrow` is in `wide`, exactly: a double has 53 bits, which a bigint may exceed."""
+    """True if the type `wide` can hold each value of the type `narrow` exactly.
+
+    A double can't hold all bigints, as it has 53 bits.
+    """
     if wide == narrow or (narrow, wide) in _WIDER:
         return True
     members = column_types.parse_element(wide), column_types.parse_element(narrow)
@@ -53,32 +61,30 @@ def holds_all_of(wide: str, narrow: str) -> bool:
     return to is not None and narrow in _DIGITS and to[0] - to[1] >= _DIGITS[narrow]
 
 
-def plan_evolution(contract: Contract, held: Mapping[str, Held]) -> Evolution:
-    """What makes a table with the columns `held` (in its order) one of `contract`.
+def plan_evolution(contract: Contract, table: Mapping[str, TableColumn]) -> Evolution:
+    """Return the changes after which a table with the columns `table`, by name, has those of `contract`.
 
-    Raises UserError for what would lose values: a column that is gone, or has another type that can't hold them.
+    Raise UserError if values would be lost: the contract lacks a column, or gives it a type that can't hold them all.
     """
-    wanted = {column.name: column for column in contract.columns}
-    for name, column in held.items():
+    own = {column.name: column for column in contract.columns}
+    for name, column in table.items():
         if name in COMMON:
             continue
-        if name not in wanted:
-            raise _refuse(contract, f"column {name} ({column.type}) is in the table but not in the contract")
-        if not holds_all_of(wanted[name].type, column.type):
-            problem = (
-                f"column {name} is {column.type} in the table, and {wanted[name].type} can't hold all of its values"
-            )
-            raise _refuse(contract, problem)
-    kept = [column for column in contract.columns if column.name in held]
-    widened = [(held[column.name].type, column) for column in kept if column.type != held[column.name].type]
+        if name not in own:
+            raise _refusal(contract, f"column {name} ({column.type}) is in the table but not in the contract")
+        if not holds_all_of(own[name].type, column.type):
+            problem = f"column {name} is {column.type} in the table, and {own[name].type} can't hold all of its values"
+            raise _refusal(contract, problem)
+    kept = [column for column in contract.columns if column.name in table]
+    widened = [(table[column.name].type, column) for column in kept if column.type != table[column.name].type]
     return Evolution(
-        added=tuple(column for column in contract.columns if column.name not in held),
+        added=tuple(column for column in contract.columns if column.name not in table),
         widened=tuple(widened),
-        described=tuple(column for column in kept if column.comment != held[column.name].comment),
+        described=tuple(column for column in kept if column.comment != table[column.name].comment),
     )
 
 
-def _refuse(contract: Contract, problem: str) -> UserError:
+def _refusal(contract: Contract, problem: str) -> UserError:
     return UserError(
         f"{contract.file}: {problem}; put it back as it was (a new meaning needs a new column), or move the folder"
         f" staging/types/{contract.event_type} away and build its dates anew with build_staging --from"

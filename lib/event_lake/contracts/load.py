@@ -1,4 +1,4 @@
-"""Contracts from a folder of TOML files, refusing whatever can't be meant."""
+"""Load contracts from a folder of TOML files."""
 
 from collections.abc import Collection, Mapping
 from decimal import Decimal
@@ -11,10 +11,10 @@ from event_lake.errors import ConfigError
 
 
 def load_contracts(folder: str) -> Mapping[str, Contract]:
-    """Return the contracts of all files `<event_type>.toml` in `folder`, by event type, in its order.
+    """Return the contracts in the files `<event_type>.toml` of `folder`, by event type, in the order of their names.
 
-    Other files aren't read. Raise ConfigError, one line with file, key, value and remedy, for a folder that isn't
-    there, a file that can't be read, an unknown key, a wrong type, or what no contract can say.
+    Other files aren't read. Raise ConfigError, one line with file, key, value and remedy, if there is no such folder,
+    or a file can't be read, has an unknown key or a wrong type, or isn't a possible contract.
     """
     path = Path(folder)
     if not path.is_dir():
@@ -40,7 +40,10 @@ def load_contract(file: Path) -> Contract:
 
 
 def _refuse_other_case(file: Path, contracts: Collection[str]) -> None:
-    """Two folders whose names differ in capitals only are one on many disks."""
+    """Raise ConfigError if the file's name and another type's differ in capitals only.
+
+    On many disks the folders of their tables would be one.
+    """
     for other in contracts:
         if file.stem.lower() == other.lower():
             raise ConfigError(f"{file}: differs from {other}.toml in capitals only; keep one of them")

@@ -1,4 +1,4 @@
-"""What was seen in a type's events, as a proposal of its contract. Pure."""
+"""Propose the contract of an event type from the fields that were seen in its events. Pure."""
 
 import json
 import re
@@ -7,16 +7,18 @@ from dataclasses import dataclass
 
 from event_lake.contracts.contract import COMMON, Column
 
-# So many events without an exception: with 95 % certainty fewer than one in 1,000 is one ("rule of three").
+# A field is required if none of so many events lacks it. By the rule of three, with 95 % certainty fewer than one in
+# 1,000 events lacks it then.
 ENOUGH_TO_REQUIRE = 3_000
-# So many values of one form: with fewer, a string is proposed, which takes any.
+# With fewer values than this a column is proposed as a string, which takes any value.
 ENOUGH_FOR_A_TYPE = 50
 # An object with more keys than this is taken for a map, whose keys are data.
 MOST_MEMBERS = 20
 MOST_COLUMNS = 200
 
-# An event's own three, which are columns of every typed table.
+# Every typed table has these three fields as columns anyway.
 _KNOWN = {"event_uuid", "event_name", "created_at"}
+# The type to propose, by the kinds of the values that were seen; for any other set of kinds it's a string.
 _TYPES = {
     frozenset({"string"}): "string",
     frozenset({"boolean"}): "boolean",
@@ -29,7 +31,7 @@ _TYPES = {
     frozenset({"array<number>"}): "array<double>",
     frozenset({"array<bigint>", "array<number>"}): "array<double>",
 }
-# Arrays without a member that isn't null: they say nothing about the others.
+# The kind of arrays that are empty or have only nulls, and so don't tell their members' type.
 _NO_MEMBERS = "array<null>"
 _NULL = "null"
 _PERSONAL = re.compile(
@@ -41,9 +43,10 @@ _PERSONAL = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class FieldSeen:
-    """`count` values of one `kind` at `path`; `examples` are masked.
+    """The `count` values of one `kind` that were seen at a path of a type's payloads. `examples` are masked.
 
-    Kinds: null, string, boolean, bigint (a whole number that is one), number (others), object, and array<…> of these.
+    Kinds are null, string, boolean, bigint (a whole number of 64 bits at most), number (any other), object, and
+    array<…> of these.
     """
 
     path: tuple[str, ...]
@@ -52,85 +55,86 @@ class FieldSeen:
     examples: tuple[str, ...] = ()
 
 
-def format_proposal(event_type: str, events: int, seen: Iterable[FieldSeen], window: str) -> str:
-    """The text of a contract file for a type of which so many `events` were looked at, in the `window` named.
+def format_proposal(event_type: str, events: int, fields: Iterable[FieldSeen], window: str) -> str:
+    """Return the text of a contract file for a type. `events` of it were looked at, in a `window` that is described.
 
-    The same for the same arguments in any order. Columns by name: an object's members are columns of their own, one
-    level deep; a type is one that took all values, or string; required is what was always there.
+    The text doesn't depend on the order of `fields`. Columns are in the order of their names. The fields of an object
+    become columns of their own, one level deep. A column's type is the narrowest that took all values; a column is
+    required if the field was always there.
     """
-    kinds: dict[tuple[str, ...], list[FieldSeen]] = {}
-    for one in sorted(seen, key=lambda one: (one.path, one.kind)):
-        kinds.setdefault(one.path, []).append(one)
-    chosen = list(_chosen(kinds))
-    most = sorted(chosen, key=lambda path: (-_count(kinds[path]), path))[:MOST_COLUMNS]
-    named = sorted((name, path) for path, name in _named(sorted(most)).items())
+    by_path: dict[tuple[str, ...], list[FieldSeen]] = {}
+    for one in sorted(fields, key=lambda one: (one.path, one.kind)):
+        by_path.setdefault(one.path, []).append(one)
+    paths = list(_column_paths(by_path))
+    most = sorted(paths, key=lambda path: (-_count(by_path[path]), path))[:MOST_COLUMNS]
+    columns = sorted((name, path) for path, name in _column_names(sorted(most)).items())
     head = [
         f"# Proposed from {events:,} events {window}: read it over before you use it.",
         f"event_type = {_quoted(event_type)}",
         'description = ""',
     ]
-    if len(most) < len(chosen):
-        head.insert(1, f"# Its {len(chosen) - len(most)} rarest fields are left out.")
-    parts = [_column_text(name, path, kinds[path], events) for name, path in named]
+    if len(most) < len(paths):
+        head.insert(1, f"# Its {len(paths) - len(most)} rarest fields are left out.")
+    parts = [_column_text(name, path, by_path[path], events) for name, path in columns]
     return "\n".join([*head, *(line for part in parts for line in ("", *part))]) + "\n"
 
 
 def looks_personal(path: Sequence[str]) -> bool:
-    """Whether the names of a field are such as personal data have."""
+    """True if the keys of a path are such as personal data often have."""
     snake = "_".join(re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key) for key in path).lower()
     return _PERSONAL.search(re.sub(r"\W", "_", snake)) is not None
 
 
-def type_of(seen: Sequence[FieldSeen]) -> str:
-    """The type that took all of the values, if they are enough; else string."""
-    telling = [one for one in seen if one.kind not in (_NULL, _NO_MEMBERS)]
-    found = _TYPES.get(frozenset(one.kind for one in telling), "string")
-    is_sure = _count(telling) >= ENOUGH_FOR_A_TYPE
-    # An empty array is none of a number's values.
-    is_array = found.startswith("array<") or all(one.kind != _NO_MEMBERS for one in seen)
-    return found if is_sure and is_array else "string"
+def type_of(field: Sequence[FieldSeen]) -> str:
+    """Return the narrowest type that took all values of a field, or "string" if they are too few to tell."""
+    with_kind = [one for one in field if one.kind not in (_NULL, _NO_MEMBERS)]
+    narrowest = _TYPES.get(frozenset(one.kind for one in with_kind), "string")
+    is_sure = _count(with_kind) >= ENOUGH_FOR_A_TYPE
+    # A column of another type than an array couldn't take the empty arrays.
+    takes_arrays = narrowest.startswith("array<") or all(one.kind != _NO_MEMBERS for one in field)
+    return narrowest if is_sure and takes_arrays else "string"
 
 
-def _chosen(kinds: Mapping[tuple[str, ...], Sequence[FieldSeen]]) -> Iterator[tuple[str, ...]]:
-    """The paths that become columns."""
-    for path, seen in kinds.items():
+def _column_paths(by_path: Mapping[tuple[str, ...], Sequence[FieldSeen]]) -> Iterator[tuple[str, ...]]:
+    """Yield the paths that become columns."""
+    for path, field in by_path.items():
         if len(path) > 1 or path[0] in _KNOWN or not path[0]:
             continue
-        members = [other for other in kinds if len(other) > 1 and other[0] == path[0] and other[1]]
-        objects = [one for one in seen if one.kind == "object"]
-        is_all = all(one.kind in (_NULL, "object") for one in seen) and _count(objects) >= ENOUGH_FOR_A_TYPE
-        if is_all and 1 <= len(members) <= MOST_MEMBERS:
+        members = [other for other in by_path if len(other) > 1 and other[0] == path[0] and other[1]]
+        objects = [one for one in field if one.kind == "object"]
+        is_object = all(one.kind in (_NULL, "object") for one in field) and _count(objects) >= ENOUGH_FOR_A_TYPE
+        if is_object and 1 <= len(members) <= MOST_MEMBERS:
             yield from members
         else:
             yield path
 
 
-def _named(paths: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
-    """A column name for each path, as like it as may be."""
+def _column_names(paths: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
+    """Return a column name for each path, which differs from the path only where it must."""
     names: dict[tuple[str, ...], str] = {}
-    taken = set(COMMON)
+    used = set(COMMON)
     for path in paths:
         plain = re.sub(r"[^A-Za-z0-9_]", "_", "_".join(path))[:100]
-        name = f"payload_{plain}" if not plain.strip("_") or plain[0].isdigit() or plain.lower() in taken else plain
+        name = f"payload_{plain}" if not plain.strip("_") or plain[0].isdigit() or plain.lower() in used else plain
         number = 2
-        while name.lower() in taken:
+        while name.lower() in used:
             name, number = f"payload_{plain}_{number}", number + 1
-        taken.add(name.lower())
+        used.add(name.lower())
         names[path] = name
     return names
 
 
-def _column_text(name: str, path: tuple[str, ...], seen: Sequence[FieldSeen], events: int) -> list[str]:
-    there = [one for one in seen if one.kind != _NULL]
-    count = _count(there)
-    column = Column(name=name, type=type_of(seen), path=path)
-    # Keys that come twice in a payload count twice.
-    said = f"# {'never' if count == events else f'{max(0, 1 - count / events):.2%}'} null or missing"
-    forms = ", ".join(one.kind for one in there)
-    examples = sorted({example for one in there for example in one.examples})[:3]
+def _column_text(name: str, path: tuple[str, ...], field: Sequence[FieldSeen], events: int) -> list[str]:
+    values = [one for one in field if one.kind != _NULL]
+    count = _count(values)
+    column = Column(name=name, type=type_of(field), path=path)
+    # The count may exceed the events: a key that a payload has twice counts twice.
+    nulls = f"# {'never' if count == events else f'{max(0, 1 - count / events):.2%}'} null or missing"
+    kinds = ", ".join(one.kind for one in values)
+    examples = sorted({example for one in values for example in one.examples})[:3]
     lines = [
         f"[columns.{name}]",
-        f"{said}; {forms or 'no value'}{'; like ' + ' | '.join(examples) if examples else ''}",
+        f"{nulls}; {kinds or 'no value'}{'; like ' + ' | '.join(examples) if examples else ''}",
         f"type = {_quoted(column.type)}",
     ]
     if path != (name,):
@@ -143,10 +147,10 @@ def _column_text(name: str, path: tuple[str, ...], seen: Sequence[FieldSeen], ev
     return lines
 
 
-def _count(seen: Iterable[FieldSeen]) -> int:
-    return sum(one.count for one in seen)
+def _count(field: Iterable[FieldSeen]) -> int:
+    return sum(one.count for one in field)
 
 
 def _quoted(text: str) -> str:
-    # JSON's strings are TOML's, but for one character.
+    # TOML takes JSON's strings, but for one character.
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,4 +1,4 @@
-"""The raw layer to proposals: what the events of each type hold, written down as contracts."""
+"""Propose contracts: read raw events, and write down the fields of each event type."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
@@ -11,7 +11,7 @@ from pyspark.sql.window import Window
 
 from event_lake.config.parsing import unusable
 from event_lake.config.settings import Settings
-from event_lake.contracts.contract import is_possible
+from event_lake.contracts.contract import can_have_contract
 from event_lake.contracts.proposals import FieldSeen, format_proposal
 from event_lake.errors import ConfigError, UserError
 from event_lake.lake import layout, tables
@@ -24,7 +24,7 @@ _MEMBERS = "map<string,variant>"
 
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
-    """The events that are looked at: those of `dates` and of these `types` (none: of all), at most `most` of a type."""
+    """The events to look at: those of `dates` and of `types` (empty: of all types), at most `most` of each type."""
 
     dates: Dates = field(default_factory=Dates)
     types: Collection[str] = ()
@@ -37,7 +37,7 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Proposed:
-    """The file names that were `written`, and event types by why they have none."""
+    """The names of the files that were `written`; `left_out` has each type without one, with the reason."""
 
     written: list[str] = field(default_factory=list)
     left_out: dict[str, str] = field(default_factory=dict)
@@ -46,10 +46,10 @@ class Proposed:
 def propose_contracts(
     spark: SparkSession, settings: Settings, sampling: Sampling, out: str, *, force: bool
 ) -> Proposed:
-    """Write `<event_type>.toml` into the folder `out` for the types in raw/events. A file that is there stays as it is.
+    """Write a file `<event_type>.toml` into the folder `out` for each type in raw/events.
 
-    Unless `force`. Raises UserError where there's no raw layer, or no such event; ConfigError for a folder that can't
-    be written to.
+    A file that is there already is replaced only if `force`. Raise UserError if there is no raw layer, or no event to
+    look at, and ConfigError for a folder that can't be written to.
     """
     root = settings.lake.root
     tables.refuse_missing_raw(spark, root)
@@ -57,41 +57,45 @@ def propose_contracts(
     if not texts:
         raise UserError(f"{layout.RAW_EVENTS.name} has no event {sampling.dates} to propose a contract of")
     try:
-        return _written(texts, Path(out), force=force)
+        return _write_files(texts, Path(out), force=force)
     except OSError as error:
         raise ConfigError(f"--out {out}: can't be written to: {error.strerror}") from None
 
 
 def make_proposals(events: DataFrame, sampling: Sampling) -> Mapping[str, str]:
-    """The text of a contract file for each type of `events` (`schemas.EVENT`), by type; the same for the same events.
+    """Return the text of a contract file for each type of `events` (`schemas.EVENT`), by type.
 
-    The driver holds a row for each field and form of value.
+    It's the same whenever the events are the same. The driver's memory holds a row for each field and kind of value.
     """
     with tables.cache(sample_events(events, sampling)) as sample:
         counts = {row.true_event_type: row["count"] for row in sample.groupBy("true_event_type").count().collect()}
-        seen = defaultdict(list)
-        for row in collect_fields(sample).collect():
+        fields = defaultdict(list)
+        for row in count_fields(sample).collect():
             one = FieldSeen(path=tuple(row.path), kind=row.kind, count=row["count"], examples=tuple(row.examples))
-            seen[row.true_event_type].append(one)
+            fields[row.true_event_type].append(one)
     return {
-        name: format_proposal(name, count, seen[name], str(sampling.dates)) for name, count in sorted(counts.items())
+        name: format_proposal(name, count, fields[name], str(sampling.dates)) for name, count in sorted(counts.items())
     }
 
 
 def sample_events(events: DataFrame, sampling: Sampling) -> DataFrame:
-    """`true_event_type` and `payload` of the events that are looked at; which ones depends on their uuids only."""
-    found = events.where(is_dated_in(sampling.dates))
+    """Return `true_event_type` and `payload` of the events to look at.
+
+    Of more than `sampling.most` events of a type, the hashes of their event_uuids choose, so it's always the same ones.
+    """
+    candidates = events.where(is_dated_in(sampling.dates))
     if sampling.types:
-        found = found.where(F.col("true_event_type").isin(*sampling.types))
-    drawn = Window.partitionBy("true_event_type").orderBy(F.xxhash64("event_uuid"), "event_uuid", "payload")
-    ranked = found.withColumn("rank", F.row_number().over(drawn)).where(F.col("rank") <= sampling.most)
+        candidates = candidates.where(F.col("true_event_type").isin(*sampling.types))
+    by_hash = Window.partitionBy("true_event_type").orderBy(F.xxhash64("event_uuid"), "event_uuid", "payload")
+    ranked = candidates.withColumn("rank", F.row_number().over(by_hash)).where(F.col("rank") <= sampling.most)
     return ranked.select("true_event_type", "payload")
 
 
-def collect_fields(sample: DataFrame) -> DataFrame:
-    """(`true_event_type`, `path`, `kind`, `count`, `examples`) as `FieldSeen` has them; two masked examples at most.
+def count_fields(sample: DataFrame) -> DataFrame:
+    """Count the values of each type, path and kind in the payloads, with two masked examples at most.
 
-    Fields of the payload, and of the objects that lie directly in it.
+    Return `true_event_type` and the columns of `FieldSeen`. Paths are those of the payload's fields, and of the fields
+    of objects directly in it.
     """
     top = sample.select("true_event_type", F.explode(F.from_json("payload", _MEMBERS)).alias("key", "value"))
     top = top.select("true_event_type", F.array("key").alias("path"), "value", _kind(F.col("value")).alias("kind"))
@@ -103,8 +107,8 @@ def collect_fields(sample: DataFrame) -> DataFrame:
         "value",
         _kind(F.col("value")).alias("kind"),
     )
-    shows = F.col("kind").isin("string", "bigint", "number")
-    example = F.when(shows, mask_column(F.try_variant_get("value", "$", "string")))
+    has_example = F.col("kind").isin("string", "bigint", "number")
+    example = F.when(has_example, mask_column(F.try_variant_get("value", "$", "string")))
     return (
         top.union(below)
         .withColumn("example", example)
@@ -115,7 +119,7 @@ def collect_fields(sample: DataFrame) -> DataFrame:
 
 
 def mask_column(text: Column) -> Column:
-    """Return `text` with each letter as a or A, each digit as 9, and what isn't printable ASCII as ?; 40 at most.
+    """Return the first 40 characters of `text`, masked: letters as a or A, digits as 9, what isn't ASCII as ?.
 
     `report.masking.mask` masks letters and digits in the same way in Python.
     """
@@ -142,14 +146,14 @@ def _plain(spelled: Column) -> Column:
     )
 
 
-def _written(texts: Mapping[str, str], folder: Path, *, force: bool) -> Proposed:
+def _write_files(texts: Mapping[str, str], folder: Path, *, force: bool) -> Proposed:
     folder.mkdir(parents=True, exist_ok=True)
     result = Proposed()
-    taken: dict[str, str] = {}
+    first_spellings: dict[str, str] = {}
     for name, text in texts.items():
         file = folder / f"{name}.toml"
-        other = taken.setdefault(name.lower(), name)
-        if not is_possible(name):
+        other = first_spellings.setdefault(name.lower(), name)
+        if not can_have_contract(name):
             result.left_out[name] = "no type of this name can have a contract"
         elif other != name:
             result.left_out[name] = f"differs from {other} in capitals only"

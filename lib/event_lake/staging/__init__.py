@@ -1,1 +1,1 @@
-"""From raw events to one row per event."""
+"""Bring raw events to the staging layer, which holds one row for each event."""

@@ -1,4 +1,4 @@
-"""The raw layer to staging: what raw has gained since the last run."""
+"""Bring to staging the events that the raw layer has gained since the last run."""
 
 import logging
 import time
@@ -18,7 +18,7 @@ from event_lake.quality.measure import measure
 from event_lake.staging import typed_tables
 from event_lake.staging.chunk import Chunk
 from event_lake.staging.step_log import StepLog
-from event_lake.staging.steps import PlannedStep, find_ahead, plan_steps
+from event_lake.staging.steps import PlannedStep, find_backlog, plan_steps
 from event_lake.staging.typed_tables import Contracts
 from event_lake.staging.write import Staged, StagingWriter
 
@@ -29,7 +29,10 @@ QUERY = "build_staging"
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One run of the job: `id` is for people, `check` is `writing.sole_writer`'s, `bar` shows how far it is."""
+    """One run of the job. `id` names it to people in the tables' history, and `bar` shows its progress.
+
+    `check` is called before each write to a table, and raises if another process may write staging (`sole_writer`).
+    """
 
     id: str = field(default_factory=lambda: uuid4().hex)
     check: Callable[[], None] = lambda: None
@@ -37,42 +40,45 @@ class Run:
 
 
 def build_staging(spark: SparkSession, settings: Settings, run: Run | None = None) -> Staged:
-    """Have staging hold what raw holds, and stop; returns what became of the events that were new in raw.
+    """Bring all of raw's batches that staging hasn't taken yet to staging, and return what became of their events.
 
-    Takes the batches in raw's ledger that no run has taken, as raw's newest version has them, in steps of
-    `staging.max_batch_bytes`. A step that is repeated after a crash changes nothing twice. Where it isn't known which
-    batches were taken, all that raw holds is looked at, and what is known already stays. Raises UserError where there's
-    no raw layer.
+    A batch is one in raw's ledger; its events are those that raw's newest version holds. They are taken in steps of
+    `staging.max_batch_bytes`. A step that is repeated after a crash changes nothing twice. If it isn't known which
+    batches were taken, the run takes all of raw again; events that staging holds already stay as they are. Raise
+    UserError if there is no raw layer.
     """
     run = run or Run()
     tables.refuse_missing_raw(spark, settings.lake.root)
-    return catch_up(spark, settings, run, writer_of(spark, settings, run))
+    return catch_up(spark, settings, run, prepare_writer(spark, settings, run))
 
 
 def catch_up(spark: SparkSession, settings: Settings, run: Run, writer: StagingWriter) -> Staged:
-    """What `build_staging` does, with the writer that there is."""
+    """Do what `build_staging` does, with a writer whose tables are prepared."""
     checkpoint = checkpoint_of(spark, settings.lake.root)
-    found = find_ahead(spark, settings.lake.root, checkpoint)
-    log, done = StepLog(checkpoint), Staged()
-    with run.bar("staging", found.rows or None) as took:
-        for planned in plan_steps(spark, settings, found):
+    backlog = find_backlog(spark, settings.lake.root, checkpoint)
+    log, total = StepLog(checkpoint), Staged()
+    with run.bar("staging", backlog.rows or None) as advance:
+        for planned in plan_steps(spark, settings, backlog):
             began, step = time.monotonic(), planned.step
             log.begin(step)
-            counts = _taken(spark, settings, writer, planned)
+            counts = _take(spark, settings, writer, planned)
             log.end(step)
-            done += counts
+            total += counts
             _log.info("step %d, %s: %s, %.1f s", step.number, step, counts, time.monotonic() - began)
-            took(counts.came)
-    return done
+            advance(counts.came)
+    return total
 
 
 def checkpoint_of(spark: SparkSession, root: str) -> Checkpoint:
-    """Where the job notes what it has taken of the lake's raw layer."""
+    """Return the checkpoint in which the job notes the batches that it has taken."""
     return Checkpoint(spark, layout.checkpoint_path(root, QUERY))
 
 
-def writer_of(spark: SparkSession, settings: Settings, run: Run) -> StagingWriter:
-    """What writes staging, once its tables are there. Raises UserError for a contract that its table can't follow."""
+def prepare_writer(spark: SparkSession, settings: Settings, run: Run) -> StagingWriter:
+    """Make or evolve staging's tables, and return their writer. Raise UserError if a table can't follow its contract.
+
+    Raise ConfigError for a contract that can't be read.
+    """
     root = settings.lake.root
     contracts = contracts_of(settings)
     writer = StagingWriter(settings, contracts, run=run.id, check=run.check)
@@ -84,19 +90,19 @@ def writer_of(spark: SparkSession, settings: Settings, run: Run) -> StagingWrite
 
 
 def contracts_of(settings: Settings) -> Contracts:
-    """The contracts in the folder that the settings name, if they name one. Raises ConfigError."""
+    """Return the contracts in the folder that the settings name, or none if they name none. Raise ConfigError."""
     return load_contracts(settings.staging.contracts) if settings.staging.contracts else {}
 
 
-def _taken(spark: SparkSession, settings: Settings, writer: StagingWriter, planned: PlannedStep) -> Staged:
+def _take(spark: SparkSession, settings: Settings, writer: StagingWriter, planned: PlannedStep) -> Staged:
     chunk, number = planned.chunk, planned.step.number
     counts = writer.write(chunk, step=number, may_repeat=planned.may_repeat)
-    # Before the step is noted as done, so that no crash leaves an hour out.
+    # The step isn't noted as done yet, so that no crash leaves its hours without measures.
     if settings.quality.measure:
-        measure(spark, settings, _to_measure(chunk), writer.contracts, writer.note(counts, step=number))
+        measure(spark, settings, _hours_to_measure(chunk), writer.contracts, writer.note(counts, step=number))
     return counts
 
 
-def _to_measure(chunk: Chunk) -> Sequence[datetime]:
-    # The hour before may be known to be over only now, and what is usual is told of complete hours.
+def _hours_to_measure(chunk: Chunk) -> Sequence[datetime]:
+    # Only complete hours are compared with what is usual, and this chunk may have completed the hour before it.
     return [chunk.hours[0] - timedelta(hours=1), *chunk.hours] if chunk.hours else []

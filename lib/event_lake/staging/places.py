@@ -1,4 +1,4 @@
-"""Reading some places of a JSON payload as Spark's types, in one pass."""
+"""Read the values at some paths of a JSON payload as Spark's types, in one pass."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,15 +6,16 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 from pyspark.sql.types import DataType, StringType, StructField, StructType
 
-# Where Spark puts the text of what it couldn't read as told, beside the payload's own keys.
+# Spark puts the whole text into this field if a value isn't of its type. It stands beside the payload's own keys.
 _UNREAD = "event_lake.unread"
 _READING = {"mode": "PERMISSIVE", "columnNameOfCorruptRecord": _UNREAD, "allowNonNumericNumbers": "false"}
 
 
 class Places:
-    """The places of a payload that `paths` lead to. In what is read of them, places have numbers for names.
+    """The places of a payload to which `paths` lead: a tree of keys.
 
-    Because keys may hold anything, and differ in capitals only, which Spark's own names can't.
+    The struct that is read of a payload numbers its fields (k0, k1, …), because keys may have any characters, and may
+    differ in capitals only, which names of Spark can't.
     """
 
     def __init__(self, paths: Sequence[tuple[str, ...]]) -> None:
@@ -23,21 +24,25 @@ class Places:
         self._below = {key: Places(rest) for key, rest in below.items() if rest}
 
     def read(self, leaves: Mapping[tuple[str, ...], DataType]) -> Column:
-        """The column `payload` as a struct: places as `leaves` has them or as strings, and `unread`, its text.
+        """Return the column `payload` as a struct of the values at the places, and `unread`.
 
-        That is null if all places could be read, or are null or not there.
+        A value has the type that `leaves` gives for its path, or else is a string. `unread` is null if each place holds
+        a value of its type, or null, or isn't there; otherwise it is the payload's text.
         """
-        told = self.schema(leaves, (), by_key=True).add(_UNREAD, StringType())
-        named = self.schema(leaves, (), by_key=False).add("unread", StringType())
-        return F.from_json("payload", told, _READING).cast(named)
+        by_keys = self.schema(leaves, (), by_key=True).add(_UNREAD, StringType())
+        by_numbers = self.schema(leaves, (), by_key=False).add("unread", StringType())
+        return F.from_json("payload", by_keys, _READING).cast(by_numbers)
 
-    def place(self, read: Column, path: tuple[str, ...]) -> Column:
-        """What was read at `path`."""
-        found = read[f"k{self._keys.index(path[0])}"]
-        return self._below[path[0]].place(found, path[1:]) if len(path) > 1 else found
+    def place(self, struct: Column, path: tuple[str, ...]) -> Column:
+        """Return the value at `path` of a struct that `read` returned."""
+        field = struct[f"k{self._keys.index(path[0])}"]
+        return self._below[path[0]].place(field, path[1:]) if len(path) > 1 else field
 
     def schema(self, leaves: Mapping[tuple[str, ...], DataType], at: tuple[str, ...], *, by_key: bool) -> StructType:
-        """As `read` gives it, or with the payload's own keys for names; `at` leads here."""
+        """Return the type of the struct that `read` returns, or the same with the payload's keys as names if `by_key`.
+
+        `at` is the path that leads to this tree from the payload's top.
+        """
         fields = []
         for index, key in enumerate(self._keys):
             below = self._below.get(key)

@@ -1,4 +1,4 @@
-"""Which batches of raw build_staging takes next, in steps of bounded size, and how far it has come."""
+"""Plan the steps of build_staging: find the batches of raw that it hasn't taken, and take them in bounded steps."""
 
 import logging
 from collections import deque
@@ -15,7 +15,7 @@ from event_lake.config.settings import Settings
 from event_lake.lake import layout, tables
 from event_lake.lake.checkpoints import Checkpoint
 from event_lake.lake.time import instant_of
-from event_lake.staging.chunk import Chunk, Place, make_chunk
+from event_lake.staging.chunk import Chunk, Partition, make_chunk
 from event_lake.staging.step_log import Step, StepLog
 
 _log = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LedgerBatch:
-    """A batch that the ledger has: its number, its clock, and how many `rows` it brought to raw/events."""
+    """A batch in the ledger: its number, its `clock` (`ingested_at`), and how many `rows` it wrote to raw/events."""
 
     id: int
     clock: datetime
@@ -31,12 +31,13 @@ class LedgerBatch:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ahead:
-    """What staging hasn't taken: the batches from `first` on.
+class Backlog:
+    """The batches of raw that staging hasn't taken yet: those from `first` on that the ledger has, `batches`.
 
-    `batches` is what the ledger has of them; up to the first of these only what lies `behind` a partition, if there is
-    one. `pending` is the step that a run has begun, if it isn't known to be done; it comes first. Steps get numbers
-    from `number` on. Batches up to `again_until` may have been begun by a run of which nothing else is known.
+    `pending` is a step that a run has begun and that isn't noted as done; it must be taken first. If the last step was
+    a part of its batches, `batches` begins with the last of these, and of the batches from `first` up to that one only
+    the partitions after `behind` are left. New steps get numbers from `number` on. Batches up to `again_until` may have
+    been taken before, as a whole or in part, by a run whose steps aren't known.
     """
 
     first: int
@@ -44,27 +45,27 @@ class Ahead:
     number: int
     again_until: int
     pending: Step | None = None
-    behind: Place | None = None
+    behind: Partition | None = None
 
     @property
     def rows(self) -> int:
-        """How many rows there are, about."""
+        """Return about how many rows there are to take."""
         return sum(batch.rows for batch in self.batches)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedStep:
-    """A step with what it takes, and whether a run may have begun it before."""
+    """A step with its `chunk`, the rows that it takes. `may_repeat`: an earlier run may have begun to take them."""
 
     step: Step
     chunk: Chunk
     may_repeat: bool
 
 
-def find_ahead(spark: SparkSession, root: str, checkpoint: Checkpoint) -> Ahead:
-    """What staging hasn't taken of the batches that are in raw's ledger.
+def find_backlog(spark: SparkSession, root: str, checkpoint: Checkpoint) -> Backlog:
+    """Return the batches in raw's ledger that staging hasn't taken yet.
 
-    Where that isn't known, all of them: what staging holds already stays as it is.
+    If that isn't known, return all of them. To take a batch again changes nothing that staging holds.
     """
     log = StepLog(checkpoint)
     last = log.newest()
@@ -75,7 +76,7 @@ def find_ahead(spark: SparkSession, root: str, checkpoint: Checkpoint) -> Ahead:
         # Somebody has put back an older version of raw's tables, or made them anew.
         _log.warning("raw/ledger has no batch %d of %s; all of raw is looked at again", last.last, last.clock)
         return _all_from(spark, root, 0, number=last.number + 1)
-    return Ahead(
+    return Backlog(
         first=last.first if last.upto else last.last + 1,
         batches=batches if last.upto else batches[1:],
         number=last.number + 1,
@@ -85,74 +86,80 @@ def find_ahead(spark: SparkSession, root: str, checkpoint: Checkpoint) -> Ahead:
     )
 
 
-def plan_steps(spark: SparkSession, settings: Settings, found: Ahead) -> Iterator[PlannedStep]:
-    """The steps that take what is ahead, each looked up in raw as it is when it's asked for.
+def plan_steps(spark: SparkSession, settings: Settings, backlog: Backlog) -> Iterator[PlannedStep]:
+    """Yield the steps that take the backlog. Each reads raw as it is at the moment when the step is asked for.
 
-    A step takes whole batches of no more than `staging.max_batch_bytes` together, or where that is more than the ledger
-    says, or a batch is larger, what lies in some of their partitions: one of these at least.
+    A step takes whole batches, of no more than `staging.max_batch_bytes` together. If a batch is larger by itself, or
+    the batches have more rows than the ledger says, a step takes some of their partitions: at least one.
     """
     root = settings.lake.root
-    if found.pending:
-        step = found.pending
+    if backlog.pending:
+        step = backlog.pending
         yield PlannedStep(step=step, chunk=_chunk(spark, root, step).between(step.behind, step.upto), may_repeat=True)
-    batches, number, first, behind = deque(found.batches), found.number, found.first, found.behind
+    batches, number, first, behind = deque(backlog.batches), backlog.number, backlog.first, backlog.behind
     if not batches:
         return
-    most = settings.staging.max_batch_bytes / tables.bytes_per_row(spark, root, layout.RAW_EVENTS)
+    most_rows = settings.staging.max_batch_bytes / tables.bytes_per_row(spark, root, layout.RAW_EVENTS)
     while batches:
         last = batches.popleft()
         rows = last.rows
-        # What is left of a step that was cut is taken by itself.
-        while batches and behind is None and rows + batches[0].rows <= most:
+        # A step that continues one which took some partitions only takes the rest of the same batches.
+        while batches and behind is None and rows + batches[0].rows <= most_rows:
             last = batches.popleft()
             rows += last.rows
         is_taken = False
         while not is_taken:
             step = Step(
-                number=number, first=first, last=last.id, clock=last.clock, again_until=found.again_until, behind=behind
+                number=number,
+                first=first,
+                last=last.id,
+                clock=last.clock,
+                again_until=backlog.again_until,
+                behind=behind,
             )
             chunk = _chunk(spark, root, step).between(behind, None)
-            behind = chunk.end(most)
+            behind = chunk.end_of_first(most_rows)
             yield PlannedStep(
                 step=replace(step, upto=behind),
                 chunk=chunk.between(None, behind),
-                may_repeat=first <= found.again_until,
+                may_repeat=first <= backlog.again_until,
             )
             number, is_taken = number + 1, behind is None
         first = last.id + 1
 
 
-def _all_from(spark: SparkSession, root: str, first: int, *, number: int) -> Ahead:
+def _all_from(spark: SparkSession, root: str, first: int, *, number: int) -> Backlog:
     batches = _batches(spark, root, first)
-    return Ahead(first=first, batches=batches, number=number, again_until=batches[-1].id if batches else -1)
+    return Backlog(first=first, batches=batches, number=number, again_until=batches[-1].id if batches else -1)
 
 
 def _first_of_stream(spark: SparkSession, root: str, checkpoint: Checkpoint) -> int:
-    """The batch from which on a stream over raw/events, which this job had before, may not have taken all.
+    """Return the first batch that an older version of this job may not have taken as a whole, or 0 if that's unknown.
 
-    Source: Delta's DeltaSourceOffset: the version that comes next, or, with an `index` of 0 or more, in which it
-    stands; and whether it's still in the version that it began with.
+    That version read raw/events as a Delta stream, and its checkpoint has a version of the table in place of steps.
+    Source: Delta's DeltaSourceOffset. `reservoirVersion` is the version that the stream reads next or, if `index` is 0
+    or more, the one that it has read in part. `isStartingVersion` is true while it reads the version it began with.
     """
-    done = max(checkpoint.numbers("commits"), default=None)
-    end = None if done is None or checkpoint.is_being_replaced else checkpoint.ends(done)[0]
+    newest_commit = max(checkpoint.numbers("commits"), default=None)
+    end = None if newest_commit is None or checkpoint.is_being_replaced else checkpoint.ends(newest_commit)[0]
     if end is None or end["isStartingVersion"] or not end["reservoirVersion"]:
         return 0
     try:
-        taken = tables.at_version(spark, root, layout.RAW_EVENTS, end["reservoirVersion"] - 1)
-        newest = taken.agg(F.max("batch_id")).collect()[0][0]
+        taken_events = tables.at_version(spark, root, layout.RAW_EVENTS, end["reservoirVersion"] - 1)
+        newest_batch = taken_events.agg(F.max("batch_id")).collect()[0][0]
     except (PySparkException, Py4JJavaError):
         _log.warning("raw/events has forgotten what it was when staging last took some; all of it is looked at again")
         return 0
-    # The newest may have been taken before it was complete.
-    return newest or 0
+    # The stream may have taken the newest batch before it was complete.
+    return newest_batch or 0
 
 
 def _batches(spark: SparkSession, root: str, first: int) -> Sequence[LedgerBatch]:
     ledger = tables.read(spark, root, layout.LEDGER).where(F.col("batch_id") >= first)
-    told = ledger.groupBy("batch_id").agg(F.sum("raw").alias("rows"), F.min(F.unix_micros("ingested_at")).alias("at"))
+    sums = ledger.groupBy("batch_id").agg(F.sum("raw").alias("rows"), F.min(F.unix_micros("ingested_at")).alias("at"))
     return [
         LedgerBatch(row.batch_id, instant_of(row["at"]), row.rows or 0)
-        for row in sorted(told.collect(), key=lambda row: row.batch_id)
+        for row in sorted(sums.collect(), key=lambda row: row.batch_id)
     ]
 
 

@@ -1,4 +1,4 @@
-"""The typed tables, one for each contract, and staging/rejected: made, evolved, written."""
+"""Make, evolve and write the typed tables, one for each contract, and staging/rejected."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from pyspark.util import inheritable_thread_target
 
 from event_lake.contracts.contract import Contract
-from event_lake.contracts.evolution import Evolution, Held, plan_evolution
+from event_lake.contracts.evolution import Evolution, TableColumn, plan_evolution
 from event_lake.lake import layout, tables
 from event_lake.lake.schemas import OTHER, TYPED
 from event_lake.staging.typed import (
@@ -26,46 +26,48 @@ from event_lake.staging.typed import (
 
 Contracts = Mapping[str, Contract]
 
-# Much of a small write is Delta's driver waiting for the disk, or for S3.
+# So many tables are written at a time: in much of a small write Delta's driver waits for the disk, or for S3.
 _AT_ONCE = 4
-# In one task, and so in one file.
+# So many rows go into one file, as one task writes them.
 _MOST_ROWS = 1_000_000
-# Of the contract's own columns none: Spark would compile code for each table, half of what a small append costs.
+# None of the contract's own columns has statistics: Spark would compile code for each table, which is half of the cost
+# of a small append.
 _STATISTICS = ("event_uuid", "created_datetime", "arrived_at", "ingested_at")
 
 _T = TypeVar("_T")
 
 
 def table_of(contract: Contract) -> layout.Table:
-    """The typed table of the contract's events."""
+    """Return the typed table of the contract's events."""
     return layout.typed_table(contract.event_type, typed_schema(contract), _STATISTICS)
 
 
 def describe_changes(spark: SparkSession, root: str, contracts: Contracts) -> list[str]:
-    """What `prepare` would do, a line for each table or column. Raises UserError as it does."""
-    told = []
-    for contract, evolved in _planned(spark, root, contracts):
+    """Return what `prepare_tables` would do, in a line for each table or column. Raise UserError as it does."""
+    lines = []
+    for contract, evolution in _plan(spark, root, contracts):
         name = table_of(contract).name
-        told += [f"{name}: made"] if evolved is None else [f"{name}: {line}" for line in evolved.lines()]
-    return told
+        lines += [f"{name}: made"] if evolution is None else [f"{name}: {line}" for line in evolution.lines()]
+    return lines
 
 
 def prepare_tables(spark: SparkSession, root: str, contracts: Contracts) -> None:
-    """Have a table for each contract, with its columns.
+    """Make a table for each contract, or give its table the contract's columns.
 
-    Raises UserError, before anything is changed, if a contract can't hold what its table has (`evolution`). A wider
-    type rewrites the table in one commit, a new column is one without data; after a crash, do it again.
+    Raise UserError, before any table is changed, if a contract can't hold all values of its table (`evolution`). A
+    wider type rewrites the table in one commit; a new column costs a commit without data. After a crash, call this
+    again: it does what is left.
     """
-    planned = {contract.event_type: evolved for contract, evolved in _planned(spark, root, contracts)}
+    evolutions = {contract.event_type: evolution for contract, evolution in _plan(spark, root, contracts)}
 
     def evolve(name: str) -> None:
-        table, evolved = table_of(contracts[name]), planned[name]
-        if evolved is None:
+        table, evolution = table_of(contracts[name]), evolutions[name]
+        if evolution is None:
             tables.create(spark, root, [table])
-        elif evolved.widened:
+        elif evolution.widened:
             _rewrite(spark, root, table)
-        elif evolved:
-            _alter(spark, root, table, evolved)
+        elif evolution:
+            _alter(spark, root, table, evolution)
 
     _in_parallel(spark, evolve, contracts)
 
@@ -78,28 +80,31 @@ def append_fresh(
     maybe_there: Collection[date] = (),
     check: Callable[[], None] = lambda: None,
 ) -> None:
-    """Append each of the events `fresh` (`schemas.EVENT`) whose type has a contract to its table or to the rejected.
+    """Append each event in `fresh` (`schemas.EVENT`) whose type has a contract to its typed table, or to the rejected.
 
-    `maybe_there`: the dates of `fresh`, if an attempt that was killed may have appended some of them; those are left
-    out. `fresh` is read once for its types, once for each type in it (only its partition, where it lies in
-    partitions), and once more for types that have events to reject. Types that didn't come cost nothing. `check` is
-    called before each append, and raises where none may be: nothing else keeps the rows of two runs from being there.
+    If a killed run may have appended some of them, `maybe_there` has the dates of `fresh`; events that are there
+    already are left out then. `check` is called before each append, and raises if none is allowed: nothing else
+    prevents two runs from appending the same events.
+
+    `fresh` is read once to count its types, once for each type in it (only the type's partitions, if it's partitioned),
+    and once more for types that have events to reject. Other types cost nothing.
     """
-    counts = _counts(fresh, contracts)
+    counts = _count_by_type(fresh, contracts)
 
     def append_type(name: str) -> int:
-        table, kept = table_of(contracts[name]), Observation()
-        typed = select_typed(_of_type(fresh, name), contracts[name]).observe(kept, F.count(F.lit(1)).alias("rows"))
+        table, observation = table_of(contracts[name]), Observation()
+        typed = select_typed(_of_type(fresh, name), contracts[name])
+        typed = typed.observe(observation, F.count(F.lit(1)).alias("rows"))
         new = _without_known(typed, root, table, TYPED.names, maybe_there)
         check()
         tables.append(new.coalesce(1 + counts[name] // _MOST_ROWS), root, table)
-        return _rows(kept)
+        return _observed_rows(observation)
 
-    kept = _in_parallel(fresh.sparkSession, append_type, counts)
-    broken = [contracts[name] for name, count in counts.items() if kept[name] != count]
+    typed_counts = _in_parallel(fresh.sparkSession, append_type, counts)
+    broken = [contracts[name] for name, count in counts.items() if typed_counts[name] != count]
     if broken:
-        told = [name for name in layout.REJECTED.schema.names if name != "reasons"]
-        new = _without_known(_rejected(fresh, broken), root, layout.REJECTED, told, maybe_there)
+        columns = [name for name in layout.REJECTED.schema.names if name != "reasons"]
+        new = _without_known(_rejected(fresh, broken), root, layout.REJECTED, columns, maybe_there)
         check()
         tables.append(new.hint("rebalance", "date"), root, layout.REJECTED)
 
@@ -107,82 +112,86 @@ def append_fresh(
 def _without_known(
     rows: DataFrame, root: str, table: layout.Table, columns: Sequence[str], dates: Collection[date]
 ) -> DataFrame:
-    """Those of `rows` that aren't in the table in these dates, by `columns`; nothing is read where there's no date."""
+    """Return those of `rows` that the table doesn't have in `dates`, by the values of `columns`.
+
+    Without dates return all of them, and don't read the table.
+    """
     if not dates:
         return rows
     known = tables.read(rows.sparkSession, root, table).where(F.col("date").isin(*sorted(dates)))
-    same = reduce(and_, (F.col(f"new.{name}").eqNullSafe(F.col(f"known.{name}")) for name in columns))
-    return rows.alias("new").join(known.select(*columns).alias("known"), same, "left_anti")
+    is_same = reduce(and_, (F.col(f"new.{name}").eqNullSafe(F.col(f"known.{name}")) for name in columns))
+    return rows.alias("new").join(known.select(*columns).alias("known"), is_same, "left_anti")
 
 
 def replace_events(rows: DataFrame, root: str, contracts: Contracts) -> None:
-    """Have the events `rows` (`schemas.EVENT`; few) in place of their former versions, in typed tables and rejected.
+    """Replace the former versions of the events `rows` by these, in the typed tables and in staging/rejected.
 
-    They are told by `versions.KEY`: by date and event_uuid within a type's table. Each table in one commit; doing it
-    again has no effect.
+    `rows` have `schemas.EVENT`, and should be few. `versions.KEY` identifies an event: within a type's table, its date
+    and event_uuid. Each table changes in one commit; to repeat all of it has no effect.
     """
     spark = rows.sparkSession
-    same = "target.event_uuid = source.event_uuid and target.date = source.date"
-    counts = _counts(rows, contracts)
+    is_same = "target.event_uuid = source.event_uuid and target.date = source.date"
+    counts = _count_by_type(rows, contracts)
 
     def replace_type(name: str) -> None:
-        judged = validated_rows(_of_type(rows, name), contracts[name])
-        tables.merge(judged, root, table_of(contracts[name]), on=same, delete=f"not source.`{KEEPS}`")
+        validated = validated_rows(_of_type(rows, name), contracts[name])
+        tables.merge(validated, root, table_of(contracts[name]), on=is_same, delete=f"not source.`{KEEPS}`")
 
     _in_parallel(spark, replace_type, counts)
     if counts:
-        told = reduce(
+        with_reasons = reduce(
             DataFrame.unionByName, (rows_with_reasons(_of_type(rows, name), contracts[name]) for name in counts)
         )
-        on = f"{same} and target.event_type = source.event_type"
-        tables.merge(told, root, layout.REJECTED, on=on, delete="size(source.reasons) = 0")
+        on = f"{is_same} and target.event_type = source.event_type"
+        tables.merge(with_reasons, root, layout.REJECTED, on=on, delete="size(source.reasons) = 0")
 
 
 def replace_dates(rows: DataFrame, root: str, contracts: Contracts, first: date, last: date) -> None:
-    """Have `rows`, all events of these dates (`schemas.EVENT`), in place of what the tables have of them.
+    """Replace all rows of the dates from `first` to `last` by `rows` (`schemas.EVENT`), all events of these dates.
 
-    Each table in one commit; doing it again has no effect.
+    Each table changes in one commit; to repeat all of it has no effect.
     """
     spark = rows.sparkSession
     where = F.col("date").between(F.lit(first), F.lit(last))
-    counts = _counts(rows, contracts)
+    counts = _count_by_type(rows, contracts)
 
     def replace_type(name: str) -> int:
-        kept = Observation()
-        typed = select_typed(_of_type(rows, name), contracts[name]).observe(kept, F.count(F.lit(1)).alias("rows"))
+        observation = Observation()
+        typed = select_typed(_of_type(rows, name), contracts[name])
+        typed = typed.observe(observation, F.count(F.lit(1)).alias("rows"))
         tables.replace(typed.hint("rebalance", "date"), root, table_of(contracts[name]), where)
-        return _rows(kept)
+        return _observed_rows(observation)
 
-    kept = _in_parallel(spark, replace_type, contracts)
-    broken = [contracts[name] for name, count in counts.items() if kept[name] != count]
+    typed_counts = _in_parallel(spark, replace_type, contracts)
+    broken = [contracts[name] for name, count in counts.items() if typed_counts[name] != count]
     none = spark.createDataFrame([], layout.REJECTED.schema)
     rejected = _rejected(rows, broken).hint("rebalance", "date") if broken else none
     tables.replace(rejected, root, layout.REJECTED, where)
 
 
-def _planned(spark: SparkSession, root: str, contracts: Contracts) -> list[tuple[Contract, Evolution | None]]:
-    """What each contract needs of its table; None: a table."""
+def _plan(spark: SparkSession, root: str, contracts: Contracts) -> list[tuple[Contract, Evolution | None]]:
+    """Return each contract with the changes that its table needs, or None if it has no table yet."""
 
     def plan(name: str) -> Evolution | None:
         table = table_of(contracts[name])
         if not tables.exists(spark, root, table):
             return None
-        columns = tables.read(spark, root, table).schema
-        held = {c.name: Held(c.dataType.simpleString(), c.metadata.get("comment", "")) for c in columns}
-        return plan_evolution(contracts[name], held)
+        schema = tables.read(spark, root, table).schema
+        columns = {c.name: TableColumn(c.dataType.simpleString(), c.metadata.get("comment", "")) for c in schema}
+        return plan_evolution(contracts[name], columns)
 
-    return [(contracts[name], found) for name, found in _in_parallel(spark, plan, contracts).items()]
+    return [(contracts[name], evolution) for name, evolution in _in_parallel(spark, plan, contracts).items()]
 
 
 def _rewrite(spark: SparkSession, root: str, table: layout.Table) -> None:
-    # Not Delta's type widening: delta-rs and DuckDB can't read such tables.
-    held = tables.read(spark, root, table)
+    # Delta's type widening would save this, but delta-rs and DuckDB can't read such tables.
+    rows = tables.read(spark, root, table)
     columns = [
-        (F.col(c.name) if c.name in held.columns else F.lit(None)).cast(c.dataType).alias(c.name, metadata=c.metadata)
+        (F.col(c.name) if c.name in rows.columns else F.lit(None)).cast(c.dataType).alias(c.name, metadata=c.metadata)
         for c in table.schema
     ]
     (
-        held.select(*columns)
+        rows.select(*columns)
         .hint("rebalance", *table.partitioned_by)
         .write.format("delta")
         .mode("overwrite")
@@ -192,22 +201,22 @@ def _rewrite(spark: SparkSession, root: str, table: layout.Table) -> None:
     )
 
 
-def _alter(spark: SparkSession, root: str, table: layout.Table, evolved: Evolution) -> None:
+def _alter(spark: SparkSession, root: str, table: layout.Table, evolution: Evolution) -> None:
     name = f"delta.`{table.path(root)}`"
-    if evolved.added:
-        columns = ", ".join(f"`{c.name}` {c.type} comment {tables.quote_literal(c.comment)}" for c in evolved.added)
+    if evolution.added:
+        columns = ", ".join(f"`{c.name}` {c.type} comment {tables.quote_literal(c.comment)}" for c in evolution.added)
         spark.sql(f"alter table {name} add columns ({columns})")
-    for column in evolved.described:
+    for column in evolution.described:
         spark.sql(f"alter table {name} alter column `{column.name}` comment {tables.quote_literal(column.comment)}")
 
 
-def _counts(rows: DataFrame, contracts: Contracts) -> dict[str, int]:
-    """How many rows there are of each type that has a contract, the largest first: they take longest."""
+def _count_by_type(rows: DataFrame, contracts: Contracts) -> dict[str, int]:
+    """Count the rows of each type that has a contract. The largest types come first, as they take longest to write."""
     if not contracts:
         return {}
-    found = rows.groupBy("true_event_type").count().collect()
-    counts = {row.true_event_type: row["count"] for row in found if row.true_event_type in contracts}
-    return dict(sorted(counts.items(), key=lambda counted: -counted[1]))
+    sums = rows.groupBy("true_event_type").count().collect()
+    counts = {row.true_event_type: row["count"] for row in sums if row.true_event_type in contracts}
+    return dict(sorted(counts.items(), key=lambda item: -item[1]))
 
 
 def _of_type(rows: DataFrame, name: str) -> DataFrame:
@@ -215,9 +224,9 @@ def _of_type(rows: DataFrame, name: str) -> DataFrame:
     return rows.where(in_its_partition & (F.col("true_event_type") == name))
 
 
-def _rows(kept: Observation) -> int:
-    # Where Spark finds that a frame is empty, it may leave out to observe it.
-    return int(kept.get.get("rows", 0))
+def _observed_rows(observation: Observation) -> int:
+    # If Spark finds that a frame is empty, it may skip the observation.
+    return int(observation.get.get("rows", 0))
 
 
 def _rejected(rows: DataFrame, contracts: Iterable[Contract]) -> DataFrame:
@@ -226,7 +235,10 @@ def _rejected(rows: DataFrame, contracts: Iterable[Contract]) -> DataFrame:
 
 
 def _in_parallel(spark: SparkSession, do: Callable[[str], _T], names: Iterable[str]) -> dict[str, _T]:
-    """What `do` makes of each name, a few at once, with this thread's properties, by which Spark cancels its jobs."""
+    """Call `do` with each name in a few threads, and return the results by name.
+
+    The threads have this one's properties, by which Spark cancels its jobs.
+    """
     names = list(names)
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         return dict(zip(names, threads.map(inheritable_thread_target(spark)(do), names), strict=True))

@@ -1,7 +1,8 @@
-"""Events that share an event_uuid on a date, under a type: which are copies, and which of them is kept. Pure.
+"""Tell the versions of an event apart, and choose the one that staging keeps. Pure.
 
-A *version* of an event is all its copies with one payload; it stands where its first copy does. One version is kept,
-any other is a conflict. So what staging holds depends on the rows that raw has had, and not on the runs that took them.
+Rows with the same `KEY` (date, type and event_uuid) are one event. A *version* of an event is all of its rows with one
+payload; it has the position of the row that arrived first. One version is kept, and all others are conflicts. So what
+staging holds depends only on the rows that raw has had, and not on the runs that took them.
 """
 
 from pyspark.sql import Column, DataFrame
@@ -10,50 +11,61 @@ from pyspark.sql.window import Window
 
 from event_lake.lake.schemas import CONFLICT, EVENT
 
-# What an event is told by; one version of each is kept. Not by its partition: that changes once its type has its own.
+# These columns identify an event. Its partition doesn't: that changes when the event's type gets a partition of its
+# own.
 KEY = ("date", "true_event_type", "event_uuid")
-# Names an event's copy, in the lake for ever.
+# These columns identify one copy of an event in the stream for ever.
 POSITION = ("stream", "shard_id", "sequence_number", "sub_sequence_number", "arrived_at")
 
 _HASH = "key"
 
 
-def find_shared_keys(came: DataFrame, staged: DataFrame) -> DataFrame:
-    """The keys (`key`, a hash of `KEY`) that several rows of `came` have, or one of `came` and one of `staged`.
+def find_shared_keys(new_events: DataFrame, staged: DataFrame) -> DataFrame:
+    """Return the keys that several rows of `new_events` have, or a row of `new_events` and one of `staged`.
 
-    Both have `schemas.EVENT`; only `KEY` is read of them. `came` must fit into memory by 16 bytes a row.
+    A key is a 64-bit hash of `KEY`, in the column `key`. Both frames have `schemas.EVENT`, but only `KEY` is read. The
+    keys of `new_events` must fit into memory, with 16 bytes a row.
     """
-    keys = _keyed(came).select(_HASH)
+    keys = _with_hash(new_events).select(_HASH)
     repeated = keys.groupBy(_HASH).count().where("count > 1").select(_HASH)
-    # Hashes, not the keys: a broadcast of longs is small, and quick to look up for each of a partition's events.
-    known = _keyed(staged).select(_HASH).join(F.broadcast(keys), _HASH, "left_semi")
+    # Hashes are broadcast rather than `KEY`: longs are small, and quick to look up for each event of a partition.
+    known = _with_hash(staged).select(_HASH).join(F.broadcast(keys), _HASH, "left_semi")
     return repeated.union(known).distinct()
 
 
 def with_keys(rows: DataFrame, keys: DataFrame) -> DataFrame:
-    """Those of `rows` whose keys are in `keys`; same columns. An event whose key is in it by chance is harmless."""
-    return _keyed(rows).join(keys, _HASH, "left_semi").drop(_HASH)
+    """Return those of `rows` whose keys are in `keys`, with the same columns.
+
+    Two events may have the same hash by chance. It does no harm if `keys` has such a key.
+    """
+    return _with_hash(rows).join(keys, _HASH, "left_semi").drop(_HASH)
 
 
 def without_keys(rows: DataFrame, keys: DataFrame) -> DataFrame:
-    """The complement of `with_keys`: where `keys` are shared ones, events with a `KEY` of their own."""
-    return _keyed(rows).join(keys, _HASH, "left_anti").drop(_HASH)
+    """Return those of `rows` whose keys aren't in `keys`, with the same columns."""
+    return _with_hash(rows).join(keys, _HASH, "left_anti").drop(_HASH)
 
 
-def rank_versions(came: DataFrame, staged: DataFrame, refused: DataFrame, keep: str) -> DataFrame:
-    """Each version of each event in `came` (`schemas.EVENT`), as it stands once those have come.
+def rank_versions(new_events: DataFrame, staged: DataFrame, refused: DataFrame, keep: str) -> DataFrame:
+    """Return a row for each version of each event in `new_events`, which says whether it's the one to keep.
 
-    `staged` (`schemas.EVENT`) and `refused` (`schemas.CONFLICT`) must hold all rows there are of the events in `came`.
-    Columns: `schemas.CONFLICT`, in which `kept` is the position of the version that is kept, also in that version's
-    own row (`is_kept`); `staged_at` and `refused_at`, the position that the version has in staging/events and in
-    staging/conflicts, and `refused_for`, that row's `kept`; `is_known`, whether the event is in staging/events.
-    `keep` is "first": the version that arrived first; or "latest": by `created_at`, then the one that arrived last.
+    `new_events` and `staged` have `schemas.EVENT`, `refused` has `schemas.CONFLICT`. The latter two must hold all rows
+    of staging/events and staging/conflicts that are versions of the events in `new_events`. `keep` is "first": the
+    version that arrived first is kept; or "latest": the one with the latest `created_at`, and among these the one that
+    arrived last.
+
+    The rows have the columns of `schemas.CONFLICT`, where `kept` is the position of the version to keep, and:
+
+    - `is_kept`: this version is the one to keep.
+    - `is_known`: staging/events has a version of the event.
+    - `staged_at`: the position that this version has in staging/events; null if it isn't there.
+    - `refused_at`: the position that it has in staging/conflicts, and `refused_for`, that row's `kept`; likewise.
     """
     none = F.lit(None).cast(CONFLICT["kept"].dataType)
     at, event = F.struct(*POSITION), F.struct(*EVENT.names)
     nowhere = {"staged_at": none, "refused_at": none, "refused_for": none}
     rows = (
-        came.withColumns(nowhere)
+        new_events.withColumns(nowhere)
         .unionByName(staged.withColumns(nowhere | {"staged_at": at}))
         .unionByName(refused.withColumns(nowhere | {"refused_at": at, "refused_for": F.col("kept")}).drop("kept"))
     )
@@ -76,48 +88,49 @@ def rank_versions(came: DataFrame, staged: DataFrame, refused: DataFrame, keep: 
     )
 
 
-def select_inserted(resolved: DataFrame) -> DataFrame:
-    """Of `versions`: the events that staging/events doesn't hold yet."""
-    return resolved.where("is_kept and not is_known").select(*EVENT.names)
+def select_inserted(ranked: DataFrame) -> DataFrame:
+    """Return the events of which staging/events has no version yet, from the rows of `rank_versions`."""
+    return ranked.where("is_kept and not is_known").select(*EVENT.names)
 
 
-def select_replaced(resolved: DataFrame) -> DataFrame:
-    """Of `versions`: what staging/events must hold of events in place of what it holds."""
-    return resolved.where(is_replacing()).select(*EVENT.names)
+def select_replaced(ranked: DataFrame) -> DataFrame:
+    """Return the events that must replace their versions in staging/events, from the rows of `rank_versions`."""
+    return ranked.where(is_replacing()).select(*EVENT.names)
 
 
 def is_replacing() -> Column:
-    """Whether a row of `versions` must take the place of what staging/events holds of its event."""
+    """Return the condition that a row of `rank_versions` must replace the version of its event in staging/events."""
     return F.col("is_kept") & F.col("is_known") & ~F.struct(*POSITION).eqNullSafe(F.col("staged_at"))
 
 
-def select_conflicts(resolved: DataFrame) -> DataFrame:
-    """Of `versions`: the changes of staging/conflicts, rows of `schemas.CONFLICT` with `refused_at` and `is_kept`.
+def select_conflicts(ranked: DataFrame) -> DataFrame:
+    """Return the changes of staging/conflicts, from the rows of `rank_versions`.
 
-    A row replaces the one at `refused_at`; it's a new one where that is null, and takes it away where `is_kept`.
+    They have `schemas.CONFLICT`, `refused_at` and `is_kept`. A row replaces the one in staging/conflicts at
+    `refused_at`, or is a new one if that is null. If `is_kept`, the row at `refused_at` is deleted instead.
     """
-    return resolved.where(is_refusing()).select(*CONFLICT.names, "refused_at", "is_kept")
+    return ranked.where(is_refusing()).select(*CONFLICT.names, "refused_at", "is_kept")
 
 
 def is_refusing() -> Column:
-    """Whether a row of `versions` changes staging/conflicts."""
-    was = F.col("refused_at").isNotNull()
-    moved = ~(F.struct(*POSITION).eqNullSafe(F.col("refused_at")) & F.col("kept").eqNullSafe(F.col("refused_for")))
-    return (F.col("is_kept") & was) | (~F.col("is_kept") & moved)
+    """Return the condition that a row of `rank_versions` changes staging/conflicts."""
+    was_refused = F.col("refused_at").isNotNull()
+    differs = ~(F.struct(*POSITION).eqNullSafe(F.col("refused_at")) & F.col("kept").eqNullSafe(F.col("refused_for")))
+    return (F.col("is_kept") & was_refused) | (~F.col("is_kept") & differs)
 
 
-def _keyed(rows: DataFrame) -> DataFrame:
+def _with_hash(rows: DataFrame) -> DataFrame:
     return rows.withColumn(_HASH, F.xxhash64(*KEY))
 
 
 def _fingerprint() -> Column:
-    # A variant's keys are sorted, and its text has no spacing. None of a text whose objects have a key twice, or that
-    # is larger than a variant may be: such versions differ if their texts do.
+    # As a variant, the payload has its keys sorted and no spacing. It can't be one if an object has a key twice, or if
+    # it's too large: versions differ then if their texts do.
     return F.xxhash64(F.coalesce(F.to_json(F.try_parse_json("payload")), F.col("payload")))
 
 
 def _arrival() -> tuple[Column, ...]:
-    # Sequence numbers are numbers of any length, so the shorter text is the lower one.
+    # Sequence numbers have any number of digits: the shorter text is the lower number.
     number = F.col("sequence_number")
     return (F.col("arrived_at"), F.length(number), number, *map(F.col, ("sub_sequence_number", "shard_id", "stream")))
 

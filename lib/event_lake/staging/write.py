@@ -1,4 +1,4 @@
-"""Writing a chunk of raw events to staging's tables, so that each of them holds each event once."""
+"""Write a chunk of raw events to staging's tables, so that each table holds each event once."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -18,10 +18,11 @@ from event_lake.staging.typed_tables import Contracts
 
 @dataclass(frozen=True)
 class Staged:
-    """What became of the events that raw has gained: `inserted`, or `replaced` another version, or neither.
+    """Counts of what became of the events that staging took from raw: `came` is how many these were.
 
-    `conflicts` versions were refused that weren't known; `duplicates` are copies of versions that were. An event that
-    is replaced is a conflict from then on.
+    `inserted` events are new in staging. `replaced` ones took the place of another version of their event; that version
+    is a conflict from then on. `conflicts` are new versions that aren't kept. `duplicates` are copies of a version that
+    staging had, or that came in the same step.
     """
 
     came: int = 0
@@ -40,7 +41,11 @@ class Staged:
 
 @dataclass(frozen=True, kw_only=True)
 class Resolved:
-    """What a chunk changes: events to insert, events to replace, conflicts to write, and such as are none any more."""
+    """The changes that a chunk makes to staging; a frame is None if it would be empty.
+
+    `inserted` events are added to staging/events, and `replaced` ones put in place of other versions. `conflicts` are
+    written to staging/conflicts, and `freed` ones deleted from it, because they are kept now.
+    """
 
     counts: Staged
     inserted: DataFrame
@@ -51,26 +56,26 @@ class Resolved:
 
 @contextmanager
 def resolve(events: DataFrame, staged: DataFrame, refused: DataFrame, keep: str, rows: int) -> Iterator[Resolved]:
-    """What `events`, so many `rows` of raw/events, change of the events in `staged` and `refused`.
+    """Find the changes that `events` make to staging. They can be used while the block runs.
 
-    These are the rows of staging/events and staging/conflicts in all partitions that may hold one of `events`. Nearly
-    always all of them are new, and nothing but their keys is looked at for that.
+    `events` are `rows` rows of raw/events. `staged` and `refused` are the rows of staging/events and staging/conflicts
+    in all partitions that may hold versions of them. `keep` is for `rank_versions`. Nearly always all events are new;
+    then nothing but the keys is read.
     """
     with tables.cache(versions.find_shared_keys(events, staged)) as keys:
         if not keys.count():
             yield Resolved(counts=Staged(came=rows, inserted=rows), inserted=events)
             return
-        came = versions.with_keys(events, keys)
-        known, other = versions.with_keys(staged, keys), versions.with_keys(refused, keys)
-        with tables.cache(came) as shared:
-            # Not `cached`: what comes of staging's tables would be made anew once one of them was written.
-            found = versions.rank_versions(shared, known, other, keep).localCheckpoint()
-            yield _resolved(events, keys, found, rows, shared.count())
+        staged, refused = versions.with_keys(staged, keys), versions.with_keys(refused, keys)
+        with tables.cache(versions.with_keys(events, keys)) as shared:
+            # A cache of these rows would be computed again whenever one of staging's tables was written.
+            ranked = versions.rank_versions(shared, staged, refused, keep).localCheckpoint()
+            yield _changes(events, keys, ranked, rows, shared.count())
 
 
-def _resolved(events: DataFrame, keys: DataFrame, found: DataFrame, rows: int, shared: int) -> Resolved:
+def _changes(events: DataFrame, keys: DataFrame, ranked: DataFrame, rows: int, shared: int) -> Resolved:
     is_new = F.col("staged_at").isNull() & F.col("refused_at").isNull()
-    sums = found.select(
+    sums = ranked.select(
         F.count_if(F.col("is_kept") & ~F.col("is_known")).alias("inserted"),
         F.count_if(~F.col("is_kept") & is_new).alias("conflicts"),
         F.count_if(is_new).alias("new"),
@@ -87,17 +92,17 @@ def _resolved(events: DataFrame, keys: DataFrame, found: DataFrame, rows: int, s
             conflicts=sums.conflicts,
             duplicates=shared - sums.new,
         ),
-        inserted=versions.without_keys(events, keys).unionByName(versions.select_inserted(found)),
-        replaced=versions.select_replaced(found) if sums.replaced else None,
-        conflicts=versions.select_conflicts(found).where("not is_kept") if sums.refusing else None,
-        freed=versions.select_conflicts(found).where("is_kept") if sums.freed else None,
+        inserted=versions.without_keys(events, keys).unionByName(versions.select_inserted(ranked)),
+        replaced=versions.select_replaced(ranked) if sums.replaced else None,
+        conflicts=versions.select_conflicts(ranked).where("not is_kept") if sums.refusing else None,
+        freed=versions.select_conflicts(ranked).where("is_kept") if sums.freed else None,
     )
 
 
 class StagingWriter:
-    """Writes raw events into the lake's staging layer, typed tables of `contracts` included.
+    """A writer of the lake's staging layer, with the typed tables of `contracts`.
 
-    `run` names the run to people. `check` is called before tables are written, and raises where none may be.
+    `run` names the run to people. `check` is called before each write, and raises if none is allowed.
     """
 
     def __init__(
@@ -110,18 +115,19 @@ class StagingWriter:
         self._check = check
 
     def write(self, chunk: Chunk, *, step: int, may_repeat: bool) -> Staged:
-        """Have staging hold the events of `chunk`; a step that is repeated completes what a crash left of it.
+        """Write the events of `chunk`, and return their counts. A step that is repeated completes what a crash left.
 
-        `may_repeat`: whether it could have been begun before. staging/events comes behind all that is added elsewhere:
-        as long as it has nothing of the step, a repetition comes to the same changes; then it has all of it, and
-        nothing is new. A version leaves staging/conflicts once it's in staging/events, so it's always in one of them.
+        `may_repeat`: an earlier run may have begun this step. staging/events is written after everything that is added
+        to other tables. While it has nothing of the step, a repetition finds the same changes; once it has all of it,
+        a repetition finds nothing new. A version is deleted from staging/conflicts only when it's in staging/events, so
+        it's always in one of the two.
         """
         if not chunk.rows:
             return Staged()
         root, events = self._root, chunk.events
-        spark, here = events.sparkSession, known_places(chunk)
-        staged = tables.read(spark, root, layout.STAGING_EVENTS).where(here)
-        refused = tables.read(spark, root, layout.CONFLICTS).where(here)
+        spark, is_near = events.sparkSession, known_places(chunk)
+        staged = tables.read(spark, root, layout.STAGING_EVENTS).where(is_near)
+        refused = tables.read(spark, root, layout.CONFLICTS).where(is_near)
         with (
             resolve(events, staged, refused, self._keep, chunk.rows) as changes,
             tables.note_commits(spark, self.note(changes.counts, step=step)),
@@ -147,16 +153,17 @@ class StagingWriter:
             return changes.counts
 
     def rewrite(self, events: DataFrame, day: date) -> Staged:
-        """Have staging hold, of this date, what `events` (`schemas.EVENT`) are: all that raw holds of it."""
+        """Replace what staging holds of the date `day` by `events` (`schemas.EVENT`), all that raw holds of it."""
         spark, root = events.sparkSession, self._root
-        # A limit of 0 is known to be empty, so that a day's keys aren't broadcast to look for them in it.
-        none, nothing = events.limit(0), spark.createDataFrame([], layout.CONFLICTS.schema)
+        # Spark knows that a limit of 0 is empty, and then doesn't broadcast the day's keys to look for them in it.
+        no_events, no_conflicts = events.limit(0), spark.createDataFrame([], layout.CONFLICTS.schema)
         where = F.col("date") == F.lit(day)
         with (
-            resolve(events, none, nothing, self._keep, events.count()) as changes,
+            resolve(events, no_events, no_conflicts, self._keep, events.count()) as changes,
             tables.note_commits(spark, self.note(changes.counts, rebuilt=day)),
         ):
-            refused = nothing if changes.conflicts is None else changes.conflicts.select(*layout.CONFLICTS.schema.names)
+            conflicts = changes.conflicts
+            refused = no_conflicts if conflicts is None else conflicts.select(*layout.CONFLICTS.schema.names)
             self._check()
             typed_tables.replace_dates(changes.inserted, root, self.contracts, day, day)
             self._check()
@@ -166,19 +173,19 @@ class StagingWriter:
             return changes.counts
 
     def note(self, counts: Staged, **about: object) -> str:
-        """What the run's commits say of themselves in the tables' history, as JSON."""
+        """Return the JSON that the run's commits show as `userMetadata` in the tables' history."""
         return json.dumps({"job": "build_staging", "run": self._run, **about, **vars(counts)}, default=str)
 
 
 def _by_partition(events: DataFrame) -> DataFrame:
-    """Spread so that each partition of staging/events gets one file, or more if it's large."""
+    """Return `events`, distributed so that each partition of staging/events gets one file, or several if it's large."""
     return events.hint("rebalance", *layout.STAGING_EVENTS.partitioned_by)
 
 
 def _matching(position: str | None = None) -> str:
-    """The condition for rows of one event, and where `position` is a column with it, at this position."""
+    """Return the condition that two rows are of one event and, if `position` names a column, at its position."""
     same = [f"target.{name} = source.{name}" for name in versions.KEY]
     if position:
-        # A platform's connector tells no shard.
+        # Platforms' connectors, which older versions could read with, left the shard null.
         same += [f"target.{name} <=> source.{position}.{name}" for name in versions.POSITION]
     return " and ".join(same)
