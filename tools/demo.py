@@ -1,6 +1,6 @@
-"""`make demo`: the jobs as a user runs them, on an emulated Kinesis, with every count checked.
+"""Run `make demo`: the jobs as a user runs them, on an emulated Kinesis, and check every count.
 
-All of it lies in .demo, made afresh by each run.
+Everything that it writes lies in .demo, which each run makes anew.
 """
 
 import argparse
@@ -32,24 +32,27 @@ LAKE = DEMO / "lake"
 REPORT = DEMO / "report.html"
 STREAM, SHARDS = "events", 4
 EVENTS, REPEATED, MORE = 50_000, 1_000, 5_000
-# The generator's own timeline for events that are put at once: 300 a second, the last one now.
+# The demo puts all events at once, but the generator creates them 300 a second apart. The last one is created now.
 TIMELINE = timedelta(seconds=(EVENTS + MORE) / 300 + 60)
 
 console = Console(highlight=False)
 
 
 class DemoError(Exception):
-    """What stops the demo, in one line."""
+    """An error that ends the demo. Its message is one line."""
 
 
 @dataclass(frozen=True)
 class Jobs:
-    """Runs the project's jobs on the demo's stream and lake."""
+    """The project's jobs, which read the stream at `endpoint` and write the demo's lake."""
 
     endpoint: str
 
     def run(self, title: str, job: str, *flags: str) -> float:
-        """Run `jobs/<job>.py` and show what it says at its end; returns its seconds. Spark's chatter goes to a log."""
+        """Run `jobs/<job>.py`, print what it prints, and return how many seconds it took.
+
+        Its stderr goes to a log, but that of the generator, which draws a bar, is shown. Raise DemoError if it fails.
+        """
         settings = ("--config", "conf/local.toml", "--set", f"source.endpoint_url={self.endpoint}")
         command = [f"jobs/{job}.py", *settings, *flags]
         console.print(f"\n[bold]{title}[/]")
@@ -57,7 +60,6 @@ class Jobs:
         log = DEMO / f"{job}.log"
         began = time.monotonic()
         with log.open("ab") as errors:
-            # The generator draws its progress on stderr.
             stderr = None if job == "generate_events" else errors
             done = subprocess.run(
                 [sys.executable, *command], stdout=subprocess.PIPE, stderr=stderr, text=True, check=False
@@ -70,7 +72,7 @@ class Jobs:
 
 
 def main() -> int:
-    """Run the demo; returns 0 if every count adds up."""
+    """Run the demo, and return the exit code: 0 if every count is as expected."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="of the emulated Kinesis (default: any free one)")
     port = parser.parse_args().port
@@ -94,7 +96,7 @@ def main() -> int:
 
 
 def run_jobs(jobs: Jobs) -> float:
-    """Everything a user would run, in order; returns the seconds that ingesting took."""
+    """Run everything that a user would run, in order, and return the seconds that ingest_raw took."""
     started_at = (datetime.now(UTC) - TIMELINE).isoformat(timespec="milliseconds")
     sequence = ("--started-at", started_at)
 
@@ -113,7 +115,7 @@ def run_jobs(jobs: Jobs) -> float:
 
 
 def usable_port(port: int) -> int:
-    """`port`, or for 0 any free one. Raises DemoError if it can't be listened on."""
+    """Return `port`, or any free one if it's 0. Raise DemoError if nothing can listen on it."""
     with socket.socket() as probe:
         try:
             probe.bind(("127.0.0.1", port))
@@ -124,7 +126,7 @@ def usable_port(port: int) -> int:
 
 @contextmanager
 def emulated_kinesis(port: int) -> Iterator[str]:
-    """The server of moto with the demo's stream, on loopback; yields its URL."""
+    """Run the server of moto with the demo's stream on loopback while the block runs. The block gets its URL."""
     url = f"http://127.0.0.1:{port}"
     with (DEMO / "kinesis.log").open("ab") as log:
         command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
@@ -139,7 +141,7 @@ def emulated_kinesis(port: int) -> Iterator[str]:
 
 
 def make_stream(url: str) -> None:
-    """Make the stream as soon as the server answers."""
+    """Make the stream as soon as the server answers. Raise DemoError if it doesn't within 30 seconds or so."""
     once = Config(retries={"total_max_attempts": 1})
     kinesis = boto3.client("kinesis", region_name="us-east-1", endpoint_url=url, config=once)
     for _ in range(150):
@@ -153,28 +155,31 @@ def make_stream(url: str) -> None:
 
 
 def print_counts(ingesting_seconds: float) -> bool:
-    """What was put against what the tables hold, a line each; returns whether all of it agrees."""
+    """Print what was put, and how many rows the tables should have and do have. Return True if all counts agree."""
     truths = {name: json.loads((DEMO / f"{name}.json").read_text()) for name in ("first", "repeated", "more")}
     kinds = sum((Counter(truth["by_kind"]) for truth in truths.values()), Counter[str]())
     console.print("\nPut, by kind: " + ", ".join(f"{kind} {count:,}" for kind, count in kinds.most_common()) + "\n")
     expected = expected_counts(truths)
-    found = found_counts(expected)
+    actual = actual_counts(expected)
     table = Table("", "expected", "found", "")
     for column in table.columns[1:3]:
         column.justify = "right"
     for name, count in expected.items():
-        table.add_row(name, f"{count:,}", f"{found[name]:,}", "=" if found[name] == count else "[red]differs[/]")
+        table.add_row(name, f"{count:,}", f"{actual[name]:,}", "=" if actual[name] == count else "[red]differs[/]")
     console.print(table)
     for name in ("raw/events", "raw/quarantine", "raw/ledger", "staging/events"):
         files = DeltaTable(LAKE / name).get_add_actions()
         console.print(f"  {name}: {files.num_rows:,} files, {sum(files['size_bytes'].to_pylist()) / 1e6:.1f} MB")
-    rate = found["records read"] / ingesting_seconds
+    rate = actual["records read"] / ingesting_seconds
     console.print(f"  {rate:,.0f} records/s into the raw layer, Spark's start included")
-    return found == expected
+    return actual == expected
 
 
 def expected_counts(truths: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
-    """What the tables must hold: of the repeated events each good one is a duplicate, each bad one bad again."""
+    """Return the counts that the tables must have, from what the generator says that it put.
+
+    Of the records that it put again, each event is a duplicate, and each bad record is quarantined once more.
+    """
     quarantined = sum((Counter(truth["quarantined"]) for truth in truths.values()), Counter[str]())
     staged = truths["first"]["raw"] + truths["more"]["raw"]
     return {
@@ -186,10 +191,10 @@ def expected_counts(truths: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
     }
 
 
-def found_counts(names: Iterable[str]) -> dict[str, int]:
-    """The same counts from the tables' files, read without Spark."""
+def actual_counts(names: Iterable[str]) -> dict[str, int]:
+    """Return the counts called `names`, and any others, from the tables' files; they are read without Spark."""
     ledger = columns_of("raw/ledger", ["read", "duplicates"])
-    found = Counter(
+    counts = Counter(
         {
             "records read": sum(ledger["read"]),
             "in raw/events": rows_of("raw/events"),
@@ -198,17 +203,17 @@ def found_counts(names: Iterable[str]) -> dict[str, int]:
         }
     )
     for reasons in columns_of("raw/quarantine", ["reasons"])["reasons"]:
-        found[f"quarantined: {' + '.join(reasons)}"] += 1
-    return {name: found[name] for name in {**dict.fromkeys(names), **found}}
+        counts[f"quarantined: {' + '.join(reasons)}"] += 1
+    return {name: counts[name] for name in {**dict.fromkeys(names), **counts}}
 
 
 def rows_of(table: str) -> int:
-    """The rows of a table, from its files' footers."""
+    """Return the number of rows of a table, from the footers of its files."""
     return sum(parquet.ParquetFile(file).metadata.num_rows for file in DeltaTable(LAKE / table).file_uris())
 
 
 def columns_of(table: str, columns: list[str]) -> dict[str, list[Any]]:
-    """Some columns of a small table."""
+    """Return the values of some columns of a table, which must fit into memory."""
     parts = [parquet.ParquetFile(file).read(columns) for file in DeltaTable(LAKE / table).file_uris()]
     return {name: [value for part in parts for value in part[name].to_pylist()] for name in columns}
 

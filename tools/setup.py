@@ -1,7 +1,7 @@
-"""Make .venv: Python's packages, and Delta's jars in its Spark, so that it is a cluster of one machine.
+"""Make .venv, with Python's packages, and Delta's jars in its Spark, so that it's a cluster of one machine.
 
-`--spark 4.1` makes .venv-spark41 instead, which differs in Spark and Delta only. Runs on whatever Python there is and
-needs nothing but its standard library. What is there already stays.
+With `--spark 4.1` make .venv-spark41 instead, which differs in Spark and Delta only. If the environment is there and up
+to date, do nothing. This script needs only Python's standard library. If Python is too old, it says so.
 """
 
 import argparse
@@ -20,7 +20,7 @@ LOG = CACHE / "setup.log"
 
 
 class Environment(NamedTuple):
-    """A folder, what pip installs into it, and the Delta that fits its Spark."""
+    """A Python environment: its folder, the packages that pip installs into it, and the Delta jar for its Spark."""
 
     folder: Path
     requirements: List[str]
@@ -29,16 +29,18 @@ class Environment(NamedTuple):
 
 ENVIRONMENTS = {
     "4.2": Environment(ROOT / ".venv", [".[local,dev]"], "io.delta:delta-spark_4.2_2.13:4.4.0"),
-    # delta-spark 4.3 from PyPI refuses pyspark 4.1.3; that of 4.4 takes it, and calls the jar of 4.3 in the same way.
+    # PyPI's delta-spark 4.3 refuses pyspark 4.1.3. delta-spark 4.4 takes it, and calls the jar of 4.3 in the same way.
     "4.1": Environment(
         ROOT / ".venv-spark41",
         [".[dev,report]", "pyspark==4.1.3", "delta-spark==4.4.0", "rich==15.0.0"],
         "io.delta:delta-spark_4.1_2.13:4.3.0",
     ),
 }
-# pyspark has no native Hadoop library, as clusters have: each file and folder would cost a `chmod` process.
+# Unlike a cluster's Spark, pyspark lacks Hadoop's native library. Without this jar it would start a `chmod` process for
+# each file and folder that it makes.
 LOCAL_FILES = "com.globalmentor:hadoop-bare-naked-local-fs:0.1.0"
-# Without these, 33 jars come for Delta instead of 2, and shadow Spark's own hadoop-client, jackson and log4j.
+# Otherwise Ivy would fetch 33 jars for Delta instead of 2, and they would shadow Spark's hadoop-client, jackson and
+# log4j.
 EXCLUDED = "io.delta:delta-kernel*,io.unitycatalog:*,org.apache.hadoop:*"
 
 RESOLVE_JARS = """
@@ -51,7 +53,7 @@ builder.config("spark.jars.ivy", {ivy!r}).getOrCreate().stop()
 
 
 def main() -> None:
-    """Check Python and Java, then install what is missing. One line and exit code 1 where that's impossible."""
+    """Check Python and Java, then install the environment. If that fails, print one line and exit with code 1."""
     if sys.version_info < (3, 11):
         sys.exit(
             "setup: Python 3.11 or newer is needed, this is %d.%d; try: make PYTHON=python3.11" % sys.version_info[:2]
@@ -64,43 +66,43 @@ def main() -> None:
     environment = ENVIRONMENTS[spark]
     check_java()
     CACHE.mkdir(exist_ok=True)
-    wanted = hashlib.sha256(
+    state = hashlib.sha256(
         (ROOT / "setup.py").read_bytes() + Path(__file__).read_bytes() + sys.version.encode()
     ).hexdigest()
     folder = environment.folder
     stamp = folder / "installed"
-    if stamp.exists() and stamp.read_text() == wanted:
+    if stamp.exists() and stamp.read_text() == state:
         return
     print(f"setup: installing into {folder.name} (the first time this takes minutes)", flush=True)
-    # What there is may be half made, or of another Python.
+    # An environment that is there may be half made, or of another Python.
     make = [sys.executable, "-m", "venv", "--clear", folder]
-    logged(make, f"can't make {folder.name}; is Python's venv module installed?")
+    run_logged(make, f"can't make {folder.name}; is Python's venv module installed?")
     install = [folder / "bin" / "python", "-m", "pip", "install", "--editable", *environment.requirements]
-    logged(install, "can't install from PyPI; is there a network?")
+    run_logged(install, "can't install from PyPI; is there a network?")
     fetch_jars(environment)
-    stamp.write_text(wanted)
+    stamp.write_text(state)
 
 
 def check_java() -> None:
-    """Exit with one line unless Java 17 or 21 is what Spark would start."""
+    """Print one line and exit unless the Java that Spark would start is 17 or 21."""
     home = os.environ.get("JAVA_HOME")
     java = str(Path(home) / "bin" / "java") if home else "java"
-    wanted = "install Java 17 and let PATH or JAVA_HOME lead to it"
+    remedy = "install Java 17 and let PATH or JAVA_HOME lead to it"
     try:
-        told = subprocess.run([java, "-version"], stderr=subprocess.PIPE, check=True).stderr.decode()
+        text = subprocess.run([java, "-version"], stderr=subprocess.PIPE, check=True).stderr.decode()
     except (OSError, subprocess.CalledProcessError):
-        sys.exit(f"setup: {java} doesn't run, and Spark needs Java 17; {wanted}")
-    version = re.search(r'version "(?:1\.)?(\d+)', told)
+        sys.exit(f"setup: {java} doesn't run, and Spark needs Java 17; {remedy}")
+    version = re.search(r'version "(?:1\.)?(\d+)', text)
     if not version or version[1] not in ("17", "21"):
-        sys.exit(f"setup: {java} is {told.splitlines()[0]}, and Spark 4 needs Java 17 or 21; {wanted}")
+        sys.exit(f"setup: {java} is {text.splitlines()[0]}, and Spark 4 needs Java 17 or 21; {remedy}")
 
 
 def fetch_jars(environment: Environment) -> None:
-    """Put the jars where every session of `environment` finds them."""
+    """Fetch Delta's jars into the folder where every Spark session of `environment` finds them."""
     ivy = CACHE / "ivy"
     shutil.rmtree(ivy / "jars", ignore_errors=True)
     code = RESOLVE_JARS.format(packages=f"{environment.delta},{LOCAL_FILES}", excludes=EXCLUDED, ivy=str(ivy))
-    logged(
+    run_logged(
         [environment.folder / "bin" / "python", "-c", code],
         "can't fetch jars from Maven Central; is there a network?",
     )
@@ -109,8 +111,8 @@ def fetch_jars(environment: Environment) -> None:
         shutil.copy(jar, spark_jars)
 
 
-def logged(command: Sequence[object], problem: str) -> None:
-    """Run `command` with its output in the log; exit with one line if it fails."""
+def run_logged(command: Sequence[object], problem: str) -> None:
+    """Run `command` with its output in the log. If it fails, print `problem` in one line and exit."""
     with LOG.open("ab") as log:
         words = [str(part) for part in command]
         done = subprocess.run(words, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, check=False)

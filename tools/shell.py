@@ -1,4 +1,4 @@
-"""`make shell`: a Spark session with the tables of a lake as views; the demo's, unless a folder is given."""
+"""Start a Spark session for `make shell`, with a lake's tables as views: the demo's, or those of a given folder."""
 
 import atexit
 import sys

@@ -29,7 +29,7 @@ def test_compaction_and_deletion_in_raw_neither_stop_staging_nor_repeat_rows(spa
     raw.gains(Event(uuid="a"))
     raw.gains(Event(uuid="b"))
     build_staging(spark, settings)
-    raw.compacted()
+    raw.compact()
     raw.loses("event_uuid = 'a'")
     raw.gains(Event(uuid="c"))
     assert build_staging(spark, settings) == Staged(came=1, inserted=1)

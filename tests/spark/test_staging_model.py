@@ -121,8 +121,8 @@ def test_staging_is_what_the_model_says(
                     raw.loses(f"event_uuid in ({', '.join(map(repr, uuids))})")
                     model.loses(uuids)
                 case "is compacted":
-                    raw.compacted()
-                    raw.vacuumed()
+                    raw.compact()
+                    raw.vacuum()
                 case "has other partitions":
                     own = TYPES if own == OWN else OWN
                 case "runs":

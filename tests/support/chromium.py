@@ -1,6 +1,7 @@
-"""Headless Chromium as tests drive it: the DevTools protocol over a pipe, which needs no package.
+"""Drive headless Chromium in tests by its DevTools protocol, over pipes, which needs no package.
 
-Source: Chromium, content/browser/devtools/devtools_pipe_handler.cc: NUL-ended JSON on the descriptors 3 and 4.
+Source: Chromium, content/browser/devtools/devtools_pipe_handler.cc. Messages are JSON that ends with NUL; the browser
+reads them from the descriptor 3, and writes them to 4.
 """
 
 import base64
@@ -14,7 +15,7 @@ from typing import Any
 
 _FLAGS = [
     "--headless=new",
-    "--no-sandbox",  # it refuses to run as root with one, and shows only what the test made
+    "--no-sandbox",  # Chromium refuses to run as root with one, and the test shows only its own pages
     "--disable-gpu",
     "--disable-dev-shm-usage",
     "--hide-scrollbars",
@@ -26,7 +27,7 @@ _FLAGS = [
 
 
 class Page:
-    """One tab. Keeps what it asked the network for, and what went wrong in it."""
+    """A tab of the browser. `requested` are the URLs that its page has requested, `complaints` the page's errors."""
 
     def __init__(self, to_browser: Any, from_browser: Any) -> None:
         self.requested: list[str] = []
@@ -40,18 +41,18 @@ class Page:
             self._call(f"{domain}.enable")
 
     def show(self, width: int, height: int, *, dark: bool = False) -> None:
-        """Be a window of this size, in dark mode or not."""
+        """Give the window this size, in pixels, and turn dark mode on or off."""
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self._call("Emulation.setDeviceMetricsOverride", **size)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._call("Emulation.setEmulatedMedia", features=[scheme])
 
     def be_in(self, timezone: str) -> None:
-        """Be in a time zone, for the pages that are opened from now on."""
+        """Set the time zone for the pages that are opened from now on."""
         self._call("Emulation.setTimezoneOverride", timezoneId=timezone)
 
     def open(self, file: Path) -> None:
-        """Load a file; returns when all scripts of the page have run, and forgets what the page before did."""
+        """Load a file, and return when all scripts of the page have run. Forget what the page before requested."""
         self.requested.clear()
         self.complaints.clear()
         self._call("Page.navigate", url=file.resolve().as_uri())
@@ -59,13 +60,13 @@ class Page:
             pass
 
     def value(self, expression: str) -> Any:
-        """What a JavaScript expression gives, awaited if it's a promise."""
-        found = self._call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
-        assert "exceptionDetails" not in found, found
-        return found["result"].get("value")
+        """Return the value of a JavaScript expression; a promise is awaited. Fail the test if the script raises."""
+        answer = self._call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
 
     def save_picture(self, file: Path) -> None:
-        """The whole page as a PNG."""
+        """Save a picture of the whole page as PNG."""
         shot = self._call("Page.captureScreenshot", captureBeyondViewport=True)
         file.write_bytes(base64.b64decode(shot["data"]))
 
@@ -102,7 +103,10 @@ class Page:
 
 @contextmanager
 def a_page(chromium: str, profile: Path) -> Iterator[Page]:
-    """A tab of a new Chromium, the program `chromium`, with an empty profile in a folder of its own."""
+    """Run the program `chromium` while the block runs, with an empty profile in the folder `profile`.
+
+    The block gets a tab of it.
+    """
     read_by_it, to_it = os.pipe()
     from_it, written_by_it = os.pipe()
     descriptors = f'exec "$0" "$@" 3<&{read_by_it} 4>&{written_by_it}'

@@ -1,6 +1,6 @@
-"""An ingest_raw that runs until it's told to stop, and kills an executor when it's told to.
+"""Run ingest_raw until the process is stopped, and kill executors on command.
 
-Each line of the input is a moment of the batch to come, at which one executor is killed; the output says once it is.
+Each line of stdin names a moment of the next batch at which to kill an executor. Each kill prints a line.
 """
 
 import logging
@@ -21,11 +21,13 @@ from support.killing import Lake
 
 EXECUTORS = 2
 _EXECUTOR = "org.apache.spark.executor.CoarseGrainedExecutorBackend"
-# Between the look at a batch's rows and its first append; and within raw's, as soon as Spark has ended a task of it.
+# The moments: before a batch's first append, when its rows are counted; and within the append to raw/events, as soon as
+# some of its tasks have ended.
 BEFORE_RAW, IN_RAW = "before raw", "in raw"
 
 
 def main() -> int:
+    """Run ingest_raw with the settings of the flags."""
     logging.basicConfig(level=logging.WARNING)
     settings = load_settings("conf/local.toml", sys.argv[1:])
     with spark_session("cluster", settings.spark) as spark:
@@ -36,20 +38,22 @@ def main() -> int:
 
 
 class _Killer:
-    """Kills an executor of the session at a moment of the batch to come; `check` is called before each write."""
+    """A killer of executors of the session, at moments that it reads from stdin."""
 
     def __init__(self, spark: SparkSession, lake: Lake) -> None:
         self._spark = spark
         self._lake = lake
-        self._asked: SimpleQueue[str] = SimpleQueue()
+        self._moments: SimpleQueue[str] = SimpleQueue()
 
     def listen(self) -> None:
+        """Read moments from stdin until it ends."""
         for line in sys.stdin:
-            self._asked.put(line.strip())
+            self._moments.put(line.strip())
 
     def check(self) -> None:
+        """Kill an executor, now or within the next append, if a moment was read. ingest_raw calls it before writes."""
         try:
-            moment = self._asked.get_nowait()
+            moment = self._moments.get_nowait()
         except Empty:
             return
         if moment == IN_RAW:
@@ -57,12 +61,13 @@ class _Killer:
             return
         before = self._block_managers()
         self._kill_one()
-        # Else the append could begin with blocks that Spark still believes in.
+        # Otherwise the append could begin while Spark still counts on the blocks of the dead executor.
         while before <= self._block_managers():
             time.sleep(0.01)
 
     def _kill_in_raw(self, before: set[str]) -> None:
-        # part-00007-… is a file of task 7, and an executor has one task at a time.
+        # A file of task 7 is called part-00007-…. As an executor runs one task at a time, a task has ended once there
+        # are files of more tasks than executors.
         while len({name[:10] for name in self._files() - before}) <= EXECUTORS:
             time.sleep(0.001)
         self._kill_one()
@@ -74,7 +79,7 @@ class _Killer:
         return set(self._spark._jsc.sc().getExecutorMemoryStatus().keys().mkString(" ").split())
 
     def _kill_one(self) -> None:
-        """SIGKILL for an executor and its Python workers: what a machine does that dies."""
+        """Kill an executor and its Python workers with SIGKILL, as if its machine died."""
         application = self._spark.sparkContext.applicationId
         processes = psutil.process_iter(["cmdline"])
         ours = (process for process in processes if application in (process.info["cmdline"] or ()))

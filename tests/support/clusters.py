@@ -1,6 +1,6 @@
-"""A standalone cluster on loopback: a master, two workers with an executor each, and an ingest_raw on them.
+"""Run ingest_raw on a standalone cluster on loopback: a master, and two workers with an executor each.
 
-The workers have an address each, as Spark doesn't speculate on a task's own host.
+Each worker has an address of its own, as Spark runs no speculative copy of a task on the task's own host.
 """
 
 import json
@@ -25,7 +25,11 @@ _QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 @dataclass(frozen=True)
 class Ingest:
-    """An ingest_raw that reads `stream` into the lake at `root`, with what it says in `log`."""
+    """An ingest_raw that reads `stream` into the lake at `root`.
+
+    `driver` is its process, which runs `support.cluster_driver`. `folder` has its output in `out` and `log`, and
+    Spark's events in `events`. `seen` are the batches that `await_batch` has seen.
+    """
 
     stream: Stream
     root: str
@@ -34,17 +38,17 @@ class Ingest:
     seen: set[str] = field(default_factory=set)
 
     def kill_an_executor(self, moment: str) -> None:
-        """Do so in the batch to come, at a moment that `driver` knows."""
+        """Have the driver kill an executor in the next batch, at a `moment` that `cluster_driver` names."""
         assert self.driver.stdin
         print(moment, file=self.driver.stdin, flush=True)
 
     @property
     def kills(self) -> int:
-        """How many executors were killed so far."""
+        """Return how many executors were killed so far."""
         return (self.folder / "out").read_text("utf-8").count("killed")
 
     def await_batch(self) -> None:
-        """Wait until it has done another batch, since the last time or from now on."""
+        """Wait until a batch is done that the last call didn't see."""
         done = Lake(self.root, "ingest_raw").done
         while done() <= self.seen:
             assert_runs(self.driver, self.folder / "log")
@@ -52,7 +56,7 @@ class Ingest:
         self.seen.update(done())
 
     def speculative_attempts(self) -> int:
-        """How many attempts of a task Spark began beside another one, and has told so far."""
+        """Return how many speculative copies of tasks have ended, as far as Spark has written its events."""
         events = [line for file in (self.folder / "events").iterdir() for line in file.read_text("utf-8").splitlines()]
         ended = [event for event in map(json.loads, events) if event["Event"] == "SparkListenerTaskEnd"]
         return sum(event["Task Info"]["Speculative"] for event in ended)
@@ -60,7 +64,7 @@ class Ingest:
 
 @contextmanager
 def ingesting(stream: Stream, folder: Path, **spark: str) -> Iterator[Ingest]:
-    """An ingest_raw with these settings of Spark's and its cluster, for as long as the block runs."""
+    """Run a cluster, and ingest_raw on it with these settings of Spark, while the block runs."""
     root = str(folder / "lake")
     (folder / "events").mkdir()
     with ExitStack() as running:
@@ -87,10 +91,10 @@ def _settings(master: str, folder: Path) -> dict[str, str]:
         "spark.driver.memory": "1g",
         "spark.executor.memory": "900m",
         "spark.executor.extraJavaOptions": _QUICK,
-        # Enough tasks of one append that some have ended and others haven't begun.
+        # So many tasks for one append that some have ended when others haven't begun.
         "spark.sql.shuffle.partitions": "8",
         "spark.databricks.delta.snapshotPartitions": "1",
-        # A dead executor's shuffle files are asked for once more, and soon.
+        # Ask for a dead executor's shuffle files only once more, and soon.
         "spark.shuffle.io.maxRetries": "1",
         "spark.shuffle.io.retryWait": "100ms",
         "spark.eventLog.enabled": "true",
@@ -104,7 +108,7 @@ def _settings(master: str, folder: Path) -> dict[str, str]:
 
 @contextmanager
 def _daemon(folder: Path, name: str, host: str, *arguments: str) -> Iterator[None]:
-    """One of Spark's daemons, which listens on `host` alone."""
+    """Run one of Spark's daemons, which listens on `host` alone, while the block runs."""
     command: Sequence[str] = [str(_SPARK / "bin" / "spark-class"), f"org.apache.spark.deploy.{name}", "--host", host]
     with (folder / "daemons").open("ab") as log:
         process = subprocess.Popen(

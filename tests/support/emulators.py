@@ -1,4 +1,4 @@
-"""Emulated Kinesis services for tests, started and stopped on loopback."""
+"""Run emulated Kinesis services on loopback for the tests."""
 
 import os
 import socket
@@ -25,15 +25,15 @@ class Stream:
     endpoint: str
 
     def client(self) -> KinesisClient:
-        """Our client for it."""
+        """Return a client for the stream."""
         return KinesisClient(self.name, "us-east-1", self.endpoint)
 
     def put(self, *records: bytes, key: str = "key") -> None:
-        """Put records of one partition key, so of one shard."""
+        """Put records with one partition key, and so into one shard. Fail the test if any is refused."""
         assert self.client().put_records([{"Data": r, "PartitionKey": key} for r in records]) == [None] * len(records)
 
     def settings(self, root: str, *, max_batch_seconds: int = 3600, raw: Raw | None = None) -> Settings:
-        """What reads it into the lake at `root`."""
+        """Return settings to read the stream into the lake at `root`."""
         source = Source(
             stream=self.name,
             region="us-east-1",
@@ -43,7 +43,7 @@ class Stream:
         return Settings(source=source, lake=Lake(root=root), raw=raw or Raw())
 
     def overrides(self, root: str) -> Sequence[str]:
-        """The same as flags of a job."""
+        """Return flags of a job with which it reads the stream into the lake at `root`."""
         values = {
             "source.stream": self.name,
             "source.endpoint_url": self.endpoint,
@@ -55,7 +55,7 @@ class Stream:
 
 @contextmanager
 def moto_endpoint() -> Iterator[str]:
-    """Moto's server on a free port: for the everyday path."""
+    """Run moto's server on a free port while the block runs; it's for tests in which no shard splits or closes."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:
@@ -66,7 +66,7 @@ def moto_endpoint() -> Iterator[str]:
 
 
 def free_port() -> int:
-    """A port on loopback that nobody listens on now."""
+    """Return a port of loopback on which nobody listens now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -74,7 +74,10 @@ def free_port() -> int:
 
 @contextmanager
 def kinesis_local_endpoint() -> Iterator[str]:
-    """kinesis-local on a free port: true to AWS on the life of shards. Skips the test where it isn't installed."""
+    """Run kinesis-local on a free port while the block runs. It splits, merges and closes shards as AWS does.
+
+    Skip the test if it isn't installed.
+    """
     folder = Path(__file__).parents[1] / "node_modules" / "kinesis-local"
     if not folder.exists():
         pytest.skip("kinesis-local isn't installed: with node and npm there, make test installs it")
@@ -101,13 +104,13 @@ def kinesis_local_endpoint() -> Iterator[str]:
 
 
 def wait_until_active(boto: Any, name: str) -> None:
-    """Wait until a stream is made or resharded."""
+    """Wait until a stream is there and isn't being resharded."""
     while boto.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamStatus"] != "ACTIVE":
         time.sleep(0.1)
 
 
 def open_shards(boto: Any, name: str) -> list[Any]:
-    """Those that nothing came from, in the order of their hash keys."""
+    """Return the shards that weren't split or merged, in the order of their hash keys."""
     shards = boto.list_shards(StreamName=name)["Shards"]
     parents = {shard.get(kind) for shard in shards for kind in ("ParentShardId", "AdjacentParentShardId")}
     childless = [shard for shard in shards if shard["ShardId"] not in parents]
@@ -115,7 +118,7 @@ def open_shards(boto: Any, name: str) -> list[Any]:
 
 
 def split(boto: Any, name: str, shard: Any) -> None:
-    """Split one of `open_shards` in its middle."""
+    """Split one of `open_shards` into two halves, and wait until that is done."""
     hashes = shard["HashKeyRange"]
     middle = (int(hashes["StartingHashKey"]) + int(hashes["EndingHashKey"])) // 2
     boto.split_shard(StreamName=name, ShardToSplit=shard["ShardId"], NewStartingHashKey=str(middle))
@@ -123,6 +126,6 @@ def split(boto: Any, name: str, shard: Any) -> None:
 
 
 def merge(boto: Any, name: str, one: Any, other: Any) -> None:
-    """Merge two of `open_shards` that are neighbours."""
+    """Merge two of `open_shards` that are neighbours, and wait until that is done."""
     boto.merge_shards(StreamName=name, ShardToMerge=one["ShardId"], AdjacentShardToMerge=other["ShardId"])
     wait_until_active(boto, name)

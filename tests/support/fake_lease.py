@@ -1,4 +1,4 @@
-"""A lease's record in memory, and a clock that moves only where somebody sleeps."""
+"""Fake the storage of a lease's record in memory, and a clock that moves only while somebody sleeps."""
 
 import json
 from collections.abc import Callable
@@ -12,7 +12,7 @@ OUTAGE = ServiceUnavailableError("lake there: PutObject: timeout")
 
 @dataclass
 class FakeStore:
-    """A record in memory. `before` and `after` a write: what happens then, an error to raise included."""
+    """A record in memory. Each write calls `before` and `after`, which may raise an error."""
 
     lake: str = "there"
     record: tuple[bytes, str] | None = None
@@ -39,13 +39,14 @@ class FakeStore:
         return str(self.writes)
 
     @property
-    def told(self) -> Any:
+    def fields(self) -> Any:
+        """Return the fields of the record, which must be there."""
         assert self.record
         return json.loads(self.record[0])
 
 
 def raising(error: Exception, times: int = 1) -> Callable[[], None]:
-    """Raises `error` the first `times` that it's called."""
+    """Return a function that raises `error` the first `times` that it's called."""
     left = [error] * times
 
     def call() -> None:
@@ -57,7 +58,7 @@ def raising(error: Exception, times: int = 1) -> Callable[[], None]:
 
 @dataclass
 class Clock:
-    """Moves only by sleeping; `then`: what happens while somebody sleeps."""
+    """A clock, in seconds, that moves only by sleeping. Each sleep calls `then`."""
 
     now: float = 1000.0
     slept: list[float] = field(default_factory=list)

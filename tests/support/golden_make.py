@@ -1,6 +1,6 @@
-"""Make the golden sets of the format that this code writes: README.md says when, and what is in them.
+"""Make the golden sets of the format that this code writes, with `make golden FORMAT=2`.
 
-make golden FORMAT=2
+tests/golden/README.md says when to do that, and what the sets hold.
 """
 
 import json
@@ -27,8 +27,8 @@ from support.fake_shards import T0
 from support.faulty_kinesis import serve
 from support.golden_sets import FOLDER, SETTINGS, SHARDS, GoldenSet, Record, pack, shards_of
 
-# Every setting that a checkpoint is held to, so that other defaults don't matter. Within so long a window the copies of
-# an event are known for longer than anybody will run the tests.
+# These are all the settings that a checkpoint must be continued with, so that new defaults don't matter. The window is
+# so long that the state store still knows the events whenever somebody runs the tests.
 SETTINGS_TEXT = """\
 [source]
 stream = "events"
@@ -64,7 +64,7 @@ minimum = 0
 type = "string"
 path = "device.os"
 """
-# As in lakes that live for hours: snapshots of the state besides its changes.
+# With these settings the state has snapshots besides its changes, like that of a lake that lives for hours.
 STATE_FILES = {
     "spark.sql.streaming.stateStore.maintenanceInterval": "1s",
     "spark.sql.streaming.stateStore.minDeltasForSnapshot": "1",
@@ -74,18 +74,22 @@ NOT_EVENTS = (b"no JSON", b'{"event_uuid":"x"}', b'{"event_uuid":"y"} {}', b"\xf
 
 
 class KilledError(Exception):
-    """In place of a signal: Spark ends the query in the middle of its batch."""
+    """An error in place of a kill: with it Spark ends the query in the middle of a batch."""
 
 
 def event(uuid: str, event_type: str, **payload: object) -> bytes:
-    """An event of the minute before the stream's beginning."""
+    """Return an event that was created a minute before the stream's beginning."""
     created = int((T0 - timedelta(minutes=1)).timestamp())
-    told = {"event_uuid": uuid, "event_name": f"{event_type}:done", "created_at": created, **payload}
-    return json.dumps(told, ensure_ascii=False).encode()
+    fields = {"event_uuid": uuid, "event_name": f"{event_type}:done", "created_at": created, **payload}
+    return json.dumps(fields, ensure_ascii=False).encode()
 
 
 def minute(begin: float, name: str) -> list[Record]:
-    """What arrives in a minute from `begin` on: eight events of five types, three copies, a conflict, and no events."""
+    """Return the records of a minute that begins `begin` seconds after the stream's beginning.
+
+    They are nine events of five types, of which one breaks its contract; two copies of these; two events with a known
+    event_uuid and another payload; and four records that are no events.
+    """
     types = ("lesson", "page_view", "payment", "lesson", "search", "account", "page_view", "search")
     events = [event(f"{name}-{n}", kind, score=n, device={"os": "é"}) for n, kind in enumerate(types)]
     broken = event(f"{name}-broken", "lesson", score="none")
@@ -97,35 +101,38 @@ def minute(begin: float, name: str) -> list[Record]:
 
 
 def staged() -> list[Record]:
-    """Several batches' worth, with copies of earlier batches' events in later ones."""
+    """Return records for several batches, with copies of earlier batches' events in later ones."""
     minutes = [record for n in range(5) for record in minute(100 + 70 * n, ("first", *"bcde")[n])]
     return [*minutes, Record(B, 460, minutes[0].data), Record(A, 461, minutes[6].data)]
 
 
 def unread() -> list[Record]:
-    """What build_staging doesn't come to."""
+    """Return the records of a batch that is in raw, but that build_staging hasn't taken."""
     return [*minute(2_000, "unread"), Record(B, 2_020, staged()[0].data)]
 
 
 def half_written() -> list[Record]:
-    """The batch that quarantine and ledger don't get."""
+    """Return the records of a batch that is in raw/events, but not in quarantine and ledger."""
     return [*minute(4_000, "half"), Record(A, 4_020, unread()[0].data), Record(B, 4_021, staged()[1].data)]
 
 
 def killed_behind_raw() -> None:
-    """A `check` that fails where quarantine is to be written: beside raw, in a thread that isn't the batch's own."""
+    """Raise KilledError before quarantine is written; to be given as the `check` before each write.
+
+    The job writes quarantine beside raw/events, in a thread of its own.
+    """
     if threading.current_thread().name.startswith("ThreadPoolExecutor"):
         raise KilledError
 
 
 def ingest(spark: SparkSession, golden: GoldenSet, check: Callable[[], None] = lambda: None) -> None:
-    """Read what the set's stream holds."""
+    """Run ingest_raw until it has read what the set's stream holds."""
     with serve(shards_of(golden.records)) as kinesis:
         ingest_raw(spark, golden.settings(kinesis.url), IngestOptions(until_caught_up=True), check=check)
 
 
 def sets_in(folder: Path, spark: SparkSession) -> dict[str, GoldenSet]:
-    """The sets by their names, each in a folder of its own."""
+    """Make the sets, each in a folder of its own below `folder`, and return them by name."""
     lake = folder / "lake"
     (lake / "contracts").mkdir(parents=True)
     (lake / SETTINGS).write_text(SETTINGS_TEXT)
@@ -143,7 +150,7 @@ def sets_in(folder: Path, spark: SparkSession) -> dict[str, GoldenSet]:
 
 
 def names_of_here(folder: Path) -> Sequence[bytes]:
-    """What nobody is to learn from the archives: this machine's name, its user's, and its folders."""
+    """Return the names that must not be in the archives: those of this machine, its user and its folders."""
     names = {socket.gethostname(), getuser(), str(Path.cwd()), str(folder), str(Path.home())}
     return sorted(name.encode() for name in names - {"localhost", "root", "/root", "/"})
 
@@ -168,8 +175,8 @@ def main(number: str) -> None:
         folder = Path(name)
         settings = {**load_settings("conf/local.toml").spark, **STATE_FILES, "spark.sql.warehouse.dir": name}
         with spark_session("golden", settings) as spark:
-            made = sets_in(folder / "sets", spark)
-        for kind, golden in made.items():
+            golden_sets = sets_in(folder / "sets", spark)
+        for kind, golden in golden_sets.items():
             refuse_names(golden, names_of_here(folder))
             pack(golden, archives[kind])
             print(f"{archives[kind]}: {archives[kind].stat().st_size:,} bytes")

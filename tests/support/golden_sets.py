@@ -1,4 +1,4 @@
-"""A golden set: a lake that older code wrote, with the stream that it was read from, in one archive."""
+"""Pack and unpack golden sets. Each is an archive with a lake that older code wrote, and the stream that it read."""
 
 import json
 import tarfile
@@ -18,7 +18,7 @@ STREAM = "stream.json"
 
 @dataclass(frozen=True)
 class Record:
-    """What was put into a shard, so many seconds after the stream's beginning."""
+    """A record of a shard. It `arrives` so many seconds after the stream's beginning."""
 
     shard: str
     arrives: float
@@ -27,20 +27,20 @@ class Record:
 
 @dataclass(frozen=True)
 class GoldenSet:
-    """An unpacked archive: the folder `lake`, `settings.toml`, `contracts`, and the records of `stream.json`."""
+    """An unpacked archive. `folder` holds `lake`, `contracts`, `settings.toml`, and the `records` in `stream.json`."""
 
     folder: Path
     records: Sequence[Record]
 
     def settings(self, url: str) -> Settings:
-        """What the lake was written with, and is to be gone on with, over the stream at `url`."""
-        places = {"lake.root": "lake", "staging.contracts": "contracts"}
-        told = [f"{key}={self.folder / name}" for key, name in places.items()]
-        return load_settings(str(self.folder / SETTINGS), [*told, f"source.endpoint_url={url}"])
+        """Return the settings with which the lake was written, and is to be continued, for the stream at `url`."""
+        paths = {"lake.root": "lake", "staging.contracts": "contracts"}
+        overrides = [f"{key}={self.folder / name}" for key, name in paths.items()]
+        return load_settings(str(self.folder / SETTINGS), [*overrides, f"source.endpoint_url={url}"])
 
 
 def shards_of(records: Sequence[Record]) -> FakeShards:
-    """The stream a while after its last record arrived."""
+    """Return the stream with these records, 100 seconds after the last one arrived."""
     shards = FakeShards(*SHARDS, clock=max(record.arrives for record in records) + 100)
     for record in records:
         shards.put(record.shard, record.arrives, data=record.data)
@@ -48,9 +48,9 @@ def shards_of(records: Sequence[Record]) -> FakeShards:
 
 
 def pack(golden: GoldenSet, archive: Path) -> None:
-    """Write the set into `archive`, in the order of its files' names and without anything of who made it when."""
-    told = [{**vars(record), "data": record.data.decode("utf-8", "surrogateescape")} for record in golden.records]
-    lines = ",\n".join(map(json.dumps, told))
+    """Write the set into `archive`, with its files in the order of their names, and without owners or times."""
+    rows = [{**vars(record), "data": record.data.decode("utf-8", "surrogateescape")} for record in golden.records]
+    lines = ",\n".join(map(json.dumps, rows))
     (golden.folder / STREAM).write_text(f"[\n{lines}\n]\n")
     with tarfile.open(archive, "w:xz") as packed:
         for file in sorted(golden.folder.rglob("*")):
@@ -66,17 +66,18 @@ def pack(golden: GoldenSet, archive: Path) -> None:
 
 
 def unpack(archive: Path, folder: Path) -> GoldenSet:
-    """The set in `archive`, laid out in `folder`. Its files are as old as their unpacking.
+    """Unpack `archive` into `folder`, and return the set. Its files get the time of now.
 
-    Delta goes by their age, and would take files of months ago for expired.
+    Delta goes by the age of files, and would take those of months ago for expired.
     """
     with tarfile.open(archive) as packed:
-        packed.extractall(folder, filter=lambda member, path: _ageless(tarfile.data_filter(member, path)))
-    told = json.loads((folder / STREAM).read_text())
+        packed.extractall(folder, filter=lambda member, path: _without_time(tarfile.data_filter(member, path)))
+    rows = json.loads((folder / STREAM).read_text())
     return GoldenSet(
-        folder, [Record(**{**row, "data": row["data"].encode("utf-8", "surrogateescape")}) for row in told]
+        folder, [Record(**{**row, "data": row["data"].encode("utf-8", "surrogateescape")}) for row in rows]
     )
 
 
-def _ageless(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    return member.replace(mtime=None, deep=False)  # type: ignore[arg-type]  # as its documentation has it
+def _without_time(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    # Its documentation allows None, its type hints don't.
+    return member.replace(mtime=None, deep=False)  # type: ignore[arg-type]

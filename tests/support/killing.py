@@ -1,4 +1,4 @@
-"""Killing a job at a moment that the files of its lake tell."""
+"""Kill a job at a moment that the files of its lake show."""
 
 import os
 import subprocess
@@ -15,9 +15,10 @@ from event_lake.lake import layout
 
 
 class Lake:
-    """What the files of a lake tell of the batch that the job with this `query` is at.
+    """The files of a lake, which show how far the job with the streaming query named `query` has come.
 
-    `logs` are the folders of its checkpoint that have a file for each batch that is planned, and for each that is done.
+    `logs` are two folders of the query's checkpoint. The first has a file for each batch that is planned, the second
+    one for each that is done.
     """
 
     def __init__(self, root: str, query: str, logs: tuple[str, str] = ("offsets", "commits")) -> None:
@@ -26,38 +27,38 @@ class Lake:
         self._checkpoint = layout.checkpoint_path(root, query)
 
     def planned(self) -> set[str]:
-        """The batches in the offset log: each is there before anything of it is read."""
+        """Return the names of the batches that are planned; a batch is planned before it's read."""
         return self._names(self._checkpoint, self._planned, "[0-9]*")
 
     def done(self) -> set[str]:
-        """The batches in the commit log: the last thing that is written of each."""
+        """Return the names of the batches that are done; that is the last thing to be written of a batch."""
         return self._names(self._checkpoint, self._done, "[0-9]*")
 
     def commits(self, table: layout.Table) -> set[str]:
-        """The commits of a table."""
+        """Return the names of a table's commits."""
         return self._names(table.path(self._root), "_delta_log", "*.json")
 
     def files(self, table: layout.Table) -> set[str]:
-        """The data files of a table, committed or not."""
+        """Return the names of a table's data files, committed or not."""
         return self._names(table.path(self._root), ".", "**/*.parquet")
 
     def _names(self, folder: str, of: str, pattern: str) -> set[str]:
         return {file.name for file in Path(folder, of).glob(pattern)}
 
 
-def wait_for_more(names: Callable[[], set[str]], runs: Callable[[], None]) -> None:
-    """Wait until there are names that weren't there before; `runs` raises if there will be none."""
+def wait_for_more(names: Callable[[], set[str]], assert_runs: Callable[[], None]) -> None:
+    """Wait until `names` returns some that it doesn't return now. `assert_runs` raises if there will be none."""
     before = names()
     while names() <= before:
-        runs()
+        assert_runs()
         time.sleep(0.002)
 
 
 @contextmanager
 def job(log: Path, name: str, *flags: str, package: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    """The job runs on its own while the block does, with what it says in `log`; it's killed at the end.
+    """Run the job in a process of its own while the block runs, with its output in `log`, and kill it at the end.
 
-    `package`: the folder with the package that it is to be of, if not the installed one.
+    `package` is a folder with the package event_lake to run it from, if that isn't the installed one.
     """
     command = [sys.executable, f"jobs/{name}.py", "--config", "conf/local.toml", *flags]
     env = os.environ | ({"PYTHONPATH": str(package)} if package else {})
@@ -69,12 +70,12 @@ def job(log: Path, name: str, *flags: str, package: Path | None = None) -> Itera
 
 
 def assert_runs(running: subprocess.Popen[Any], log: Path) -> None:
-    """It hasn't ended by itself."""
+    """Fail the test, with the log, if the process has ended by itself."""
     assert running.poll() is None, log.read_text()
 
 
 def kill(running: subprocess.Popen[Any]) -> None:
-    """SIGKILL for the job's Python, its JVM and its workers: what a machine does that dies."""
+    """Kill the job's Python, its JVM and its workers with SIGKILL, as if the machine died."""
     with suppress(psutil.NoSuchProcess):
         job = psutil.Process(running.pid)
         for process in [job, *job.children(recursive=True)]:

@@ -1,4 +1,4 @@
-"""Named builders of the frames that staging's tests arrange."""
+"""Build raw events, and raw layers that gain and lose them, for the tests of staging."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,9 +18,10 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """A row of raw/events: the event `uuid` with the payload `says`, `created` and `arrived` in seconds after noon.
+    """A row of raw/events. The event was created and arrived so many seconds after noon of the day number `day`.
 
-    `partition`: where it lies, if not in its type's own.
+    `says` is its payload, `number` its sequence number. `partition` is the partition that it lies in, if that isn't its
+    type's own.
     """
 
     uuid: str = "a"
@@ -59,18 +60,18 @@ class Event:
 
 
 def frame(spark: SparkSession, events: Sequence[Event]) -> DataFrame:
-    """The events as rows of `schemas.EVENT`."""
+    """Return the events as rows of `schemas.EVENT`."""
     return spark.createDataFrame([event.row() for event in events], EVENT).coalesce(1)
 
 
 def settings_of(root: str, **staging: Any) -> Settings:
-    """What builds the staging layer of the lake at `root`, unmeasured: that takes longer than all the rest."""
+    """Return settings to build the staging layer of the lake at `root`; measures are off, as they take most time."""
     quality = Quality(measure=False)
     return Settings(source=Source(stream="events"), lake=Lake(root=root), staging=Staging(**staging), quality=quality)
 
 
 class RawLayer:
-    """A raw layer that gains events, a batch each, as ingest_raw numbers and books them."""
+    """A raw layer that gains events batch by batch, numbered and entered in the ledger as ingest_raw does it."""
 
     def __init__(self, spark: SparkSession, root: str) -> None:
         self._spark = spark
@@ -79,52 +80,56 @@ class RawLayer:
         tables.create(spark, root, layout.RAW)
 
     def gains(self, *events: Event) -> None:
+        """Write a whole batch with these events."""
         self.begins(*events)
         self.ends(len(events))
 
     def begins(self, *events: Event) -> None:
-        """The next batch's events are there, but not its ledger, which comes last."""
+        """Write the events of the next batch, but not its row in the ledger, which comes last."""
         rows = frame(self._spark, events).withColumn("batch_id", F.lit(self._batches).cast("long"))
         tables.append(rows, self._root, layout.RAW_EVENTS)
 
     def ends(self, events: int = 0, *, later: timedelta = timedelta()) -> None:
-        """The ledger has the batch, which began `later` than others of its number."""
+        """Enter the batch in the ledger. Its clock is that of its number, plus `later`."""
         clock = NOON + timedelta(minutes=self._batches) + later
-        told = {"stream": "events", "shard_id": "shardId-0", "batch_id": self._batches, "date": clock.date()}
+        shard = {"stream": "events", "shard_id": "shardId-0", "batch_id": self._batches, "date": clock.date()}
         counts = {"read": events, "raw": events, "quarantined": 0, "duplicates": 0, "ingested_at": clock}
-        row = tuple((told | counts).get(name) for name in LEDGER.names)
+        row = tuple((shard | counts).get(name) for name in LEDGER.names)
         tables.append(self._spark.createDataFrame([row], LEDGER).coalesce(1), self._root, layout.LEDGER)
         self._batches += 1
 
     def forgets_batches(self, number: int) -> None:
-        """The newest batches are taken back everywhere, so that others will have their numbers."""
+        """Delete the newest batches everywhere, so that the next ones get their numbers."""
         self._batches -= number
         for table in (layout.RAW_EVENTS, layout.LEDGER):
             self.sql("delete from {} where batch_id >= " + str(self._batches), table)
 
     def gets(self, properties: Mapping[str, str]) -> None:
-        """Somebody has set these properties of raw/events."""
-        told = ", ".join(f"'{name}' = '{value}'" for name, value in properties.items())
-        self.sql("alter table {} set tblproperties (" + told + ")")
+        """Set these properties of raw/events."""
+        pairs = ", ".join(f"'{name}' = '{value}'" for name, value in properties.items())
+        self.sql("alter table {} set tblproperties (" + pairs + ")")
 
     def sql(self, statement: str, table: layout.Table = layout.RAW_EVENTS) -> None:
-        """Do what `statement` says of the table, which it calls {}."""
+        """Run a statement of SQL that calls the table {}."""
         self._spark.sql(statement.format(f"delta.`{table.path(self._root)}`"))
 
-    def compacted(self) -> None:
+    def compact(self) -> None:
+        """Compact the files of raw/events."""
         self.sql("optimize {}")
 
     def loses(self, condition: str) -> None:
+        """Delete the rows of raw/events for which `condition` holds."""
         self.sql("delete from {} where " + condition)
 
-    def vacuumed(self) -> None:
+    def vacuum(self) -> None:
+        """Remove all files that the newest version of raw/events doesn't need."""
         key = "spark.databricks.delta.retentionDurationCheck.enabled"
         self._spark.conf.set(key, "false")
         self.sql("vacuum {} retain 0 hours")
         self._spark.conf.unset(key)
 
     def forgets_its_log(self) -> None:
-        """Leave of the log what comes from a checkpoint of now on, as Delta does some time later."""
+        """Delete the log of raw/events up to a checkpoint of now, as Delta does some time later."""
         path, jvm = layout.RAW_EVENTS.path(self._root), self._spark._jvm
         assert jvm
         self._spark.sql(f"alter table delta.`{path}` set tblproperties ('delta.checkpointInterval' = '1')")

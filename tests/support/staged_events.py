@@ -1,4 +1,4 @@
-"""Named builders of staged events for the tests of contracts and typed tables."""
+"""Build staged events and contracts for the tests of contracts and typed tables."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -17,7 +17,10 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """A row of staging/events: the event `uuid` of `name` with the JSON text `payload`, created `day` days on."""
+    """A row of staging/events. The event was created at noon of the day number `day`; `payload` is its JSON text.
+
+    `partition` is the partition that it lies in, if that isn't its type's own.
+    """
 
     uuid: str = "a"
     name: str = "lesson:started"
@@ -51,21 +54,22 @@ class Event:
 
 
 def frame(spark: SparkSession, events: Sequence[Event]) -> DataFrame:
-    """The events as rows of `schemas.EVENT`."""
+    """Return the events as rows of `schemas.EVENT`."""
     return spark.createDataFrame([event.row() for event in events], EVENT).coalesce(1)
 
 
 def generated(count: int, seed: int) -> list[Event]:
-    """Good events of the generator's 100 types."""
+    """Return `count` good events of the generator's 100 types."""
     timeline = Timeline(seed=seed, start_ms=int(NOON.timestamp() * 1000), rate=300.0)
     drafts: Iterable[Draft] = (draft_event(timeline.rng(number), timeline.place_ms(number)) for number in range(count))
     return [Event(uuid=draft.event_uuid, name=draft.event_name, payload=draft.text()) for draft in drafts]
 
 
 def a_contract(*columns: Column, event_type: str = "lesson") -> Contract:
+    """Return a contract with these columns."""
     return Contract(event_type=event_type, columns=columns)
 
 
 def says(**fields: Any) -> str:
-    """The payload with these fields."""
+    """Return the payload with these fields, as JSON text."""
     return json.dumps(fields)

@@ -1,4 +1,4 @@
-"""Today's jobs on a golden lake, over its stream with some more records."""
+"""Continue a golden lake with today's jobs, which read its stream and some more records."""
 
 import json
 from collections import Counter
@@ -23,7 +23,12 @@ A = SHARDS[0]
 
 @dataclass(frozen=True)
 class TakenOver:
-    """A golden lake before and after today's jobs have gone on with it, over its stream with some more records."""
+    """A golden lake that today's jobs have continued.
+
+    `records` are all of the stream, `ledger_before` the ledger's rows before, and `staged_before` the numbers of rows
+    that staging/events and staging/conflicts had. `read` is what ingest_raw returned, `staged` and `staged_again` what
+    two runs of build_staging did.
+    """
 
     spark: SparkSession
     settings: Settings
@@ -36,28 +41,28 @@ class TakenOver:
 
     @property
     def sent(self) -> list[tuple[str, str]]:
-        """The event_uuid and payload of each event of the stream, copies included, by arrival."""
+        """Return event_uuid and payload of each event of the stream, copies included, in the order of arrival."""
         by_arrival = sorted(self.records, key=lambda record: record.arrives)
         return [(uuid, record.data.decode()) for record in by_arrival if (uuid := uuid_in(record.data))]
 
     @property
     def versions(self) -> dict[tuple[str, str], None]:
-        """The same without copies."""
+        """Return event_uuid and payload of each event of the stream, without copies, in the order of arrival."""
         return dict.fromkeys(self.sent)
 
     @property
     def first_versions(self) -> dict[str, str]:
-        """The payload of each event_uuid that came first."""
+        """Return the payload that came first, by event_uuid."""
         return dict(reversed(self.sent))
 
     def rows(self, name: str, *columns: str) -> Counter[tuple[Any, ...]]:
-        """Of a table of the lake."""
-        found = self.spark.read.format("delta").load(f"{self.settings.lake.root}/{name}")
-        return Counter(tuple(row) for row in found.select(*columns).collect())
+        """Return how often each combination of values of these columns is in a table of the lake."""
+        table = self.spark.read.format("delta").load(f"{self.settings.lake.root}/{name}")
+        return Counter(tuple(row) for row in table.select(*columns).collect())
 
 
 def uuid_in(data: bytes) -> str | None:
-    """The event's event_uuid; None of what is no event. In golden sets the events are those with a created_at."""
+    """Return the event_uuid of an event, or None if `data` is none. In golden sets all events have a created_at."""
     try:
         return json.loads(data)["event_uuid"] if b"created_at" in data else None
     except ValueError:
@@ -65,18 +70,21 @@ def uuid_in(data: bytes) -> str | None:
 
 
 def more(before: Sequence[Record]) -> list[Record]:
-    """What comes to the stream later: events of an old and a new type, what is no event, and a copy of the oldest."""
-    told = '{"event_uuid":"%s","event_name":"%s:done","created_at":1795000000,"score":1}'
-    sent = (told % ("new", "lesson"), told % ("other", "of_a_new_type"), "new")
-    behind = max(record.arrives for record in before) + 1_000
-    return [Record(A, behind + n, data) for n, data in enumerate([*map(str.encode, sent), before[0].data])]
+    """Return records that arrive 1,000 seconds after those `before`.
+
+    They are an event of a known type, one of a new type, a record that is no event, and a copy of the oldest event.
+    """
+    event = '{"event_uuid":"%s","event_name":"%s:done","created_at":1795000000,"score":1}'
+    texts = (event % ("new", "lesson"), event % ("other", "of_a_new_type"), "new")
+    begin = max(record.arrives for record in before) + 1_000
+    return [Record(A, begin + n, data) for n, data in enumerate([*map(str.encode, texts), before[0].data])]
 
 
 @contextmanager
-def settings_of_spark(spark: SparkSession, told: Mapping[str, str]) -> Iterator[None]:
-    """Have the session's settings be as `told`: to some of them a checkpoint is held."""
-    before = {key: spark.conf.get(key) for key in told}
-    for key, value in told.items():
+def settings_of_spark(spark: SparkSession, settings: Mapping[str, str]) -> Iterator[None]:
+    """Set the session's settings while the block runs. A checkpoint must be continued with some of its first ones."""
+    before = {key: spark.conf.get(key) for key in settings}
+    for key, value in settings.items():
         spark.conf.set(key, value)
     yield
     for key, earlier in before.items():
@@ -84,10 +92,10 @@ def settings_of_spark(spark: SparkSession, told: Mapping[str, str]) -> Iterator[
 
 
 def go_on_with(spark: SparkSession, golden: GoldenSet) -> TakenOver:
-    """Run the jobs; the second run of build_staging has nothing to do."""
+    """Run ingest_raw, and build_staging twice; its second run has nothing to do."""
     records = [*golden.records, *more(golden.records)]
     with serve(shards_of(records)) as kinesis:
-        # Measures take longer than all the rest.
+        # Measures are off, as they take longer than all the rest.
         settings = replace(golden.settings(kinesis.url), quality=Quality(measure=False))
         root = settings.lake.root
         ledger = tables.read(spark, root, layout.LEDGER).collect()

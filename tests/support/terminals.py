@@ -1,4 +1,4 @@
-"""A terminal, and what stands on it."""
+"""Open a terminal for a test, and read the lines that stand on it."""
 
 import fcntl
 import os
@@ -8,20 +8,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TextIO
 
-# A control sequence by its last letter, or a character.
+# This matches a control sequence, of which it keeps the last letter, or a character.
 _WRITTEN = re.compile(r"\x1b\[[?\d;]*([A-Za-z])|([^\x1b])", re.DOTALL)
 
 
 @dataclass
 class Terminal:
-    """A real one, `file` is what a process writes to."""
+    """A real terminal. A process writes to `file`; `leader` is the descriptor to read from, `seen` what was read."""
 
     leader: int
     file: TextIO
     seen: bytes = b""
 
     def screen(self) -> list[str]:
-        """The lines on it, without what is blank at their ends, and without blank ones below."""
+        """Return the lines on the terminal, without blanks at their ends, and without blank lines at the bottom."""
         self.file.flush()
         try:
             while True:
@@ -29,7 +29,7 @@ class Terminal:
         except BlockingIOError:
             pass
         lines, row, column = [""], 0, 0
-        # What another thread writes right now may end amid a character.
+        # Bytes that another thread is just writing may end within a character.
         for control, character in _WRITTEN.findall(self.seen.decode(errors="ignore")):
             match control or character:
                 case "A" if control:
@@ -51,7 +51,7 @@ class Terminal:
 
 @contextmanager
 def a_terminal() -> Iterator[Terminal]:
-    """A terminal, for as long as the block runs."""
+    """Open a terminal while the block runs."""
     leader, follower = os.openpty()
     fcntl.fcntl(leader, fcntl.F_SETFL, os.O_NONBLOCK)
     with open(follower, "w", encoding="utf-8") as file:  # noqa: PTH123 (a descriptor)

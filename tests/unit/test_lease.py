@@ -44,7 +44,7 @@ def acquired(store: FakeStore, clock: Clock, **machine: Any) -> Lease:
 def test_a_free_lease_is_taken_at_once_and_tells_people_whose_it_is() -> None:
     store, clock = FakeStore(), Clock()
     acquired(store, clock).check()
-    told = store.told
+    told = store.fields
     assert clock.slept == []
     assert {key: told[key] for key in ("job", "host", "pid", "length_seconds", "released")} == {
         "job": "ingest_raw",
@@ -59,7 +59,7 @@ def test_a_free_lease_is_taken_at_once_and_tells_people_whose_it_is() -> None:
 def test_who_finds_an_owner_that_renews_is_refused_at_once_and_told_whose_the_lake_is() -> None:
     store, clock = FakeStore(), Clock()
     owner = acquired(store, clock)
-    since = store.told["acquired_at"]
+    since = store.fields["acquired_at"]
     clock.then = lambda: owner.renew() if clock.now == 1021.0 else None
     with pytest.raises(UserError) as refused:
         a_lease(store, clock, host="two").acquire()

@@ -18,14 +18,14 @@ def test_a_held_lease_is_renewed_in_the_background_over_outages_too() -> None:
         store.before = raising(OUTAGE, times=3)
         store.after = lambda: renewed.set() if store.writes > 5 else None
         assert renewed.wait(30)
-    assert store.told["released"] is True
+    assert store.fields["released"] is True
 
 
 def test_a_lease_is_released_when_its_block_fails() -> None:
     store = FakeStore()
     with pytest.raises(KeyError, match="the block's own"), hold_lease(store, job="ingest_raw"):
         raise KeyError("the block's own")
-    assert store.told["released"] is True
+    assert store.fields["released"] is True
 
 
 def test_a_release_that_fails_is_logged_and_hides_no_error(caplog: pytest.LogCaptureFixture) -> None:

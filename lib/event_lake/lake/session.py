@@ -28,8 +28,8 @@ REQUIRED = {
     "spark.sql.shuffle.orderIndependentChecksum.enableFullRetryOnMismatch": "true",
 }
 
-# Settings that we measured to be better than Spark's defaults; docs/decisions has the figures. The section [spark] of the
-# configuration overrides them, `--conf` of spark-submit doesn't.
+# Settings that we measured to be better than Spark's defaults; docs/decisions has the figures. The section [spark] of
+# the configuration overrides them, `--conf` of spark-submit doesn't.
 PREFERRED = {
     "spark.sql.streaming.stateStore.rocksdb.changelogCheckpointing.enabled": "true",
     "spark.sql.streaming.stateStore.rocksdb.boundedMemoryUsage": "true",

@@ -40,12 +40,12 @@ class Run:
 
 
 def build_staging(spark: SparkSession, settings: Settings, run: Run | None = None) -> Staged:
-    """Bring all of raw's batches that staging hasn't taken yet to staging, and return what became of their events.
+    """Take all batches of raw that staging hasn't taken yet, and return what became of their events.
 
     A batch is one in raw's ledger; its events are those that raw's newest version holds. They are taken in steps of
-    `staging.max_batch_bytes`. A step that is repeated after a crash changes nothing twice. If it isn't known which
-    batches were taken, the run takes all of raw again; events that staging holds already stay as they are. Raise
-    UserError if there is no raw layer.
+    about `staging.max_batch_bytes`. A step that is repeated after a crash changes nothing twice. If it isn't known
+    which batches were taken, take all of raw; events that staging holds already stay as they are. Raise UserError if
+    there is no raw layer.
     """
     run = run or Run()
     tables.refuse_missing_raw(spark, settings.lake.root)

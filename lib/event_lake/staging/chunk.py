@@ -13,7 +13,8 @@ from event_lake.lake.time_columns import hour_at, hour_of
 
 # The `date` and `event_type` of a partition of raw/events or staging/events.
 Partition = tuple[date, str]
-# So many pairs of date and type are looked for by name. A producer that puts ids into event_name makes any number.
+# The most pairs of date and type to look for by name. A producer that puts ids into event_name makes any number of
+# them.
 _MOST_TYPES = 1_000
 
 

@@ -26,9 +26,9 @@ from event_lake.staging.typed import (
 
 Contracts = Mapping[str, Contract]
 
-# So many tables are written at a time: in much of a small write Delta's driver waits for the disk, or for S3.
+# The number of tables to write at a time. In much of a small write Delta's driver waits for the disk, or for S3.
 _AT_ONCE = 4
-# So many rows go into one file, as one task writes them.
+# The most rows that go into one file, as one task writes them.
 _MOST_ROWS = 1_000_000
 # None of the contract's own columns has statistics: Spark would compile code for each table, which is half of the cost
 # of a small append.
@@ -147,9 +147,10 @@ def replace_events(rows: DataFrame, root: str, contracts: Contracts) -> None:
 
 
 def replace_dates(rows: DataFrame, root: str, contracts: Contracts, first: date, last: date) -> None:
-    """Replace all rows of the dates from `first` to `last` by `rows` (`schemas.EVENT`), all events of these dates.
+    """Replace what the typed tables and staging/rejected hold of the dates from `first` to `last`.
 
-    Each table changes in one commit; to repeat all of it has no effect.
+    `rows` (`schemas.EVENT`) are all events of these dates. Each table changes in one commit; to repeat all of it has no
+    effect.
     """
     spark = rows.sparkSession
     where = F.col("date").between(F.lit(first), F.lit(last))
