@@ -38,7 +38,7 @@ class Ingest:
     seen: set[str] = field(default_factory=set)
 
     def kill_an_executor(self, moment: str) -> None:
-        """Have the driver kill an executor in the next batch, at a `moment` that `cluster_driver` names."""
+        """Tell the driver to kill an executor in the next batch, at a `moment` that `cluster_driver` names."""
         assert self.driver.stdin
         print(moment, file=self.driver.stdin, flush=True)
 

@@ -79,5 +79,5 @@ def unpack(archive: Path, folder: Path) -> GoldenSet:
 
 
 def _without_time(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    # Its documentation allows None, its type hints don't.
+    # The documentation of `replace` allows None, its type hints don't.
     return member.replace(mtime=None, deep=False)  # type: ignore[arg-type]

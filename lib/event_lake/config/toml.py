@@ -18,7 +18,7 @@ from event_lake.errors import ConfigError
 
 _T = TypeVar("_T")
 
-# By the type of a single key: the problem to report of a value that isn't of this type.
+# The problem to report of a value that isn't of the key's type, by that type.
 _WRONG: Mapping[Any, str] = {
     str: 'not a string; write it like "text"',
     bool: "not true or false; write it without quotes",

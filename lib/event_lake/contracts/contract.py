@@ -90,11 +90,11 @@ class Column:
             return
         if not self.allowed:
             raise self._unusable("allowed", self.allowed, 'not a list of values; write it like ["web", "ios"]')
-        wanted = str if self.type == "string" else int if self.type in _WHOLE else None
-        if wanted is None:
+        value_type = str if self.type == "string" else int if self.type in _WHOLE else None
+        if value_type is None:
             raise self._unusable("allowed", self.allowed, f"not for a {self.type}; for string, int and bigint only")
         for value in self.allowed:
-            if type(value) is not wanted:
+            if type(value) is not value_type:
                 raise self._unusable("allowed", self.allowed, f"{value!r} is no {self.type}")
             if isinstance(value, int) and not _has_literal(value):
                 raise self._unusable("allowed", self.allowed, f"{value} doesn't fit into 64 bits; leave it out")

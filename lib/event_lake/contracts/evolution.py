@@ -7,7 +7,7 @@ from event_lake.contracts import column_types
 from event_lake.contracts.contract import COMMON, Column, Contract
 from event_lake.errors import UserError
 
-# How many digits the largest number of the type has.
+# The number of digits of the type's largest number.
 _DIGITS = {"int": 10, "bigint": 19}
 # Pairs of a type and one that can hold all of its values.
 _WIDER = {("int", "bigint"), ("int", "double"), ("date", "timestamp")}

@@ -100,7 +100,7 @@ class Checkpoint:
         self.put(_RULES, json.dumps(dict(rules), indent=2))
 
     def refuse_damaged(self) -> None:
-        """Raise UserError unless the files can be read with which Spark resumes a query that has planned a batch.
+        """Raise UserError if a file is missing or damaged that Spark reads to resume a query with a planned batch.
 
         These are `metadata`, which holds the query's id, and the newest two files of `offsets` and of `commits`.
         """

@@ -93,7 +93,7 @@ def _parsed(content: bytes) -> _Record | None:
     # Return None if `content` isn't a record. The record of a later version may have more fields.
     try:
         values = json.loads(content)
-        return _Record(**{known.name: values[known.name] for known in fields(_Record)})
+        return _Record(**{each.name: values[each.name] for each in fields(_Record)})
     except (ValueError, TypeError, KeyError):
         return None
 

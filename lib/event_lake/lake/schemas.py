@@ -63,7 +63,7 @@ _PLACE = (
     .add("partition_key", StringType())
     .add("arrived_at", TimestampType())
 )
-# That place, and the batch that read the record.
+# The place from which a record came, and the batch that read it.
 _ORIGIN = StructType([*_PLACE, *StructType().add("ingested_at", TimestampType()).add("batch_id", LongType())])
 
 # A record that was validated. An event has its text as `payload`. Any other record has its bytes as `data`, all

@@ -124,8 +124,8 @@ def _with_hash(rows: DataFrame) -> DataFrame:
 
 
 def _fingerprint() -> Column:
-    # As a variant, the payload has its keys sorted and no spacing. It can't be one if an object has a key twice, or if
-    # it's too large: versions differ then if their texts do.
+    # A variant has its keys sorted, and no spacing. A payload can't be one if an object has a key twice, or if it's too
+    # large: versions differ then if their texts do.
     return F.xxhash64(F.coalesce(F.to_json(F.try_parse_json("payload")), F.col("payload")))
 
 

@@ -125,9 +125,9 @@ class StagingWriter:
         if not chunk.rows:
             return Staged()
         root, events = self._root, chunk.events
-        spark, is_near = events.sparkSession, known_places(chunk)
-        staged = tables.read(spark, root, layout.STAGING_EVENTS).where(is_near)
-        refused = tables.read(spark, root, layout.CONFLICTS).where(is_near)
+        spark, may_match = events.sparkSession, known_places(chunk)
+        staged = tables.read(spark, root, layout.STAGING_EVENTS).where(may_match)
+        refused = tables.read(spark, root, layout.CONFLICTS).where(may_match)
         with (
             resolve(events, staged, refused, self._keep, chunk.rows) as changes,
             tables.note_commits(spark, self.note(changes.counts, step=step)),
