@@ -22,7 +22,7 @@ from event_lake.generator.sequence import EVENT, LATE, records
 from event_lake.lake import layout, tables
 from event_lake.lake.schemas import LEDGER, RECORD
 from event_lake.raw.parse import select_events
-from event_lake.raw.validation import validated
+from event_lake.raw.validation import validate_records
 from event_lake.staging.build import build_staging
 
 COMMITS = 6
@@ -147,7 +147,7 @@ def _draw_events(spark: SparkSession, folder: Path) -> DataFrame:
     path = str(folder / "drawn")
     sent = spark.createDataFrame([(*row, None, None) for row in rows], RECORD).repartition(4)
     clock = {"ingested_at": F.col("arrived_at"), "batch_id": F.lit(0).cast("long")}
-    select_events(validated(sent, Raw(max_future=timedelta(days=1))).withColumns(clock)).write.parquet(path)
+    select_events(validate_records(sent, Raw(max_future=timedelta(days=1))).withColumns(clock)).write.parquet(path)
     return spark.read.parquet(path)
 
 

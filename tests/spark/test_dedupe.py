@@ -8,7 +8,7 @@ from pyspark.sql import SparkSession
 
 from event_lake.lake.schemas import RECORD
 from event_lake.raw.dedupe import drop_duplicates, with_watermark
-from event_lake.raw.validation import validated
+from event_lake.raw.validation import validate_records
 from support.record_frames import RULES, records
 from support.sent import an_event
 
@@ -43,7 +43,7 @@ class Arrivals:
 
         query = (
             stream.parquet(str(self._folder / "in"))
-            .transform(validated, RULES)
+            .transform(validate_records, RULES)
             .transform(with_watermark, self._window)
             .transform(drop_duplicates)
             .writeStream.option("checkpointLocation", str(self._folder / "checkpoint"))

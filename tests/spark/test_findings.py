@@ -123,12 +123,12 @@ class Dying(Checks):
         self._kept = kept
         self._by_the_commit = by_the_commit
 
-    def awaited(self, batch_id: int) -> None:
-        self._kept.awaited(batch_id)
+    def note_written(self, batch_id: int) -> None:
+        self._kept.note_written(batch_id)
         if self._by_the_commit:
             raise OSError("killed")
 
-    def passed(self) -> None:
+    def note_passed(self) -> None:
         raise OSError("killed")
 
 

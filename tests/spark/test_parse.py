@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from event_lake.generator.events import Timeline, draft_event
 from event_lake.generator.faults import FAULTS, reason_of
 from event_lake.raw.parse import select_events, select_quarantined
-from event_lake.raw.validation import validated
+from event_lake.raw.validation import validate_records
 from support.record_frames import RULES, records
 from support.sent import ARRIVED, an_event, with_tokens
 
@@ -78,7 +78,12 @@ REASONS = {
 
 
 def test_a_record_that_is_no_event_has_all_the_reasons_that_apply(spark: SparkSession) -> None:
-    rows = validated(records(spark, list(REASONS)), RULES).where("receipt is null").orderBy("sequence_number").collect()
+    rows = (
+        validate_records(records(spark, list(REASONS)), RULES)
+        .where("receipt is null")
+        .orderBy("sequence_number")
+        .collect()
+    )
     found = {data: row["reasons"] for data, row in zip(REASONS, rows, strict=True)}
     assert found == REASONS
 
@@ -87,7 +92,7 @@ def test_each_of_the_generators_faults_is_quarantined_for_its_one_reason(spark: 
     rng = Random(1)
     timeline = Timeline(seed=1, start_ms=SECONDS * 1000, rate=300)
     data = [fault(draft_event(rng, timeline.place_ms(0)), rng) for fault in FAULTS.values()]
-    rows = validated(records(spark, data), RULES).where("receipt is null").orderBy("sequence_number").collect()
+    rows = validate_records(records(spark, data), RULES).where("receipt is null").orderBy("sequence_number").collect()
     assert {kind: row["reasons"] for kind, row in zip(FAULTS, rows, strict=True)} == {
         kind: [reason_of(kind)] for kind in FAULTS
     }
@@ -156,7 +161,7 @@ def test_quarantine_keeps_the_bytes_and_what_could_be_read(spark: SparkSession) 
 
 
 def test_a_row_keeps_its_place_in_its_aggregate(spark: SparkSession) -> None:
-    batch = _clocked(validated(records(spark, [an_event(), b"x", an_event()], aggregated=True), RULES))
+    batch = _clocked(validate_records(records(spark, [an_event(), b"x", an_event()], aggregated=True), RULES))
     places = [(row.sequence_number, row.sub_sequence_number) for row in select_events(batch).collect()]
     assert sorted(places) == [("100", 0), ("100", 2)]
     [row] = select_quarantined(batch).collect()
@@ -212,7 +217,7 @@ def test_a_receipt_is_neither_event_nor_quarantined(spark: SparkSession) -> None
 
 
 def _batch(spark: SparkSession, *data: bytes) -> DataFrame:
-    return _clocked(validated(records(spark, list(data)), RULES))
+    return _clocked(validate_records(records(spark, list(data)), RULES))
 
 
 def _clocked(rows: DataFrame) -> DataFrame:

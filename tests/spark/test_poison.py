@@ -11,7 +11,7 @@ from event_lake.lake.ledger import Totals
 from event_lake.lake.schemas import RECORD
 from event_lake.raw.dedupe import drop_duplicates, with_watermark
 from event_lake.raw.parse import select_events, select_quarantined
-from event_lake.raw.validation import validated
+from event_lake.raw.validation import validate_records
 from support.poison import harmless, heavy, poison
 from support.record_frames import RULES, records, write_first_batch
 from support.sent import ARRIVED, an_event
@@ -50,7 +50,7 @@ def test_megabytes_of_poison_are_no_more_than_poison(spark: SparkSession, root: 
 
 def test_what_only_looks_like_poison_passes(spark: SparkSession) -> None:
     sent = list(harmless())
-    batch = _clocked(validated(records(spark, sent), RULES))
+    batch = _clocked(validate_records(records(spark, sent), RULES))
     assert select_quarantined(batch).select("reasons").collect() == []
     passed = select_events(batch).select("payload").orderBy("sequence_number").collect()
     assert [row.payload.encode() for row in passed] == sent
@@ -75,7 +75,7 @@ def test_an_event_of_the_year_2999_keeps_none_of_ten_thousand_others_back(spark:
         spark.readStream.schema(RECORD)
         .option("maxFilesPerTrigger", 1)
         .parquet(folder)
-        .transform(validated, RULES)
+        .transform(validate_records, RULES)
         .transform(with_watermark, RULES.dedup_window)
         .transform(drop_duplicates)
         .writeStream.option("checkpointLocation", str(tmp_path / "checkpoint"))

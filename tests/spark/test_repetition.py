@@ -13,7 +13,7 @@ from event_lake.lake.ledger import Totals
 from event_lake.raw.beginning import make_beginning
 from event_lake.raw.ledger_rows import Batch
 from event_lake.raw.parse import select_events, select_quarantined
-from event_lake.raw.validation import validated
+from event_lake.raw.validation import validate_records
 from event_lake.raw.write import EarlierRules, RawWriter
 from support.record_frames import records
 from support.sent import ARRIVED, an_event
@@ -30,7 +30,7 @@ WAY_OUT = (
 
 def rows_of(spark: SparkSession, data: Sequence[bytes], *, shard: str = "shardId-0", first: int = 100) -> DataFrame:
     """A batch of these records, as it comes to the writer."""
-    came = validated(records(spark, data, shard=shard, first=first), Raw())
+    came = validate_records(records(spark, data, shard=shard, first=first), Raw())
     return came.withColumns({"ingested_at": F.lit(ARRIVED), "batch_id": F.lit(0).cast("long")})
 
 
@@ -46,7 +46,7 @@ def write(rows: DataFrame, root: str, raw: Raw | None = None) -> Totals:
     spark = rows.sparkSession
     settings = Settings(source=Source(stream="events"), lake=Lake(root=root), raw=raw or Raw())
     changed = ["raw.max_future is '60 seconds' and was '300 seconds'"]
-    writer = RawWriter(settings, make_beginning(spark, settings), "query", begun_under=EarlierRules(changed=changed))
+    writer = RawWriter(settings, make_beginning(spark, settings), "query", earlier_rules=EarlierRules(changed=changed))
     return writer.write(rows.drop("batch_id"), BATCH).totals
 
 

@@ -17,7 +17,7 @@ from event_lake.lake.ledger import Totals
 from event_lake.raw.beginning import Beginning
 from event_lake.raw.ledger_rows import Batch
 from event_lake.raw.parse import select_events, select_quarantined
-from event_lake.raw.validation import validated
+from event_lake.raw.validation import validate_records
 from event_lake.raw.write import RawWriter
 from support.record_frames import RULES, a_hole, records
 from support.sent import ARRIVED, an_event
@@ -221,7 +221,7 @@ def _of_types(spark: SparkSession, *types: str) -> DataFrame:
 
 
 def _deduplicated(frame: DataFrame) -> DataFrame:
-    return validated(frame, RULES).withColumn("ingested_at", F.lit(ARRIVED))
+    return validate_records(frame, RULES).withColumn("ingested_at", F.lit(ARRIVED))
 
 
 def _ledger(spark: SparkSession, root: str) -> list[Row]:

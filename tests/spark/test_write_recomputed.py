@@ -15,7 +15,7 @@ from event_lake.lake import layout, tables
 from event_lake.lake.ledger import Totals
 from event_lake.raw.beginning import make_beginning
 from event_lake.raw.ledger_rows import Batch
-from event_lake.raw.validation import validated
+from event_lake.raw.validation import validate_records
 from event_lake.raw.write import RawWriter
 from support.record_frames import RULES, records
 from support.sent import ARRIVED, an_event
@@ -125,7 +125,7 @@ def test_an_append_that_spark_gave_up_is_begun_again(spark: SparkSession, root: 
 def _of_two_shards(spark: SparkSession, uuids: Sequence[str], extra: str = "") -> DataFrame:
     data = [an_event(event_uuid=uuid, extra=extra) for uuid in uuids]
     both = records(spark, data, shard="a").union(records(spark, data, shard="b"))
-    return validated(both, RULES).withColumn("ingested_at", F.lit(ARRIVED))
+    return validate_records(both, RULES).withColumn("ingested_at", F.lit(ARRIVED))
 
 
 def _kept(*shards: str) -> str:

@@ -12,7 +12,7 @@ from event_lake.lake.ledger import Totals
 from event_lake.lake.schemas import RECORD
 from event_lake.raw.beginning import make_beginning
 from event_lake.raw.ledger_rows import Batch
-from event_lake.raw.validation import validated
+from event_lake.raw.validation import validate_records
 from event_lake.raw.write import RawWriter
 from support.sent import ARRIVED
 
@@ -48,6 +48,6 @@ def write_first_batch(spark: SparkSession, root: str, data: Sequence[bytes]) -> 
     """Make a lake's tables, write `data`, numbered in their order, as the first batch, and return its totals."""
     settings = Settings(source=Source(stream="events"), lake=Lake(root=root))
     tables.create(spark, root, layout.RAW)
-    rows = validated(records(spark, data, first=10_000), RULES).withColumn("ingested_at", F.lit(ARRIVED))
+    rows = validate_records(records(spark, data, first=10_000), RULES).withColumn("ingested_at", F.lit(ARRIVED))
     writer = RawWriter(settings, make_beginning(spark, settings), "query")
     return writer.write(rows, Batch(batch_id=0, clock=ARRIVED, read_until=ARRIVED)).totals

@@ -35,6 +35,6 @@ def test_groups_add_up_to_the_same_whatever_their_order() -> None:
 
 def test_other_copies_are_the_same_events_and_other_keys_or_counts_are_not() -> None:
     one = Fingerprint(events=1, keys=5, copies=9)
-    assert one.same_events(Fingerprint(events=1, keys=5, copies=1))
-    assert not one.same_events(Fingerprint(events=1, keys=4, copies=9))
-    assert not one.same_events(Fingerprint(events=2, keys=5, copies=9))
+    assert one.has_same_events(Fingerprint(events=1, keys=5, copies=1))
+    assert not one.has_same_events(Fingerprint(events=1, keys=4, copies=9))
+    assert not one.has_same_events(Fingerprint(events=2, keys=5, copies=9))

@@ -1,1 +1,1 @@
-"""From records to the raw layer's three tables."""
+"""Turn the stream's records into the tables of the raw layer: events, quarantine and ledger."""

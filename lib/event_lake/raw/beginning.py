@@ -1,4 +1,4 @@
-"""Where ingest_raw begins: at its checkpoint, anew from the ledger, or for the first time."""
+"""Decide where ingest_raw begins: at its checkpoint, anew from the ledger, or for the first time."""
 
 import json
 import logging
@@ -22,11 +22,12 @@ from event_lake.raw.rules_in_force import format_value
 
 _log = logging.getLogger(__name__)
 
-# In the checkpoint.
+# The file in the checkpoint that holds its `Beginning`.
 _FILE = "event_lake.json"
 _FORMAT = 1
 _SHUFFLE_PARTITIONS = "spark.sql.shuffle.partitions"
-# What a checkpoint is held to, by the setting's key: the field of `Beginning`, and what would become of another value.
+# The settings that mustn't change while a checkpoint is in use, by their keys: the field of `Beginning`, and the
+# reason.
 _KEPT = {
     "source.stream": ("stream", "its positions are of that stream's shards"),
     "raw.dedup_window": ("dedup_window", "events that came before would be remembered for that long only"),
@@ -37,11 +38,15 @@ _KEPT = {
 
 @dataclass(frozen=True, kw_only=True)
 class Beginning:
-    """What a checkpoint of the raw layer's query began with.
+    """The settings and the positions with which a checkpoint of ingest_raw's query began; a file in it holds them.
 
-    In all tables `batch_id` is `first_batch` + Spark's own number, so that it grows over a lake's whole life.
-    `start_from` is as in `config.Source`; `holes` says by shard what expired unread before it, and `gone` up to where
-    those shards were read that aren't there any more. Older batches ingested up to `older_until`, if there were any.
+    - `start_from` has the form of `config.Source.start_from`. A new checkpoint begins at the positions that the ledger
+      has.
+    - `first_batch` is the number in the lake of Spark's batch 0. Spark numbers the batches of each checkpoint from 0;
+      `batch_id` in all tables is `first_batch` + Spark's number, so it grows over the lake's whole life.
+    - `older_until` is the last `ingested_at` of the batches before `first_batch`, None if there were none.
+    - `holes` says by shard which records expired before they were read and before this checkpoint began.
+    - `gone` has the position up to which each shard was read that the stream hasn't got any more.
     """
 
     stream: str
@@ -56,11 +61,11 @@ class Beginning:
 
 
 def beginning_of(checkpoint: Checkpoint) -> Beginning:
-    """Return what the query at `checkpoint` began with. Raises UserError if the file can't be read."""
+    """Return the `Beginning` that `checkpoint` holds. Raise UserError if it can't be read."""
     fields = without_format(f"checkpoint {checkpoint.path}: {_FILE}", checkpoint.object_in(_FILE), _FORMAT)
     try:
         window, until = fields.pop("dedup_window_seconds"), fields.pop("older_until")
-        # There used to be other sources.
+        # Older versions had other sources, too.
         connector = fields.pop("connector", "event_lake")
         beginning = Beginning(
             **fields,
@@ -78,7 +83,7 @@ def beginning_of(checkpoint: Checkpoint) -> Beginning:
 
 
 def keep_beginning(checkpoint: Checkpoint, beginning: Beginning) -> None:
-    """Write into `checkpoint` what its query begins with; the file is there whole or not at all."""
+    """Write `beginning` into `checkpoint`. A crash may leave no file, but never a part of one."""
     fields = asdict(beginning)
     fields["dedup_window_seconds"] = fields.pop("dedup_window").total_seconds()
     fields["older_until"] = beginning.older_until.isoformat() if beginning.older_until else None
@@ -88,87 +93,96 @@ def keep_beginning(checkpoint: Checkpoint, beginning: Beginning) -> None:
 def open_or_replace_checkpoint(
     spark: SparkSession, settings: Settings, checkpoint: Checkpoint, reads: Reads, *, anew: bool
 ) -> Beginning:
-    """What the query at `checkpoint` begins or began with; the checkpoint says so itself afterwards.
+    """Make `checkpoint` ready for the query, and return the `Beginning` that it holds then.
 
-    A checkpoint with a batch is gone on with, unless `anew`. Without one, the query begins as configured if the lake
-    has no batches. If it has some, the checkpoint is lost: `anew` resumes from the ledger, and so does any start
-    where that was begun and didn't come to a batch. The tables must exist.
-    Raises UserError for a checkpoint that can't be gone on with, ConfigError for a changed setting that it is held to,
-    and what `_anew`, `raw.resume` and `kinesis.resume` raise.
+    - If the checkpoint has a batch, the query goes on with it, unless `anew`.
+    - If neither the checkpoint nor the lake has a batch, the query begins as the settings say.
+    - If `anew`, the checkpoint is replaced by one that resumes from the ledger. The same happens without `anew` if an
+      earlier start began to replace it, and ended before the new checkpoint had a batch.
+    - If only the lake has batches, the checkpoint is lost, which is a UserError.
+
+    The tables must exist. Raise UserError also for a checkpoint that is damaged or older than the ledger, ConfigError
+    if a setting has changed that must stay (`refuse_changes`), and what `raw.resume` and `kinesis.planning.resume`
+    raise.
     """
-    asked = make_beginning(spark, settings)
-    taken = resume.last_committed(spark, settings.lake.root)
+    configured = make_beginning(spark, settings)
+    committed = resume.last_committed(spark, settings.lake.root)
     newest = checkpoint.newest_batch
     anew = anew or checkpoint.is_being_replaced
     if newest is not None and not anew:
-        found = beginning_of(checkpoint)
-        refuse_changes(found, asked)
+        beginning = beginning_of(checkpoint)
+        refuse_changes(beginning, configured)
         checkpoint.refuse_damaged()
-        if found.first_batch + newest < taken.last:
+        if beginning.first_batch + newest < committed.last:
             raise UserError(
-                f"checkpoint {checkpoint.path} ends with batch {found.first_batch + newest}, but the ledger with"
-                f" {taken.last}: it's not the newest; {NEW_CHECKPOINT}"
+                f"checkpoint {checkpoint.path} ends with batch {beginning.first_batch + newest}, but the ledger with"
+                f" {committed.last}: it's not the newest; {NEW_CHECKPOINT}"
             )
-        return found
-    if not anew and taken.last < 0 and not resume.find_unfinished(spark, settings.lake.root, taken.last):
-        keep_beginning(checkpoint, asked)
-        return asked
+        return beginning
+    if not anew and committed.last < 0 and not resume.find_unfinished(spark, settings.lake.root, committed.last):
+        keep_beginning(checkpoint, configured)
+        return configured
     if not anew and not checkpoint.has(_FILE):
         raise UserError(f"checkpoint {checkpoint.path} is lost, but the lake has batches; {NEW_CHECKPOINT}")
-    return _anew(spark, settings, checkpoint, reads, taken)
+    return _replace_checkpoint(spark, settings, checkpoint, reads, committed)
 
 
 def make_beginning(spark: SparkSession, settings: Settings) -> Beginning:
-    """What a query begins with for the first time."""
+    """Return the `Beginning` of a query in a lake that has no batches yet."""
     return Beginning(
         stream=settings.source.stream,
         start_from=settings.source.start_from,
         dedup_window=settings.raw.dedup_window,
         dedup_on=settings.raw.dedup_on,
-        # A text, as on some platforms it's "auto".
+        # A text, because on some platforms it's "auto".
         shuffle_partitions=str(spark.conf.get(_SHUFFLE_PARTITIONS)),
     )
 
 
-def refuse_changes(found: Beginning, asked: Beginning) -> None:
-    """Raise ConfigError, naming them all, if settings differ in `asked` that the checkpoint is held to."""
-    changed = [
-        f"{key} = {format_value(getattr(asked, name))}: the checkpoint has {format_value(getattr(found, name))},"
+def refuse_changes(begun: Beginning, configured: Beginning) -> None:
+    """Raise ConfigError if settings differ that must stay while a checkpoint is in use; the message names them all.
+
+    They are `source.stream`, `raw.dedup_window`, `raw.dedup_on` and `spark.sql.shuffle.partitions`.
+    """
+    changes = [
+        f"{key} = {format_value(getattr(configured, name))}: the checkpoint has {format_value(getattr(begun, name))},"
         f" and {reason}"
         for key, (name, reason) in _KEPT.items()
-        if getattr(asked, name) != getattr(found, name)
+        if getattr(configured, name) != getattr(begun, name)
     ]
-    if changed:
-        raise ConfigError(f"{'; '.join(changed)}; put it back, or: {NEW_CHECKPOINT}")
+    if changes:
+        raise ConfigError(f"{'; '.join(changes)}; put it back, or: {NEW_CHECKPOINT}")
 
 
-def _anew(
-    spark: SparkSession, settings: Settings, checkpoint: Checkpoint, reads: Reads, taken: resume.LastCommitted
+def _replace_checkpoint(
+    spark: SparkSession, settings: Settings, checkpoint: Checkpoint, reads: Reads, committed: resume.LastCommitted
 ) -> Beginning:
-    """Put the old checkpoint aside, and begin another behind what the ledger tells.
+    """Put the old checkpoint aside, and begin another one at the positions that the ledger has.
 
-    What may be refused is found out before anything is changed. From then on until the new checkpoint is whole it's
-    marked as being replaced, and a start that finds the mark does all of it once more. Each step can be repeated: the
-    old checkpoint is put aside before the rows that it would complete are deleted, and nothing is read before the
-    new one says where.
+    All that may raise comes before the first change. From then on until the new checkpoint is whole, it's marked as
+    being replaced, and a start that finds the mark repeats the replacement. Every step can be repeated. The old
+    checkpoint is put aside first: with it Spark would complete the unfinished batch, whose rows are deleted next. The
+    query reads nothing before the new checkpoint holds its start.
     """
     source, root = settings.source, settings.lake.root
-    left = resume.find_unfinished(spark, root, taken.last)
-    told = resume.positions_reached(spark, root, source.stream)
-    begin = (
-        resume_positions(*told, reads, go_on=not source.fail_on_data_loss) if told else Resumption(source.start_from)
+    unfinished = resume.find_unfinished(spark, root, committed.last)
+    reached = resume.positions_reached(spark, root, source.stream)
+    resumption = (
+        resume_positions(*reached, reads, go_on=not source.fail_on_data_loss)
+        if reached
+        else Resumption(source.start_from)
     )
     beginning = replace(
         make_beginning(spark, settings),
-        start_from=begin.start_from,
-        first_batch=taken.last + 1,
-        older_until=taken.ingested_at,
-        holes=begin.holes,
-        gone=begin.gone,
+        start_from=resumption.start_from,
+        first_batch=committed.last + 1,
+        older_until=committed.ingested_at,
+        holes=resumption.holes,
+        gone=resumption.gone,
     )
     checkpoint.set_aside()
-    if left:
-        resume.delete_unfinished(spark, root, taken.last)
+    if unfinished:
+        resume.delete_unfinished(spark, root, committed.last)
     keep_beginning(checkpoint, beginning)
     checkpoint.end_replacement()
     _log.info("a new checkpoint begins with batch %d, behind what the ledger tells", beginning.first_batch)

@@ -1,4 +1,4 @@
-"""Dropping the copies that producers send again."""
+"""Drop the copies of events that producers send again."""
 
 from datetime import datetime, timedelta
 
@@ -12,34 +12,35 @@ from event_lake.raw.varying import vary_by_batch
 def with_watermark(
     validated_rows: DataFrame, window: timedelta, on: str = "event_uuid", *, clock: Column | None = None
 ) -> DataFrame:
-    """`validated_rows` with `ingested_at`, which has the watermark, and the `dedup_key` for `drop_duplicates`.
+    """Return watermarked rows: `validated_rows` with the columns `ingested_at` and `dedup_key`.
 
-    Events are the same by `event_uuid`, or by `event_uuid+payload` (`config.Raw.dedup_on`). Records that are no events,
-    and receipts, have a key of their own. `clock` is for a simulated one.
+    `ingested_at` has the watermark. It is the batch's time, or `clock` in a simulation. Rows with the same `dedup_key`
+    are copies of one event: they have the same values in the columns that `on` names (`config.Raw.dedup_on`). Records
+    that are no events, and receipts, have keys made of their place in the stream, so that no two share one.
     """
     key = (
         F.when(F.col("is_event"), event_key(on))
         .when(F.col("receipt").isNull(), record_key())
         .otherwise(F.concat_ws(" ", F.lit("receipt"), _position(), "receipt.hole"))
     )
-    # Spark pins current_timestamp() in the offset log, so that a replayed batch sees the same clock; and unlike
-    # created_at no producer can move it.
+    # Spark notes current_timestamp() of a batch in the offset log, so that a repeated batch sees the same time. And
+    # unlike created_at no producer can move it.
     now = vary_by_batch(F.current_timestamp()) if clock is None else clock
     delay = f"{int(window.total_seconds())} seconds"
     return validated_rows.withColumns({"ingested_at": now, "dedup_key": key}).withWatermark("ingested_at", delay)
 
 
 def event_key(on: str) -> Column:
-    """By what an event with `event_uuid` and `payload` is the same as another: see `with_watermark`."""
-    event = [F.lit("event "), F.col("event_uuid")]
+    """Return the key of an event, which its copies share. `on` names the columns of the key (`config.Raw.dedup_on`)."""
+    parts = [F.lit("event "), F.col("event_uuid")]
     if on == "event_uuid+payload":
-        # The state keeps what tells payloads apart, not the payloads.
-        event += [F.lit(" "), F.sha2("payload", 256)]
-    return F.concat(*event)
+        # A hash, because the state store keeps the keys.
+        parts += [F.lit(" "), F.sha2("payload", 256)]
+    return F.concat(*parts)
 
 
 def record_key() -> Column:
-    """The key of a record that is no event: where it came from, and its bytes, `data`."""
+    """Return the key of a record that is no event: its place in the stream, and a hash of its bytes, `data`."""
     return F.concat_ws(" ", F.lit("record"), _position(), F.md5("data"))
 
 
@@ -48,19 +49,20 @@ def _position() -> Column:
 
 
 def drop_duplicates(watermarked_rows: DataFrame) -> DataFrame:
-    """One of the `with_watermark` rows with each `dedup_key`, without it.
+    """Return one of the watermarked rows with each `dedup_key`, without that column.
 
-    Of copies in several batches that is the first, within a batch any, but the first of those in one shard. The
-    window runs on the ingest clock: a copy within it is dropped, one after twice of it is kept.
+    Of copies in several batches the first is kept. Of copies in several shards of one batch any shard's may be kept; of
+    copies in one shard the first. The window runs on `ingested_at`: a copy that comes within it is dropped, one that
+    comes after two windows is kept.
     """
     return watermarked_rows.dropDuplicatesWithinWatermark(["dedup_key"]).drop("dedup_key")
 
 
 def known_events(raw_events: DataFrame, beginning: Beginning, clock: datetime) -> DataFrame | None:
-    """The events of older batches that a batch at `clock` must not repeat: those that came within the window.
+    """Return the events from before this checkpoint that a batch must not repeat, or None if there can't be any.
 
-    The checkpoint's own state doesn't know them. None where there can be none. `clock` is the batch's `ingested_at`;
-    both columns have statistics, so that little is read.
+    They were ingested within the dedup window before `clock`, the batch's `ingested_at`, but the checkpoint's state
+    store doesn't hold them. Few files are read, as Delta has statistics of `batch_id` and `ingested_at`.
     """
     edge = clock - beginning.dedup_window
     if beginning.older_until is None or beginning.older_until < edge:
@@ -70,13 +72,14 @@ def known_events(raw_events: DataFrame, beginning: Beginning, clock: datetime) -
 
 
 def drop_known(batch: DataFrame, known: DataFrame, dedup_on: str) -> DataFrame:
-    """`batch` (`dedupe.drop_duplicates` rows) without the events that `known` has; what is no event passes.
+    """Return the rows of `batch` (from `drop_duplicates`) without the events of which `known` has a copy.
 
-    `dedup_on` as in `config.Raw`. What goes counts as duplicate, as its receipt tells that it was read.
+    `dedup_on` is `config.Raw.dedup_on`. The ledger counts what is dropped here as duplicates, because the receipts
+    count it as read.
     """
     key = dedup_on.split("+")
-    seen = known.select(*(F.col(name).alias(f"known_{name}") for name in key))
-    is_seen = F.col("is_event")
+    known_keys = known.select(*(F.col(name).alias(f"known_{name}") for name in key))
+    is_known = F.col("is_event")
     for name in key:
-        is_seen &= F.col(name) == F.col(f"known_{name}")
-    return batch.join(seen, is_seen, "left_anti")
+        is_known &= F.col(name) == F.col(f"known_{name}")
+    return batch.join(known_keys, is_known, "left_anti")

@@ -1,4 +1,4 @@
-"""Which event types have a partition of their own: an allow-list, or the first so many that came."""
+"""Decide which event types have a partition of their own: those of an allow-list, or the first ones that come."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -11,26 +11,26 @@ from event_lake.lake.schemas import OTHER
 
 @dataclass(frozen=True)
 class EventTypes:
-    """The `own` types, and how many there may be at `most`."""
+    """The types that have a partition of their own, and how many may have one. All others share `schemas.OTHER`."""
 
     own: tuple[str, ...]
-    most: int
+    limit: int
 
     @property
     def is_full(self) -> bool:
-        """Whether no other type can get a partition."""
-        return len(self.own) >= self.most
+        """True if no other type can get a partition."""
+        return len(self.own) >= self.limit
 
-    def grown(self, came: Iterable[str]) -> "EventTypes":
-        """With those of the types that `came` for which there is room, in the order of their names."""
-        new = sorted(set(came) - set(self.own))
-        return replace(self, own=(*self.own, *new[: max(0, self.most - len(self.own))]))
+    def add(self, names: Iterable[str]) -> "EventTypes":
+        """Return these types and, in alphabetical order, as many new ones of `names` as there is room for."""
+        new = sorted(set(names) - set(self.own))
+        return replace(self, own=(*self.own, *new[: max(0, self.limit - len(self.own))]))
 
     def is_own(self, event_type: Column) -> Column:
-        """Whether the type has a partition of its own."""
+        """Return the condition that the type has a partition of its own."""
         return event_type.isin(*self.own)
 
-    def partitioned(self, events: DataFrame) -> DataFrame:
-        """`events` (`schemas.EVENT`), with `event_type` as the partition where each of them lies."""
-        own = F.when(self.is_own(F.col("event_type")), F.col("event_type")).otherwise(OTHER)
-        return events.withColumn("event_type", own)
+    def assign_partitions(self, events: DataFrame) -> DataFrame:
+        """Return `events` (`schemas.EVENT`) with each one's partition as its `event_type`."""
+        partition = F.when(self.is_own(F.col("event_type")), F.col("event_type")).otherwise(OTHER)
+        return events.withColumn("event_type", partition)

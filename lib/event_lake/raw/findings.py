@@ -1,4 +1,4 @@
-"""Losses that ingest_raw found: kept in the lake until somebody has acknowledged them."""
+"""Keep the losses that ingest_raw finds in raw/findings, and refuse to go on until somebody acknowledges them."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -14,16 +14,22 @@ from event_lake.lake.time import instant_of
 
 
 class Kind(StrEnum):
-    """What was found. Behind `UNCHECKED` nothing may be wrong, so it stops nothing."""
+    """The kind of a finding in a batch.
 
-    LATE = "late"  # By its clock Spark would drop all rows of the batch; none was written.
-    LOST = "lost"  # The batch is written and committed, and records of it are missing.
-    UNCHECKED = "unchecked"  # The batch is committed, and its job ended before it was checked.
+    - LATE: the batch's clock isn't later than the watermark, so Spark would drop all its rows. None is written.
+    - LOST: the batch is written and committed, and records of it are missing.
+    - UNCHECKED: the batch is committed, and the job ended before it was checked. Maybe nothing is wrong with it, so
+      this kind needs no acknowledgement.
+    """
+
+    LATE = "late"
+    LOST = "lost"
+    UNCHECKED = "unchecked"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """A finding in a batch, `what` in one line; a row of `schemas.FINDING`. Times are UTC."""
+    """A finding in a batch, as in a row of `schemas.FINDING`. `what` describes it in one line. Times are UTC."""
 
     batch_id: int
     kind: Kind
@@ -34,7 +40,7 @@ class Finding:
 
     @property
     def stands(self) -> bool:
-        """Whether no batch may be begun until somebody acknowledges it."""
+        """True if no batch may begin until somebody acknowledges the finding."""
         return self.kind is not Kind.UNCHECKED and self.acknowledged_by is None
 
     def __str__(self) -> str:
@@ -42,7 +48,7 @@ class Finding:
 
 
 def read_findings(spark: SparkSession, root: str) -> list[Finding]:
-    """All findings of the lake, the oldest first; none where a lake of an older version has no table of them."""
+    """Return all findings of the lake, the oldest first. A lake of an older version has no table of them, so none."""
     if not tables.exists(spark, root, layout.FINDINGS):
         return []
     rows = (
@@ -51,41 +57,40 @@ def read_findings(spark: SparkSession, root: str) -> list[Finding]:
         .agg(F.max_by(F.struct("acknowledged_by", F.unix_micros("acknowledged_at").alias("at")), "acknowledged_at"))
         .collect()
     )
-    found = [_finding(*row) for row in rows]
-    return sorted(found, key=lambda finding: (finding.found_at, finding.batch_id))
+    return sorted((_finding(*row) for row in rows), key=lambda finding: (finding.found_at, finding.batch_id))
 
 
 def keep_finding(spark: SparkSession, root: str, batch_id: int, kind: Kind, what: str) -> None:
-    """Keep a finding in the lake."""
+    """Add a finding to raw/findings, with the time of now."""
     _append(spark, root, [Finding(batch_id=batch_id, kind=kind, what=what, found_at=datetime.now(UTC))])
 
 
-def find_standing(found: Collection[Finding], batches: Collection[int]) -> list[Finding]:
-    """The findings that stand in these batches. Raises UserError if in one of them none does."""
-    standing = [finding for finding in found if finding.stands]
+def find_standing(findings: Collection[Finding], batches: Collection[int]) -> list[Finding]:
+    """Return those of `findings` that stand in these batches. Raise UserError for a batch in which none stands."""
+    standing = [finding for finding in findings if finding.stands]
     if unknown := sorted(set(batches) - {finding.batch_id for finding in standing}):
         there = ", ".join(str(finding.batch_id) for finding in standing) or "none"
         raise UserError(f"--acknowledge {unknown[0]}: no finding stands in this batch; batches with one: {there}")
     return [finding for finding in standing if finding.batch_id in batches]
 
 
-def acknowledge(spark: SparkSession, root: str, known: Collection[Finding], by: str) -> None:
-    """Note that `by` knows of these findings, which then stand no more."""
-    if known:
+def acknowledge(spark: SparkSession, root: str, findings: Collection[Finding], by: str) -> None:
+    """Add to raw/findings that the person `by` knows of `findings`. They don't stand any more then."""
+    if findings:
         now = datetime.now(UTC)
-        _append(spark, root, [replace(finding, acknowledged_by=by, acknowledged_at=now) for finding in known])
+        _append(spark, root, [replace(finding, acknowledged_by=by, acknowledged_at=now) for finding in findings])
 
 
-def refuse_standing(found: Collection[Finding]) -> None:
-    """Raise DataLossError while a finding stands."""
-    standing = [finding for finding in found if finding.stands]
+def refuse_standing(findings: Collection[Finding]) -> None:
+    """Raise DataLossError if one of `findings` stands."""
+    standing = [finding for finding in findings if finding.stands]
     if standing:
         more = f" (and {len(standing) - 1:,} more)" if len(standing) > 1 else ""
         raise DataLossError(f"{standing[0]}{more}; {way_out(standing[0].batch_id)}")
 
 
 def way_out(batch_id: int) -> str:
-    """What ends a finding in the batch."""
+    """Return the part of an error's message that says how to go on after a finding in this batch."""
     return (
         f"no batch is begun until somebody has looked into it: ingest_raw --acknowledge {batch_id}, given once, notes"
         " who did, and goes on"

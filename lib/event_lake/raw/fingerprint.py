@@ -1,4 +1,4 @@
-"""Which events a frame holds, told by three numbers, however Spark came to its rows and in whatever order."""
+"""Compare which events two frames hold by three numbers, which don't depend on the rows' order."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,8 @@ from pyspark.sql import Column, Row
 from pyspark.sql import functions as F
 
 _NAMES = ("fp_events", "fp_keys", "fp_copies")
-# Spark has no condition for it. Source: org.apache.spark.scheduler.DAGScheduler of Spark 4.1.3 and 4.2.0.
+# Spark has no error condition for this failure, only these words. Source: org.apache.spark.scheduler.DAGScheduler of
+# Spark 4.1.3 and 4.2.0.
 _MIXED = re.compile(
     r"with indeterminate output was failed and retried|cannot rollback (?:a running|completed) result stage"
     r"|indeterminate results from old attempt succeeded|depending on the (?:indeterminate|checksum mismatch) stage"
@@ -18,10 +19,12 @@ _MIXED = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class Fingerprint:
-    """So many `events`, with these `keys` by `raw.dedup_on`, and these `copies` of them, by their places in the stream.
+    """The fingerprint of the events in a frame.
 
-    Two frames with the same number of events and the same `keys` hold the same ones: the latter are 64 bits over all of
-    them, in which an event that is missing, or there in place of another one, changes half.
+    `events` is their number. `keys` is the xor of a 64-bit hash of each event's key (`raw.dedup_on`), `copies` the xor
+    of a 64-bit hash of each event's place in the stream. Frames with the same `events` and `keys` hold the same events,
+    as an event that is missing, or in place of another one, changes each bit of `keys` with a chance of one half.
+    Frames that have the same `copies`, too, hold the same one of several copies of an event.
     """
 
     events: int = 0
@@ -33,34 +36,37 @@ class Fingerprint:
             events=self.events + other.events, keys=self.keys ^ other.keys, copies=self.copies ^ other.copies
         )
 
-    def same_events(self, other: "Fingerprint") -> bool:
-        """Whether the other one has the same events, whichever of their copies."""
+    def has_same_events(self, other: "Fingerprint") -> bool:
+        """True if both frames hold the same events, whichever copies of them."""
         return (self.events, self.keys) == (other.events, other.keys)
 
 
 def fingerprint_columns(dedup_on: str, is_event: Column | None = None) -> tuple[Column, ...]:
-    """Aggregations over judged rows (of those that `is_event` says), or over raw's: `read_fingerprint` reads them.
+    """Return aggregations that make the fingerprint of rows of raw/events, or of the validated rows where `is_event`.
 
-    `dedup_on` as in `config.Raw`.
+    `read_fingerprint` reads their result. `dedup_on` is `config.Raw.dedup_on`.
     """
     key = F.xxhash64(*dedup_on.split("+"))
     copy = F.xxhash64("event_uuid", "shard_id", "sequence_number", "sub_sequence_number")
     counted = F.expr("true") if is_event is None else is_event
-    told = (F.count_if(counted), *(F.bit_xor(F.when(counted, hashed)) for hashed in (key, copy)))
-    return tuple(column.alias(name) for column, name in zip(told, _NAMES, strict=True))
+    columns = (F.count_if(counted), *(F.bit_xor(F.when(counted, hashed)) for hashed in (key, copy)))
+    return tuple(column.alias(name) for column, name in zip(columns, _NAMES, strict=True))
 
 
-def read_fingerprint(told: Mapping[str, Any]) -> Fingerprint:
-    """What the aggregations of `fingerprint` gave, by their names; of no row Spark may give nothing."""
-    events, keys, copies = (told.get(name) or 0 for name in _NAMES)
+def read_fingerprint(values: Mapping[str, Any]) -> Fingerprint:
+    """Return the fingerprint in the results of `fingerprint_columns`. A frame without rows may have no results."""
+    events, keys, copies = (values.get(name) or 0 for name in _NAMES)
     return Fingerprint(events=events, keys=keys, copies=copies)
 
 
 def sum_fingerprints(groups: Iterable[Row]) -> Fingerprint:
-    """What they gave of all `groups` together."""
+    """Return the fingerprint of all groups together, each a row with the results of `fingerprint_columns`."""
     return sum((read_fingerprint(group.asDict()) for group in groups), Fingerprint())
 
 
 def is_mixing_refused(error: Exception) -> bool:
-    """Whether Spark gave a job up so as not to mix two computations of its rows: nothing is wrong with either."""
+    """True if Spark failed a job so that its tasks wouldn't use two different computations of the rows.
+
+    Rows are computed again when an executor is lost. Nothing is wrong with either computation: the job can be repeated.
+    """
     return _MIXED.search(str(error)) is not None

@@ -1,4 +1,4 @@
-"""Kinesis to the raw layer: the streaming query."""
+"""Run the streaming query that reads the Kinesis stream into the raw layer."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
 from event_lake.config.parsing import unusable
-from event_lake.config.settings import Raw, Settings
+from event_lake.config.settings import Raw, Settings, Source
 from event_lake.errors import StreamNotFoundError, UserError
 from event_lake.kinesis.admission import ADMISSION_CONTROL
 from event_lake.kinesis.api.client import KinesisClient
@@ -33,18 +33,20 @@ from event_lake.raw.running import RunResult, run_to_end
 from event_lake.raw.source import read_validated
 from event_lake.raw.write import EarlierRules, RawWriter
 
-# AWS itself refuses requests that are signed 5 minutes off.
+# AWS refuses requests whose signature is 5 minutes off.
 _LARGEST_CLOCK_ERROR = timedelta(minutes=1)
 _QUERY = "ingest_raw"
-# Somebody waits for the first line; a query that runs has more.
+# How long a call is repeated before the query runs, while a user waits for the first line of output.
 _PATIENCE_SECONDS = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class IngestOptions:
-    """Of a run: to end with what the stream held at its start, and to begin a new checkpoint behind the ledger.
+    """The options of one run.
 
-    `acknowledge`: batches whose findings `user` knows of.
+    - `until_caught_up`: end once all is read that the stream held at the start.
+    - `new_checkpoint`: put the checkpoint aside and resume from the ledger.
+    - `acknowledge`: the batches whose findings `user` acknowledges.
     """
 
     until_caught_up: bool = False
@@ -65,33 +67,42 @@ def check_pace(settings: Settings) -> None:
 
 
 def check_stream(settings: Settings) -> None:
-    """Raise UserError or ServiceUnavailableError, before Spark starts, if the stream can't be read as it must be."""
-    asked = settings.source
-    client = KinesisClient(asked.stream, asked.region, asked.endpoint_url, patience_seconds=_PATIENCE_SECONDS)
+    """Raise UserError or ServiceUnavailableError, before Spark starts, if the stream can't be read.
+
+    UserError: there's no such stream, `source.start_from` can't be used, or this machine's clock is more than a minute
+    off Kinesis' own. ServiceUnavailableError: Kinesis didn't answer for 20 seconds.
+    """
+    source = settings.source
+    client = _make_client(source)
     topology = Topology(client)
     try:
         topology.look()
     except StreamNotFoundError:
         if _may_have_begun(settings.lake.root):
-            return  # The query knows up to where it had read the stream that is gone, and says so.
+            return  # The query will name the positions up to which it had read the stream that is gone.
         raise
     if not _may_have_begun(settings.lake.root):
-        begin = starting_positions(asked.start_from, topology.lineage, client.now(), topology.summary.retention)
+        begin = starting_positions(source.start_from, topology.lineage, client.now(), topology.summary.retention)
         refuse_expired(begin, client)
-    # The dedup window runs on our clock: behind a batch from the future, all would be late.
-    wrong = abs(client.now() - datetime.now(UTC))
-    if wrong > _LARGEST_CLOCK_ERROR:
-        raise UserError(f"this machine's clock is {wrong} off Kinesis' own; set it right")
+    # The watermark runs on this clock. After a batch with a time in the future, the next ones would be late.
+    clock_error = abs(client.now() - datetime.now(UTC))
+    if clock_error > _LARGEST_CLOCK_ERROR:
+        raise UserError(f"this machine's clock is {clock_error} off Kinesis' own; set it right")
+
+
+def _make_client(source: Source) -> KinesisClient:
+    return KinesisClient(source.stream, source.region, source.endpoint_url, patience_seconds=_PATIENCE_SECONDS)
 
 
 def _may_have_begun(root: str) -> bool:
+    """True if the lake has a ledger, and always on remote storage, which can't be read before Spark starts."""
     return "://" in root or Path(layout.LEDGER.path(root)).exists()
 
 
 def deduplicate(validated_rows: DataFrame, settings: Raw) -> DataFrame:
-    """What the raw layer holds of a stream of `schemas.VALIDATED`: deduplicated, not yet written.
+    """Drop the duplicates of a stream of validated rows. The rest is what the raw layer holds, and the receipts.
 
-    Progress events tell its receipts, as `kinesis.source.observe_receipts` says.
+    Spark's progress events then hold the receipts, too (`kinesis.source.observe_receipts`).
     """
     rows = validated_rows.transform(with_watermark, settings.dedup_window, settings.dedup_on)
     return drop_duplicates(observe_receipts(rows, "shard_id"))
@@ -105,38 +116,34 @@ def ingest_raw(
     check: Callable[[], None] = lambda: None,
     reporters: Sequence[Reporter] = (),
 ) -> RunResult:
-    """Run the query until a signal stops it, or it comes to the end that `options` ask for.
+    """Run the query until a signal stops it, or until it has caught up, if `options` say so.
 
-    `check` is `writing.sole_writer`'s. Raises what `raw.standing.refuse_gone`, `pipelines.checks.settled`,
-    `pipelines.beginning.open_or_replace_checkpoint` and `running.run_to_end` raise.
+    `check` is called before each write, and raises if this process may not write (`lake.sole_writer`). Raise what
+    `refuse_missing_tables`, `settle_findings`, `open_or_replace_checkpoint` and `run_to_end` raise, and UserError if a
+    newer Event Lake wrote the ledger.
     """
     checkpoint = Checkpoint(spark, layout.checkpoint_path(settings.lake.root, _QUERY))
     tables.refuse_newer_ledger(spark, settings.lake.root)
     refuse_missing_tables(spark, settings.lake.root, has_begun=checkpoint.newest_batch is not None)
     tables.create(spark, settings.lake.root, layout.RAW)
-    stream = settings.source
-    client = KinesisClient(stream.stream, stream.region, stream.endpoint_url, patience_seconds=_PATIENCE_SECONDS)
+    client = _make_client(settings.source)
     is_late = settle_findings(spark, settings.lake.root, checkpoint, options.acknowledge, options.user)
     beginning = open_or_replace_checkpoint(spark, settings, checkpoint, client, anew=options.new_checkpoint or is_late)
-    begins = replace(settings, source=replace(stream, start_from=beginning.start_from))
-    query = _Query(spark, begins, checkpoint, beginning, check)
-    # Where Spark 4.1 repeats a batch that a crash left, such a run ends with it: another takes what came behind.
+    begun_settings = replace(settings, source=replace(settings.source, start_from=beginning.start_from))
+    query = _Query(spark, begun_settings, checkpoint, beginning, check)
+    # On Spark 4.1, a run with Trigger.AvailableNow that repeats a batch after a crash ends with that batch. A second
+    # run reads what is behind it.
     runs = 2 if options.until_caught_up and not ADMISSION_CONTROL else 1
-    ended = RunResult(Totals(), stopped=False)
-    while runs and not ended.stopped:
-        start = partial(query.started, until_caught_up=options.until_caught_up)
-        run = run_to_end(
-            start,
-            query.write,
-            reporters,
-            query.checks,
-        )
-        ended, runs = RunResult(ended.totals + run.totals, stopped=run.stopped), runs - 1
-    return ended
+    result = RunResult(Totals(), stopped=False)
+    while runs and not result.stopped:
+        start = partial(query.start, until_caught_up=options.until_caught_up)
+        run = run_to_end(start, query.write, reporters, query.checks)
+        result, runs = RunResult(result.totals + run.totals, stopped=run.stopped), runs - 1
+    return result
 
 
 class _Query:
-    """The streaming query: how it's started, and how a batch of it is written."""
+    """The streaming query of one run, and the writing of its batches."""
 
     def __init__(
         self,
@@ -153,24 +160,19 @@ class _Query:
         self._check = check
         self._writer: RawWriter | None = None
         self._newest_planned = checkpoint.newest_batch
-        # Each batch is looked at twice, the second time as the one before.
+        # Each batch's entry is needed twice: for the batch, and as the one before the next.
         self._planned = lru_cache(maxsize=2)(checkpoint.planned)
-        self.checks = KeptChecks(
-            spark,
-            settings.lake.root,
-            checkpoint,
-            first_batch=beginning.first_batch,
-        )
+        self.checks = KeptChecks(spark, settings.lake.root, checkpoint, first_batch=beginning.first_batch)
 
-    def started(self, batch: Callable[[DataFrame, int], None], *, until_caught_up: bool) -> StreamingQuery:
-        """Start it, with `batch` for each batch."""
-        asked, raw = self._settings.source, self._settings.raw
+    def start(self, write_batch: Callable[[DataFrame, int], None], *, until_caught_up: bool) -> StreamingQuery:
+        """Start the query. Spark calls `write_batch` with the rows and the number of each batch."""
+        source, raw = self._settings.source, self._settings.raw
         bounded = ADMISSION_CONTROL or not until_caught_up
         writing = (
-            deduplicate(read_validated(self._spark, asked, raw, bounded=bounded), raw)
+            deduplicate(read_validated(self._spark, source, raw, bounded=bounded), raw)
             .writeStream.queryName(_QUERY)
             .option("checkpointLocation", self._checkpoint.path)
-            .foreachBatch(batch)
+            .foreachBatch(write_batch)
         )
         if until_caught_up:
             return writing.trigger(availableNow=True).start()
@@ -178,14 +180,14 @@ class _Query:
         return writing.trigger(processingTime=f"{interval} seconds").start()
 
     def write(self, rows: DataFrame, batch_id: int) -> Written:
-        """Write the batch to which Spark gave this number."""
+        """Write the batch with Spark's number `batch_id` to the tables."""
         if self._writer is None:
             query_id = rows.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId")
             assert query_id, "Spark sets it for every batch"
-            self._writer = RawWriter(self._settings, self._beginning, query_id, self._check, self._begun_under())
-        return self._writer.write(rows, self._batch(batch_id))
+            self._writer = RawWriter(self._settings, self._beginning, query_id, self._check, self._earlier_rules())
+        return self._writer.write(rows, self._describe_batch(batch_id))
 
-    def _begun_under(self) -> EarlierRules:
+    def _earlier_rules(self) -> EarlierRules:
         begun, now = self._checkpoint.rules(), rules_of(self._settings, self._spark.version)
 
         def keep() -> None:
@@ -194,8 +196,8 @@ class _Query:
 
         return EarlierRules(changed=describe_changes(begun, now), keep=keep)
 
-    def _batch(self, batch_id: int) -> Batch:
-        """What the offset log says of a batch. Raises DataLossError if Spark would drop all of it as late."""
+    def _describe_batch(self, batch_id: int) -> Batch:
+        """Return what the offset log says of a batch. Raise DataLossError if Spark would drop all its rows as late."""
         planned = self._planned(batch_id)
         before = self._planned(batch_id - 1) if batch_id else None
         end, number = Offset.from_json(planned.source), self._beginning.first_batch + batch_id

@@ -1,4 +1,4 @@
-"""The checks of ingest_raw's batches, kept over the end of a run: what was found stays found."""
+"""Keep the results of the checks of ingest_raw's batches beyond the end of a run."""
 
 import logging
 from collections.abc import Collection
@@ -24,32 +24,34 @@ _log = logging.getLogger(__name__)
 def settle_findings(
     spark: SparkSession, root: str, checkpoint: Checkpoint, acknowledged: Collection[int], user: str
 ) -> bool:
-    """Settle what earlier runs found, before a batch is begun; returns whether a new checkpoint is needed.
+    """Settle what earlier runs found, before a batch begins. Return True if the query needs a new checkpoint.
 
-    It is behind an acknowledged batch that was late: Spark would plan it again with the same clock. A batch that a
-    crash left unchecked is named in the log and in raw/findings. The findings in the batches `acknowledged` are noted
-    with `user`. Raises DataLossError while another finding stands, and UserError for a batch in which none stands.
+    - A batch that a crash left unchecked is named in the log and in raw/findings.
+    - The findings that stand in the batches `acknowledged` are acknowledged by `user`. If one of these batches was
+      late, the query needs a new checkpoint: with the old one Spark would repeat the batch with the same clock.
+
+    Raise DataLossError if another finding stands, and UserError for an acknowledged batch in which none stands.
     """
     unchecked = checkpoint.unchecked
     if unchecked is not None:
         if checkpoint.has_committed(unchecked.spark_batch):
             _log.warning("%s", _keep_unchecked(spark, root, unchecked.batch_id))
         checkpoint.strike_unchecked()
-    found = read_findings(spark, root)
-    known = find_standing(found, acknowledged)
-    is_late = any(finding.kind is Kind.LATE for finding in known)
+    findings = read_findings(spark, root)
+    settled = find_standing(findings, acknowledged)
+    is_late = any(finding.kind is Kind.LATE for finding in settled)
     if is_late:
-        # First: a crash behind the acknowledgement would leave a batch that is late again.
+        # Before the acknowledgement: after a crash between the two the late batch would be repeated.
         checkpoint.begin_replacement()
-    acknowledge(spark, root, known, user)
-    for finding in known:
+    acknowledge(spark, root, settled, user)
+    for finding in settled:
         _log.warning("acknowledged by %s: %s", user, finding)
-    refuse_standing([finding for finding in found if finding not in known])
+    refuse_standing([finding for finding in findings if finding not in settled])
     return is_late
 
 
 class KeptChecks(Checks):
-    """Keeps what is found in the lake at `root`, and beside the `checkpoint` which batch isn't checked yet."""
+    """Checks that keep findings in the lake at `root`, and a note of the unchecked batch beside `checkpoint`."""
 
     def __init__(self, spark: SparkSession, root: str, checkpoint: Checkpoint, *, first_batch: int) -> None:
         super().__init__(first_batch=first_batch)
@@ -57,26 +59,29 @@ class KeptChecks(Checks):
         self._root = root
         self._checkpoint = checkpoint
 
-    def awaited(self, batch_id: int) -> None:
-        """Note it, so that a crash can't hide that it wasn't checked."""
+    def note_written(self, batch_id: int) -> None:
+        """Note the batch as unchecked. If a crash prevents its check, the next start finds the note."""
         self._checkpoint.note_unchecked(Unchecked(batch_id, batch_id - self.first_batch))
 
-    def passed(self) -> None:
-        """Strike the note."""
+    def note_passed(self) -> None:
+        """Delete the note of the unchecked batch."""
         self._checkpoint.strike_unchecked()
 
-    def failed(self, batch_id: int, what: str) -> None:
-        """Keep the finding."""
+    def note_loss(self, batch_id: int, what: str) -> None:
+        """Keep the loss as a finding, and delete the note."""
         keep_finding(self._spark, self._root, batch_id, Kind.LOST, what)
         self._checkpoint.strike_unchecked()
 
-    def missed(self, batch_id: int) -> None:
-        """Keep that it wasn't checked."""
+    def note_missed(self, batch_id: int) -> None:
+        """Keep as a finding that the batch wasn't checked, and delete the note."""
         _keep_unchecked(self._spark, self._root, batch_id)
         self._checkpoint.strike_unchecked()
 
     def refuse_late(self, batch_id: int, planned: PlannedBatch, before: PlannedBatch) -> None:
-        """Raise DataLossError, and keep the finding, if Spark would drop all rows of the batch behind `before`."""
+        """Raise DataLossError, and keep the finding, if Spark would drop all rows of the batch as late.
+
+        `planned` and `before` are the offset log's entries of the batch and of the one before it.
+        """
         if not before.makes_late(planned):
             return
         what = (

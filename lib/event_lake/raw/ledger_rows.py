@@ -1,4 +1,4 @@
-"""A batch's rows of the ledger: what became of every record that it read from a shard."""
+"""Make a batch's rows of the ledger, which count what became of the records that it read from each shard."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -14,7 +14,7 @@ from event_lake.lake.storage_errors import NEW_CHECKPOINT
 from event_lake.raw.event_types import EventTypes
 from event_lake.raw.fingerprint import fingerprint_columns
 
-# What an entry has of its receipt, by the names of both.
+# The ledger's columns whose values come from a receipt, and the receipt's names for them.
 _OF_RECEIPT = {
     "start": "start",
     "first_sequence_number": "first_sequence_number",
@@ -28,10 +28,15 @@ _OF_RECEIPT = {
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """A micro-batch as the lake knows it: its number, its clock, and the arrival time up to which it read all shards.
+    """A batch of the query, as the offset log and the checkpoint describe it.
 
-    `positions` is where it ends, by shard, and `expected` are the shards of which it reads something. A query `begins`
-    with it; `holes` is what had expired unread before that. `may_repeat`: an earlier run may have begun to write it.
+    - `batch_id` is its number in the lake. `clock` is its time, which its rows have as `ingested_at`.
+    - `read_until`: the batch read all shards at least up to this arrival time.
+    - `begins`: it's the first batch of its checkpoint.
+    - `positions` has the position at which it ends in each shard.
+    - `holes` says by shard which records had expired unread before its checkpoint began.
+    - `expected` are the shards of which it reads something, so that a receipt must come.
+    - `may_repeat`: an earlier run may have begun to write it.
     """
 
     batch_id: int
@@ -45,9 +50,10 @@ class Batch:
 
 
 def sum_by_shard(rows: DataFrame, types: EventTypes, dedup_on: str) -> DataFrame:
-    """Of each shard what deduplicated `rows` hold: counts, the receipt, and the types that `types` doesn't own.
+    """Return a row for each shard of the deduplicated `rows`.
 
-    And the fingerprint of its events, by `dedup_on`.
+    It has the receipt, the numbers of events (`raw`) and of other records (`quarantined`), and the fingerprint of the
+    events by `dedup_on`. `types` are the event types that have no partition yet, or null if none can get one any more.
     """
     event_type = F.substring_index("event_name", ":", 1)
     is_new = F.col("is_event") & ~types.is_own(event_type)
@@ -58,14 +64,14 @@ def sum_by_shard(rows: DataFrame, types: EventTypes, dedup_on: str) -> DataFrame
         F.lit(None).alias("types") if types.is_full else F.collect_set(F.when(is_new, event_type)).alias("types"),
         *fingerprint_columns(dedup_on, F.col("is_event")),
     )
-    # Several tasks could take theirs from two computations of the rows, if an executor is lost between them.
+    # One task: if an executor is lost, several tasks could use different computations of the rows.
     return sums.coalesce(1)
 
 
 def refuse_missing(sums: Iterable[Row], batch: Batch) -> None:
-    """Raise DataLossError if a shard that the batch reads has no receipt among the rows of `summed`."""
-    came = {row.shard_id for row in sums if row.receipt is not None}
-    if missing := sorted(set(batch.expected) - came):
+    """Raise DataLossError if a shard that the batch reads has no receipt in `sums`, the rows of `sum_by_shard`."""
+    shards_with_receipt = {row.shard_id for row in sums if row.receipt is not None}
+    if missing := sorted(set(batch.expected) - shards_with_receipt):
         raise DataLossError(
             f"batch {batch.batch_id}: of {', '.join(missing)} no receipt came, so what was read there was dropped on"
             f" the way; nothing is written. Start again; if that doesn't help: {NEW_CHECKPOINT}"
@@ -73,57 +79,61 @@ def refuse_missing(sums: Iterable[Row], batch: Batch) -> None:
 
 
 def make_rows(sums: Iterable[Row], stream: str, batch: Batch) -> list[dict[str, Any]]:
-    """The ledger's rows (`schemas.LEDGER`) of a batch, from the rows of `summed`.
+    """Return the batch's rows of the ledger (`schemas.LEDGER`), made of `sums`, the rows of `sum_by_shard`.
 
-    Shards of which nothing was read have one with their position alone where the query begins, and where it's idle:
-    Spark runs a batch then only for `read_until`, a few in a stream's retention.
+    In the first batch of a checkpoint, shards of which nothing was read have a row, too, with only their position. The
+    same holds for a batch that read nothing at all, but for closed shards. An idle query runs such a batch only to move
+    `read_until` on, a few times within the stream's retention.
     """
     sums = list(sums)
     read = {row.shard_id for row in sums}
-    told = batch.positions if batch.begins or not sums else {}
+    positions = batch.positions if batch.begins or not sums else {}
     common = {
         "batch_id": batch.batch_id,
         "read_until": batch.read_until,
         "ingested_at": batch.clock,
         "date": batch.clock.date(),
     }
-    standing = [
-        _entry(common, stream, shard_id, 0, 0)
+    unread = [
+        _make_row(common, stream, shard_id, 0, 0)
         | {"start": position, "read": 0, "duplicates": 0, "bytes": 0, "hole": batch.holes.get(shard_id)}
-        for shard_id, position in sorted(told.items())
+        for shard_id, position in sorted(positions.items())
         if shard_id not in read and (batch.begins or not position.startswith("CLOSED"))
     ]
-    return standing + [_of_shard(common, row) for row in sums]
+    return unread + [_row_of_shard(common, row) for row in sums]
 
 
-def with_rows_in_raw(
-    entered: Sequence[Mapping[str, Any]], raw_rows: Mapping[str | None, int]
+def recount_raw(
+    ledger_rows: Sequence[Mapping[str, Any]], raw_counts: Mapping[str | None, int]
 ) -> Sequence[Mapping[str, Any]]:
-    """`entered`, with the rows by shard that raw has of this batch.
+    """Return `ledger_rows` with `raw_counts` by shard as `raw`, and `duplicates` to match.
 
-    Of copies in several shards it may have another one: each computation of a batch's rows keeps any of them.
+    Of copies of an event in several shards, raw/events may hold another one than was counted: each computation of a
+    batch's rows may keep any of them.
     """
-    return [_with_raw(row, raw_rows.get(row["shard_id"], 0)) for row in entered]
+    return [_with_raw(row, raw_counts.get(row["shard_id"], 0)) for row in ledger_rows]
 
 
 def _with_raw(row: Mapping[str, Any], raw: int) -> Mapping[str, Any]:
     return {**row, "raw": raw, "duplicates": row["duplicates"] + row["raw"] - raw}
 
 
-def _of_shard(common: Mapping[str, Any], row: Row) -> dict[str, Any]:
-    entry = _entry(common, row.stream, row.shard_id, row.raw, row.quarantined)
-    if row.receipt is not None:
-        entry |= {name: row.receipt[of_receipt] for name, of_receipt in _OF_RECEIPT.items()}
-        entry["duplicates"] = entry["read"] - row.raw - row.quarantined
-    return entry
+def _row_of_shard(common: Mapping[str, Any], sums: Row) -> dict[str, Any]:
+    row = _make_row(common, sums.stream, sums.shard_id, sums.raw, sums.quarantined)
+    if sums.receipt is not None:
+        row |= {name: sums.receipt[of_receipt] for name, of_receipt in _OF_RECEIPT.items()}
+        row["duplicates"] = row["read"] - sums.raw - sums.quarantined
+    return row
 
 
-def _entry(common: Mapping[str, Any], stream: str, shard_id: str | None, raw: int, quarantined: int) -> dict[str, Any]:
+def _make_row(
+    common: Mapping[str, Any], stream: str, shard_id: str | None, raw: int, quarantined: int
+) -> dict[str, Any]:
     unknown = dict.fromkeys([*_OF_RECEIPT, "duplicates"])
     return {**common, **unknown, "stream": stream, "shard_id": shard_id, "raw": raw, "quarantined": quarantined}
 
 
 def sum_totals(rows: Iterable[Mapping[str, Any]]) -> Totals:
-    """The sums over ledger rows."""
+    """Return the sums over `rows` of the ledger."""
     names = [field.name for field in fields(Totals)]
     return sum((Totals(**{name: row[name] for name in names}) for row in rows), Totals())

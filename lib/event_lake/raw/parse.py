@@ -1,4 +1,4 @@
-"""Judged rows (`schemas.VALIDATED`) become the rows of the tables."""
+"""Turn validated rows (`schemas.VALIDATED`) into rows of raw/events and raw/quarantine."""
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -7,9 +7,10 @@ from event_lake.lake.schemas import EVENT, QUARANTINE
 
 
 def select_events(validated_rows: DataFrame) -> DataFrame:
-    """The events among judged rows that have `ingested_at` and `batch_id`, in `schemas.EVENT`'s columns.
+    """Return the events among validated rows as rows of `schemas.EVENT`.
 
-    `event_type` is the true one, whether or not it has a partition of its own.
+    `validated_rows` have `ingested_at` and `batch_id`, too. `event_type` becomes the true type, even if it has no
+    partition of its own.
     """
     return (
         validated_rows.where("is_event")
@@ -33,6 +34,9 @@ def select_events(validated_rows: DataFrame) -> DataFrame:
 
 
 def select_quarantined(validated_rows: DataFrame) -> DataFrame:
-    """The complement of `events` among judged rows, receipts aside, in `schemas.QUARANTINE`'s columns."""
+    """Return the records among validated rows that are no events as rows of `schemas.QUARANTINE`.
+
+    `validated_rows` have `ingested_at` and `batch_id`, too.
+    """
     rows = validated_rows.where("not is_event and receipt is null")
     return rows.withColumn("date", F.to_date("arrived_at")).select(*QUARANTINE.names)

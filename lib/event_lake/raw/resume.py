@@ -1,4 +1,4 @@
-"""What the tables tell a query that begins without its old checkpoint: where to go on, and what was left unfinished."""
+"""Read from the tables where a query without its old checkpoint goes on, and delete an unfinished batch."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,30 +16,31 @@ _BY_BATCH = (layout.RAW_EVENTS, layout.QUARANTINE)
 
 @dataclass(frozen=True)
 class LastCommitted:
-    """The batches in the ledger: the number of the `last` (-1: none), and when it was ingested."""
+    """The last batch in the ledger: its number in the lake, -1 if the ledger has none, and its `ingested_at`."""
 
     last: int
     ingested_at: datetime | None
 
 
 def last_committed(spark: SparkSession, root: str) -> LastCommitted:
-    """The batches that are written: the ledger is the last of a batch's tables."""
+    """Return the last batch that is written. The ledger is written last, so a batch in it is in all tables."""
     row = tables.read(spark, root, layout.LEDGER).agg(F.max("batch_id"), F.max(F.unix_micros("ingested_at"))).first()
     assert row is not None, "a sum over all has a row"
     return LastCommitted(-1, None) if row[0] is None else LastCommitted(row[0], instant_of(row[1]))
 
 
 def positions_reached(spark: SparkSession, root: str, stream: str) -> tuple[dict[str, str], datetime] | None:
-    """Up to where the ledger says that each shard of `stream` was read, and the arrival time up to which all were.
+    """Return the ledger's position of each shard of `stream`, and the arrival time up to which all shards were read.
 
-    None if it has no rows of the stream. Raises UserError if it doesn't tell.
+    A position is where the shard's last row ends, in the form of `kinesis.offsets.to_text`. Return None if the ledger
+    has no rows of the stream. Raise UserError if a shard's rows lack the position or the time.
     """
     of_stream = tables.read(spark, root, layout.LEDGER).where(F.col("stream") == stream)
     newest = of_stream.groupBy("shard_id").agg(
         F.max("read_until").alias("read_until"),
         F.max_by(
             F.struct("start", "last_sequence_number", "hole", F.unix_micros("ingested_at").alias("ingested_at")),
-            # A batch may have said of a shard where it began, and what was read of it.
+            # A batch may have two rows of a shard: one with its first position only, and one with what was read.
             F.struct("batch_id", F.col("last_sequence_number").isNotNull()),
         ).alias("row"),
     )
@@ -60,14 +61,15 @@ def positions_reached(spark: SparkSession, root: str, stream: str) -> tuple[dict
 
 
 def find_unfinished(spark: SparkSession, root: str, last: int) -> set[int]:
-    """The batch behind the ledger's `last` of which a crash left rows, if any.
+    """Return the number of the batch behind the ledger's `last` of which a crash left rows, or an empty set.
 
-    Raises DataLossError if there are several, or rows without a ledger: then the ledger has lost rows.
+    Raise DataLossError if there are several such batches, or rows of a later batch than 0 and none in the ledger. Then
+    the ledger has lost rows, as a batch begins only once the ledger has the one before.
     """
     numbers = [tables.read(spark, root, table).select("batch_id") for table in _BY_BATCH]
     behind = reduce(DataFrame.union, numbers).where(F.col("batch_id") > last).distinct()
     batches = {row.batch_id for row in behind.collect()}
-    # A query's first batch says in the ledger where it began.
+    # The first batch always has rows in the ledger: the positions at which the query began.
     if len(batches) > 1 or (last < 0 and batches - {0}):
         raise DataLossError(
             f"{layout.LEDGER.name} ends with batch {last}, but {' and '.join(t.name for t in _BY_BATCH)} hold"
@@ -78,18 +80,18 @@ def find_unfinished(spark: SparkSession, root: str, last: int) -> set[int]:
 
 
 def delete_unfinished(spark: SparkSession, root: str, last: int) -> None:
-    """Delete what a crash left of the batch behind the ledger's `last`: it will be read again.
+    """Delete the rows that a crash left of the batch behind the ledger's `last`, which will be read again.
 
-    A file holds rows of one batch only, so whole files go, and their statistics say which.
+    A file holds rows of one batch only, so whole files are deleted, and Delta's statistics of `batch_id` tell which.
     """
     for table in _BY_BATCH:
         spark.sql(f"delete from delta.`{table.path(root)}` where batch_id > {last}")  # noqa: S608 (a number)
 
 
 def position_behind(row: Row) -> str | None:
-    """Return the position behind a ledger row, as in the offset log; None if the row doesn't tell.
+    """Return the position behind a ledger row in `kinesis.offsets.to_text`'s form, or None if the row has none.
 
-    Behind a hole of which nothing was read, that is whatever the shard holds.
+    If all that there was to read had expired, it's the position before the oldest record that the shard still holds.
     """
     if row.last_sequence_number is None and row.hole is not None:
         return f"TRIM_HORIZON LOST {instant_of(row.ingested_at).isoformat()}"

@@ -1,4 +1,4 @@
-"""The rules by which a batch is judged, and what changed of them since it was begun. Pure."""
+"""List the rules that decide what a batch writes, and describe their changes since an earlier run. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -7,12 +7,13 @@ from datetime import timedelta
 from event_lake import __version__
 from event_lake.config.settings import Raw, Settings
 
-# A batch has the same records whenever it's run; and the window and the key of duplicates belong to its checkpoint.
+# Settings that don't change what a planned batch writes: its records are fixed, and the dedup window and the dedup key
+# can't change while its checkpoint is in use.
 _NO_RULES = {"trigger_interval", "dedup_window", "dedup_on"}
 
 
 def rules_of(settings: Settings, spark_version: str) -> dict[str, str]:
-    """What decides whether a record is an event, by the setting's key, and the versions that decide it, as text."""
+    """Return the settings that decide what a batch writes, by their keys, and the versions of Event Lake and Spark."""
     rules = {
         f"raw.{field.name}": format_value(getattr(settings.raw, field.name))
         for field in fields(Raw)
@@ -22,7 +23,10 @@ def rules_of(settings: Settings, spark_version: str) -> dict[str, str]:
 
 
 def describe_changes(begun: Mapping[str, str] | None, now: Mapping[str, str]) -> Sequence[str]:
-    """How the rules `now` differ from those by which a batch was begun, for people; these may not be known."""
+    """Describe each rule in which `now` differs from `begun`, the rules by which a batch was begun.
+
+    `begun` is None if they aren't known.
+    """
     if begun is None:
         return ["an older version of Event Lake began it, which didn't note its rules"]
     return [
@@ -33,6 +37,6 @@ def describe_changes(begun: Mapping[str, str] | None, now: Mapping[str, str]) ->
 
 
 def format_value(value: object) -> str:
-    """A setting's value as it may be written in a file of settings."""
-    # As many digits as a double has: by default there would be six.
+    """Return a setting's value as it may be written in a settings file."""
+    # 15 digits, which a double always holds exactly; the default is 6.
     return repr(f"{value.total_seconds():.15g} seconds" if isinstance(value, timedelta) else value)

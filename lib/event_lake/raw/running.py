@@ -1,4 +1,4 @@
-"""Running a streaming query to its end: each batch is reported and checked, and it's stopped between two of them."""
+"""Run a streaming query to its end: report and check each batch, and stop between two batches."""
 
 import json
 import logging
@@ -25,9 +25,10 @@ from event_lake.raw.findings import way_out
 _log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.25
-# Once a stop is asked for: less than Spark needs to plan another batch.
+# After a signal: less than Spark needs to plan another batch.
 _LOOK_CLOSELY_SECONDS = 0.02
-# make, timeout and others signal a process both by itself and with its group.
+# Within this time a second signal counts as the first one: make, timeout and others signal a process twice, alone and
+# with its process group.
 _SAME_SIGNAL_SECONDS = 1.0
 
 Write = Callable[[DataFrame, int], Written]
@@ -35,34 +36,34 @@ Start = Callable[[Callable[[DataFrame, int], None]], StreamingQuery]
 
 
 class StopAskedError(Exception):
-    """A batch isn't begun, as the run is to end: the next run begins with it."""
+    """The error that refuses a batch because the run is to end. The next run begins with that batch."""
 
 
 class Checks:
-    """How a run's batches are checked, and who is told, so that what is found outlives the run; this one keeps nothing.
+    """A receiver for the results of the checks of a run's batches. This class ignores them; a subclass keeps them.
 
-    Batches are told by the numbers that the ledger has: that of Spark's batch 0 is `first_batch`.
+    A batch's number is the one in the lake, where Spark's batch 0 is batch `first_batch`.
     """
 
     def __init__(self, *, first_batch: int = 0) -> None:
         self.first_batch = first_batch
 
-    def awaited(self, batch_id: int) -> None:
-        """The batch is written. Once this returns Spark commits it, and then it's checked."""
+    def note_written(self, batch_id: int) -> None:
+        """Note that the batch is written. Once this returns, Spark commits it, and then it's checked."""
 
-    def passed(self) -> None:
-        """The batch was checked, and nothing was found."""
+    def note_passed(self) -> None:
+        """Note that the batch was checked, and lost nothing."""
 
-    def failed(self, batch_id: int, what: str) -> None:
-        """The batch was checked, and lost records, as `what` says in one line."""
+    def note_loss(self, batch_id: int, what: str) -> None:
+        """Note that the batch was checked, and lost records. `what` describes the loss in one line."""
 
-    def missed(self, batch_id: int) -> None:
-        """The batch can't be checked any more."""
+    def note_missed(self, batch_id: int) -> None:
+        """Note that the batch can't be checked any more."""
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run wrote, and whether it was `stopped` before it came to its own end."""
+    """The result of a run: the counts of what it wrote, and whether a signal `stopped` it before its own end."""
 
     totals: Totals
     stopped: bool
@@ -76,28 +77,28 @@ def run_to_end(
 ) -> RunResult:
     """Run a query until it ends or a signal stops it.
 
-    `start` starts it with the function for its `foreachBatch`; `write` writes a batch. Both may raise; what fails in
-    Spark is raised as StreamingQueryException. Each batch, once Spark has committed it, is checked (`find_loss`), and
-    `checks` and the `reporters` are told. Raises DataLossError for the first batch that lost records; none is begun
-    behind it.
+    `start` starts the query; its argument is the function for `foreachBatch`. `write` writes a batch. What `write`
+    raises, and what fails in Spark, is raised as StreamingQueryException. Once Spark has committed a batch, it is
+    checked (`find_loss`), and `checks` and the `reporters` get the result. Raise DataLossError after the first batch
+    that lost records; no batch begins after it.
 
-    In the main thread SIGTERM and SIGINT stop the run: a batch that is being written is finished and committed, one
-    that is being planned is left to the next run, and a query that waits for its next trigger ends at once. Another
-    signal, a second later or more, interrupts the batch, which the next run repeats, and raises KeyboardInterrupt; a
-    third one does what it did before. Signals are left alone in other threads.
+    In the main thread SIGTERM and SIGINT stop the run. A batch that is being written is finished and committed; one
+    that is being planned is left to the next run; a query that waits for its next trigger ends at once. Another signal,
+    a second later or more, raises KeyboardInterrupt and interrupts the batch, which the next run repeats. From then on
+    signals do what they did before the run. In other threads no signal is handled.
     """
     run = _Run(write, reporters, checks or Checks())
     with _stop_signals() as signals:
-        query = start(run.batch)
+        query = start(run.write_batch)
         run.query.set_result(query)
         try:
             _await_end(run, query, signals)
         except StreamingQueryException:
-            if not run.refused:
+            if not run.has_refused:
                 raise
         finally:
             query.stop()
-        run.look(far=True)
+        run.finish_batch(look_back=True)
         if run.loss is not None:
             raise run.loss
         return RunResult(run.totals, stopped=run.closed or bool(signals))
@@ -105,23 +106,25 @@ def run_to_end(
 
 def _await_end(run: "_Run", query: StreamingQuery, signals: Sequence[float]) -> None:
     while not _has_ended(query, _LOOK_CLOSELY_SECONDS if run.closed else _LOOK_SECONDS):
-        # A look at the last event alone misses a batch, if what is idle was told meanwhile.
-        run.look(far=bool(signals))
+        # The last event may be an idle trigger's, behind the batch's own. That only matters before a stop: otherwise
+        # the next batch looks back when it begins.
+        run.finish_batch(look_back=bool(signals))
         if len(signals) > 1:
             raise KeyboardInterrupt
-        if (signals or run.loss) and run.close():
+        if (signals or run.loss) and run.refuse_batches():
             return
         run.tick()
 
 
 def _has_ended(query: StreamingQuery, seconds: float) -> bool:
-    return bool(query.awaitTermination(seconds))  # type: ignore[arg-type]  # takes fractions, and doesn't say so
+    return bool(query.awaitTermination(seconds))  # type: ignore[arg-type]  # takes fractions, too
 
 
 class _Run:
-    """What is known of a run. Spark calls `batch` in a thread of its own, the rest is called in the one that waits.
+    """The state of a run. Spark calls `write_batch` in a thread of its own; the waiting thread calls all the rest.
 
-    Spark tells a batch's progress before it begins the next, so a look then misses none, however late the others are.
+    A batch can be finished once Spark has posted its progress event, which it does after the commit and before the next
+    batch begins. So `write_batch` first finishes the batch before, unless the waiting thread has.
     """
 
     def __init__(self, write: Write, reporters: Sequence[Reporter], checks: Checks) -> None:
@@ -129,7 +132,7 @@ class _Run:
         self.totals = Totals()
         self.loss: DataLossError | None = None
         self.closed = False
-        self.refused = False
+        self.has_refused = False
         self._write = write
         self._reporters = reporters
         self._checks = checks
@@ -137,46 +140,52 @@ class _Run:
         self._under_way: int | None = None
         self._written: Written | None = None
 
-    def batch(self, rows: DataFrame, batch_id: int) -> None:
-        """Write a batch, unless none may begin any more: then raise, as Spark commits whatever returns."""
+    def write_batch(self, rows: DataFrame, batch_id: int) -> None:
+        """Write the batch with Spark's number `batch_id`, or raise if no batch may begin any more.
+
+        It must raise then, as Spark commits the batch if this returns.
+        """
         number = self._checks.first_batch + batch_id
-        self.look(far=True)
+        self.finish_batch(look_back=True)
         with self._lock:
             if self.closed or self.loss is not None:
-                self.refused = True
+                self.has_refused = True
                 raise self.loss or StopAskedError(f"batch {number} is left to the next run")
             if self._written is not None:
                 _log.warning("batch %d isn't checked: Spark kept no progress event of it", number - 1)
-                self._checks.missed(number - 1)
+                self._checks.note_missed(number - 1)
             self._under_way, self._written = batch_id, None
             for reporter in self._reporters:
                 reporter.began(number)
         written = self._write(rows, batch_id)
-        self._checks.awaited(self._checks.first_batch + batch_id)
+        self._checks.note_written(number)
         with self._lock:
             self.totals += written.totals
             self._written = written
 
-    def look(self, *, far: bool = False) -> None:
-        """Check and report the batch that was written, once Spark tells it: as the last event, or one `far` back."""
+    def finish_batch(self, *, look_back: bool = False) -> None:
+        """Check and report the batch that was written, if Spark has posted its progress event.
+
+        Look at the last event only, or at all that Spark keeps (by default 100) if `look_back`.
+        """
         with self._lock:
             if self._written is None or self._under_way is None:
                 return
             query = self.query.result()
-            for event in query.recentProgress if far else [query.lastProgress]:
+            for event in query.recentProgress if look_back else [query.lastProgress]:
                 if event is not None and is_of_batch(event, self._under_way):
-                    self._finish(json.loads(event.json), self._written)
+                    self._check_and_report(json.loads(event.json), self._written)
                     return
 
-    def _finish(self, event: dict[str, Any], written: Written) -> None:
+    def _check_and_report(self, event: dict[str, Any], written: Written) -> None:
         self._under_way = self._written = None
         report = make_report(event, written, first_batch=self._checks.first_batch)
         loss = find_loss(report)
         if loss is not None:
-            self._checks.failed(report.batch_id, loss)
+            self._checks.note_loss(report.batch_id, loss)
             self.loss = DataLossError(f"{loss}; {way_out(report.batch_id)}")
         else:
-            self._checks.passed()
+            self._checks.note_passed()
         if loss is None and report.imbalance:
             _log.warning(
                 "batch %d: the state store dropped %d rows more than the ledger has duplicates: tasks ran again",
@@ -186,8 +195,8 @@ class _Run:
         for reporter in self._reporters:
             reporter.finished(report)
 
-    def close(self) -> bool:
-        """Let no batch begin from now on; returns whether none is under way, so that the query may be interrupted."""
+    def refuse_batches(self) -> bool:
+        """Let no batch begin from now on. Return True if none is under way, so that the query may be interrupted."""
         with self._lock:
             if not self.closed and self._under_way is not None:
                 _log.info("stopping: batch %d is finished first", self._checks.first_batch + self._under_way)
@@ -195,7 +204,7 @@ class _Run:
             return self._under_way is None
 
     def tick(self) -> None:
-        """Tell the reporters that time has passed."""
+        """Tell the reporters that some time has passed."""
         with self._lock:
             for reporter in self._reporters:
                 reporter.tick()
@@ -203,27 +212,31 @@ class _Run:
 
 @contextmanager
 def _stop_signals() -> Iterator[Sequence[float]]:
-    """When SIGTERM and SIGINT came since; after the second time they do what they did before."""
-    came: list[float] = []
+    """Handle SIGTERM and SIGINT while the block runs. The block gets the times at which they came, a growing list.
+
+    After the second time the handlers of before are restored. Only the main thread can handle signals: in others the
+    list stays empty.
+    """
+    times: list[float] = []
     if threading.current_thread() is not threading.main_thread():
-        yield came
+        yield times
         return
-    before: dict[int, Any] = {}
+    handlers_before: dict[int, Any] = {}
 
     def restore() -> None:
-        for number, handler in before.items():
+        for number, handler in handlers_before.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
     def note(_: int, __: FrameType | None) -> None:
         now = time.monotonic()
-        if not came or now - came[0] >= _SAME_SIGNAL_SECONDS:
-            came.append(now)
-        if len(came) > 1:
+        if not times or now - times[0] >= _SAME_SIGNAL_SECONDS:
+            times.append(now)
+        if len(times) > 1:
             restore()
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        before[number] = signal.signal(number, note)
+        handlers_before[number] = signal.signal(number, note)
     try:
-        yield came
+        yield times
     finally:
         restore()

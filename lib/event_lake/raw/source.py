@@ -1,4 +1,4 @@
-"""The Kinesis source whose executors judge what they read: `spark.readStream.format("event_lake_validated")`."""
+"""Define a Kinesis source, the format "event_lake_validated", whose executors validate what they read."""
 
 import json
 from collections.abc import Iterator
@@ -20,22 +20,23 @@ _FORMAT = "event_lake_validated"
 _RULES = "rules"
 
 
-def read_validated(spark: SparkSession, asked: Source, raw: Raw, *, bounded: bool = True) -> DataFrame:
-    """The stream's records, unpacked and judged as `raw` says: `schemas.VALIDATED`.
+def read_validated(spark: SparkSession, stream: Source, raw: Raw, *, bounded: bool = True) -> DataFrame:
+    """Return the records of `stream`, unpacked and judged as `raw` says, as validated rows (`schemas.VALIDATED`).
 
-    Without bounds a batch takes all there is, where Spark has no admission control: see `KinesisStreamReader`.
+    If not `bounded`, a batch on Spark 4.1, which has no admission control, reads all there is: see
+    `KinesisStreamReader`.
     """
     source.register(spark)
     spark.dataSource.register(ValidatedDataSource)
-    told = options.options_of(asked, raw)
+    source_options = options.options_of(stream, raw)
+    if not bounded:
+        source_options = options.without_bounds(source_options)
     rules = {_RULES: json.dumps(asdict(Rules.of(raw)))}
-    return (
-        spark.readStream.format(_FORMAT).options(**(told if bounded else options.without_bounds(told)), **rules).load()
-    )
+    return spark.readStream.format(_FORMAT).options(**source_options, **rules).load()
 
 
 class ValidatedDataSource(KinesisDataSource):
-    """Judged records of one stream. Options: the Kinesis source's, and `rules`, the fields of `Rules` as JSON."""
+    """The validated rows of one stream. Its options are the Kinesis source's, and `rules`: `Rules` in JSON."""
 
     @classmethod
     def name(cls) -> str:
@@ -45,15 +46,14 @@ class ValidatedDataSource(KinesisDataSource):
         return VALIDATED
 
     def streamReader(self, schema: StructType) -> "ValidatedStreamReader":
-        told = dict(self.options)
-        rules = Rules(**json.loads(told.pop(_RULES)))
-        return ValidatedStreamReader(
-            *options.settings_from(told), rules, is_bounded=options.without_bounds(told) != told
-        )
+        source_options = dict(self.options)
+        rules = Rules(**json.loads(source_options.pop(_RULES)))
+        is_bounded = options.without_bounds(source_options) != source_options
+        return ValidatedStreamReader(*options.settings_from(source_options), rules, is_bounded=is_bounded)
 
 
 class ValidatedStreamReader(KinesisStreamReader):
-    """Plans as the Kinesis source does, and judges where the bytes are."""
+    """A Kinesis reader that validates records in the process that reads them."""
 
     def __init__(self, source: Source, raw: Raw, rules: Rules, *, is_bounded: bool) -> None:
         super().__init__(source, raw, is_bounded=is_bounded)

@@ -1,4 +1,4 @@
-"""Kinesis records, judged: the rows of which the raw layer is made."""
+"""Validate the records of the stream: judge each one, and make the rows of which the raw layer is made."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,24 +13,25 @@ _RECEIPT = Judgement()
 _REASONS = pa.list_(pa.field("element", pa.string(), nullable=False))
 
 
-def validated(records: DataFrame, rules: Raw) -> DataFrame:
-    """One row of `schemas.VALIDATED` for each row of `records` (`schemas.RECORD`), wherever they come from.
+def validate_records(records: DataFrame, settings: Raw) -> DataFrame:
+    """Return a validated row (`schemas.VALIDATED`) for each row of `records` (`schemas.RECORD`). No record raises.
 
-    A stream from Kinesis is judged by the process that reads it: `raw.source`. No record can fail the query.
+    This is for records that are in a DataFrame already. Those of a Kinesis stream are validated by the process that
+    reads them (`raw.source`).
     """
-    told = Rules.of(rules)
-    return records.mapInArrow(lambda batches: (validate_batch(batch, told) for batch in batches), VALIDATED)
+    rules = Rules.of(settings)
+    return records.mapInArrow(lambda batches: (validate_batch(batch, rules) for batch in batches), VALIDATED)
 
 
 def validate_batch(records: pa.RecordBatch, rules: Rules) -> pa.RecordBatch:
-    """Records (`schemas.RECORD` in Arrow), judged (`schemas.VALIDATED`)."""
+    """Return a validated row (`schemas.VALIDATED`) for each row of `records` (`schemas.RECORD`), in the same order."""
     data, arrived_at = records.column("data"), records.column("approximateArrivalTimestamp")
     texts = pc.coalesce(records.column("content"), data)
     is_event, reasons, uuids, names, spelled, seconds = [], [], [], [], [], []
     arrivals = arrived_at.cast(pa.int64()).to_pylist()
     for text, micros in zip(texts.to_pylist(), arrivals, strict=True):
         judgement = _RECEIPT if text is None else judge(text, micros / 1_000_000, rules)
-        # By column from the start: the garbage collector looks at what is kept by row.
+        # Values are collected by column, as an object for each row would keep the garbage collector busy.
         is_event.append(text is not None and not judgement.reasons)
         reasons.append(judgement.reasons)
         uuids.append(judgement.event_uuid)

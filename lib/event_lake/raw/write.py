@@ -1,4 +1,4 @@
-"""Writing a deduplicated batch to its tables, each exactly once."""
+"""Write a deduplicated batch to the tables of the raw layer, to each exactly once."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -27,24 +27,24 @@ from event_lake.raw.fingerprint import (
     read_fingerprint,
     sum_fingerprints,
 )
-from event_lake.raw.ledger_rows import Batch, make_rows, refuse_missing, sum_by_shard, sum_totals, with_rows_in_raw
+from event_lake.raw.ledger_rows import Batch, make_rows, recount_raw, refuse_missing, sum_by_shard, sum_totals
 from event_lake.raw.parse import select_events, select_quarantined
-from event_lake.raw.repetition import find_differences, refuse_other
+from event_lake.raw.repetition import find_differences, refuse_differences
 from event_lake.raw.varying import vary_by_batch
 
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
-# Of one write, as each may lose another executor.
+# How often a write is tried, as each attempt may lose another executor.
 _MOST_ATTEMPTS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
 class EarlierRules:
-    """The rules of the run that may have begun a batch which this run repeats.
+    """The rules of an earlier run, which may have begun to write the batch that this run writes first.
 
-    `changed` says how they differ from this run's (`rules.changes`); `keep` notes this run's in their place, and is
-    called before anything is written by them.
+    `changed` says in words how they differ from this run's (`rules_in_force.describe_changes`). `keep` replaces them in
+    the checkpoint by this run's; the writer calls it before it writes anything.
     """
 
     changed: Sequence[str] = ()
@@ -52,10 +52,10 @@ class EarlierRules:
 
 
 class RawWriter:
-    """Writes the batches of one query, rows of `dedupe.drop_duplicates`, into the lake of `settings`.
+    """A writer of one query's batches, which are rows from `dedupe.drop_duplicates`, to the lake of `settings`.
 
-    `query_id` is the query's own: with a batch's number it names the batch for ever. `check` is called before each
-    table is written, and raises where none may be.
+    `query_id` is the id that Spark keeps in the checkpoint. Together with a batch's number it identifies the batch for
+    ever. `check` is called before each write to a table, and raises if this process may not write.
     """
 
     def __init__(
@@ -64,104 +64,107 @@ class RawWriter:
         beginning: Beginning,
         query_id: str,
         check: Callable[[], None] = lambda: None,
-        begun_under: EarlierRules = EarlierRules(),
+        earlier_rules: EarlierRules = EarlierRules(),
     ) -> None:
         self._root = settings.lake.root
         self._settings = settings.raw
         self._beginning = beginning
         self._query_id = query_id
         self._check = check
-        self._begun_under = begun_under
+        self._earlier_rules = earlier_rules
         self._has_begun = False
         self._types: EventTypes | None = None
 
     def write(self, rows: DataFrame, batch: Batch) -> Written:
-        """Events to raw, the rest to quarantine, the count to the ledger; a replay completes what a crash left.
+        """Write the batch's events to raw/events, its other records to raw/quarantine, and the counts to raw/ledger.
 
-        The ledger comes last, so that a batch in it is a batch that is written. Raises, before anything is written,
-        DataLossError if more rows came than the receipts say were read, or a receipt that is expected didn't come; and
-        UserError if the batch is a repetition that would write something else than was written before. Behind raw
-        raises DataLossError if that hasn't got the events that came.
+        The ledger is written last, so a batch in the ledger is in all tables. If a crash came between two tables, the
+        repetition skips those that have the batch, and writes the others.
+
+        Raise DataLossError, before anything is written, if there are more rows than the receipts count, or if an
+        expected receipt is missing. Raise UserError, also before, if the batch is a repetition that would write other
+        rows than the tables have. Raise DataLossError, before the ledger is written, if raw/events has other events
+        than the batch.
         """
         spark = rows.sparkSession
-        with tables.enable_adaptive(spark), tables.cache(rows) as came:
-            older = self._older(spark, batch)
-            if older is None:
-                return Written(totals=self._write(came, batch))
-            with tables.cache(drop_known(came, older, self._settings.dedup_on)) as fresh:
-                return Written(totals=self._write(fresh, batch), known=came.count() - fresh.count())
+        with tables.enable_adaptive(spark), tables.cache(rows) as batch_rows:
+            older_events = self._older_events(spark, batch)
+            if older_events is None:
+                return Written(totals=self._write(batch_rows, batch))
+            with tables.cache(drop_known(batch_rows, older_events, self._settings.dedup_on)) as new_rows:
+                return Written(totals=self._write(new_rows, batch), known=batch_rows.count() - new_rows.count())
 
-    def _older(self, spark: SparkSession, batch: Batch) -> DataFrame | None:
+    def _older_events(self, spark: SparkSession, batch: Batch) -> DataFrame | None:
         if self._beginning.older_until is None:
-            return None  # Without opening the table for it.
+            return None  # The table isn't even opened.
         return known_events(tables.read(spark, self._root, layout.RAW_EVENTS), self._beginning, batch.clock)
 
     def _write(self, rows: DataFrame, batch: Batch) -> Totals:
         types = self._known_types(rows.sparkSession)
-        sums, _ = _unmixed(batch, sum_by_shard(rows, types, self._settings.dedup_on).collect)
+        sums, _ = _repeat_if_refused(batch, sum_by_shard(rows, types, self._settings.dedup_on).collect)
         refuse_missing(sums, batch)
-        entered: Sequence[Mapping[str, Any]] = make_rows(sums, self._beginning.stream, batch)
-        self._refuse_imbalance(entered, batch)
+        ledger_rows: Sequence[Mapping[str, Any]] = make_rows(sums, self._beginning.stream, batch)
+        self._refuse_imbalance(ledger_rows, batch)
         if batch.may_repeat:
-            self._refuse_other(rows, batch)
+            self._refuse_differences(rows, batch)
         if not self._has_begun:
-            self._begun_under.keep()
+            self._earlier_rules.keep()
             self._has_begun = True
-        counted = sum_totals(entered)
+        totals = sum_totals(ledger_rows)
         numbered = rows.withColumn("batch_id", vary_by_batch(F.lit(batch.batch_id).cast("long")))
         with ThreadPoolExecutor(max_workers=1) as beside:
-            if counted.quarantined:
-                # With this thread's properties, by which Spark cancels a query's jobs.
+            if totals.quarantined:
+                # The other thread gets this one's properties, by which Spark cancels a query's jobs.
                 append = inheritable_thread_target(rows.sparkSession)(self._append)
-                bad = _by_partition(select_quarantined(numbered), layout.QUARANTINE)
-                quarantine = beside.submit(append, bad, layout.QUARANTINE, batch)
-            if counted.raw:
-                types = self._with_new_types(rows.sparkSession, sums, types, batch)
-                good = _by_partition(types.partitioned(select_events(numbered)), layout.RAW_EVENTS)
-                came = sum_fingerprints(sums)
-                if self._append_events(good, batch) != came:
-                    entered = with_rows_in_raw(entered, self._raw_rows(rows.sparkSession, batch, came))
-        if counted.quarantined:
+                refused = _rebalance(select_quarantined(numbered), layout.QUARANTINE)
+                quarantine = beside.submit(append, refused, layout.QUARANTINE, batch)
+            if totals.raw:
+                types = self._add_new_types(rows.sparkSession, sums, types, batch)
+                events = _rebalance(types.assign_partitions(select_events(numbered)), layout.RAW_EVENTS)
+                expected = sum_fingerprints(sums)
+                if self._append_events(events, batch) != expected:
+                    ledger_rows = recount_raw(ledger_rows, self._count_raw(rows.sparkSession, batch, expected))
+        if totals.quarantined:
             quarantine.result()
-        if entered:
-            self._append(_frame(rows.sparkSession, entered, LEDGER), layout.LEDGER, batch)
-        return sum_totals(entered)
+        if ledger_rows:
+            self._append(_make_frame(rows.sparkSession, ledger_rows, LEDGER), layout.LEDGER, batch)
+        return sum_totals(ledger_rows)
 
-    def _refuse_other(self, rows: DataFrame, batch: Batch) -> None:
-        """Raise UserError if an earlier run has written something of the batch that `rows` wouldn't come to."""
+    def _refuse_differences(self, rows: DataFrame, batch: Batch) -> None:
+        """Raise UserError if an earlier run wrote other rows of the batch than `rows` would become."""
         is_of_batch = F.col("batch_id") == batch.batch_id
         held = {
             table: tables.read(rows.sparkSession, self._root, table).where(is_of_batch)
             for table in (layout.RAW_EVENTS, layout.QUARANTINE)
         }
-        found = list(find_differences(rows, held, self._settings.dedup_on))
-        refuse_other(batch.batch_id, found, self._begun_under.changed)
+        differences = list(find_differences(rows, held, self._settings.dedup_on))
+        refuse_differences(batch.batch_id, differences, self._earlier_rules.changed)
 
-    def _append_events(self, good: DataFrame, batch: Batch) -> Fingerprint | None:
-        """Append to raw; returns what was written, or None where raw may have had it."""
-        kept = Observation()
-        written = good.observe(kept, *fingerprint_columns(self._settings.dedup_on))
-        attempts = self._append(written, layout.RAW_EVENTS, batch)
-        # What raw has already isn't computed, and so not observed: the look would wait for ever.
-        return None if batch.may_repeat or attempts > 1 else read_fingerprint(kept.get)
+    def _append_events(self, events: DataFrame, batch: Batch) -> Fingerprint | None:
+        """Append to raw/events. Return the fingerprint of what was written, or None if raw/events may have had it."""
+        observation = Observation()
+        observed = events.observe(observation, *fingerprint_columns(self._settings.dedup_on))
+        attempts = self._append(observed, layout.RAW_EVENTS, batch)
+        # If raw/events had the batch, Spark computed and so observed nothing, and `get` would wait for ever.
+        return None if batch.may_repeat or attempts > 1 else read_fingerprint(observation.get)
 
-    def _raw_rows(self, spark: SparkSession, batch: Batch, came: Fingerprint) -> Mapping[str | None, int]:
-        """How many rows of the batch each shard has in raw. Raises DataLossError if they aren't the events that came.
+    def _count_raw(self, spark: SparkSession, batch: Batch, expected: Fingerprint) -> Mapping[str | None, int]:
+        """Count the rows of the batch in raw/events by shard. Raise DataLossError if they aren't the `expected` events.
 
-        Of copies in several shards raw may have another one than was counted.
+        They may be other copies: of copies in several shards, raw/events may have another one than was counted.
         """
         raw = tables.read(spark, self._root, layout.RAW_EVENTS).where(F.col("batch_id") == batch.batch_id)
-        found = raw.groupBy("shard_id").agg(*fingerprint_columns(self._settings.dedup_on)).collect()
-        has = sum_fingerprints(found)
-        if not has.same_events(came):
+        shards = raw.groupBy("shard_id").agg(*fingerprint_columns(self._settings.dedup_on)).collect()
+        written = sum_fingerprints(shards)
+        if not written.has_same_events(expected):
             raise DataLossError(
-                f"batch {batch.batch_id}: {came.events:,} events came, but the {has.events:,} in"
+                f"batch {batch.batch_id}: {expected.events:,} events came, but the {written.events:,} in"
                 f" {layout.RAW_EVENTS.name} aren't the same; {NEW_CHECKPOINT}, and reads the batch again"
             )
-        return {row.shard_id: sum_fingerprints([row]).events for row in found}
+        return {row.shard_id: sum_fingerprints([row]).events for row in shards}
 
-    def _refuse_imbalance(self, entered: Sequence[Mapping[str, Any]], batch: Batch) -> None:
-        for row in entered:
+    def _refuse_imbalance(self, ledger_rows: Sequence[Mapping[str, Any]], batch: Batch) -> None:
+        for row in ledger_rows:
             if row["read"] is None or row["duplicates"] < 0:
                 raise DataLossError(
                     f"the ledger doesn't balance: batch {batch.batch_id}, shard {row['shard_id']}: {dict(row)}"
@@ -169,41 +172,42 @@ class RawWriter:
 
     def _known_types(self, spark: SparkSession) -> EventTypes:
         if self._types is None:
-            allowed, most = self._settings.event_types, self._settings.max_event_types
+            allowed, limit = self._settings.event_types, self._settings.max_event_types
             rows = [] if allowed else tables.read(spark, self._root, layout.EVENT_TYPES).collect()
-            self._types = EventTypes(allowed, len(allowed)) if allowed else EventTypes(_names(rows), most)
+            self._types = EventTypes(allowed, len(allowed)) if allowed else EventTypes(_names(rows), limit)
         return self._types
 
-    def _with_new_types(self, spark: SparkSession, sums: Sequence[Row], types: EventTypes, batch: Batch) -> EventTypes:
-        """The types once those of this batch have got their partitions; they are noted before they are used."""
-        grown = types.grown(name for row in sums for name in row.types or ())
-        if grown != types:
-            new = [{"event_type": name, "batch_id": batch.batch_id} for name in grown.own[len(types.own) :]]
-            self._append(_frame(spark, new, EVENT_TYPE), layout.EVENT_TYPES, batch)
-            self._types = grown
-        return grown
+    def _add_new_types(self, spark: SparkSession, sums: Sequence[Row], types: EventTypes, batch: Batch) -> EventTypes:
+        """Return `types` with the new ones of this batch, and note these in raw/event_types before they are used."""
+        all_types = types.add(name for row in sums for name in row.types or ())
+        if all_types != types:
+            new = [{"event_type": name, "batch_id": batch.batch_id} for name in all_types.own[len(types.own) :]]
+            self._append(_make_frame(spark, new, EVENT_TYPE), layout.EVENT_TYPES, batch)
+            self._types = all_types
+        return all_types
 
     def _append(self, rows: DataFrame, table: layout.Table, batch: Batch) -> int:
-        """Append once what of `rows` the table hasn't got by this batch; returns the attempts that it took."""
+        """Append `rows` to the table, unless it has the batch already. Return how many attempts it took."""
 
         def append() -> None:
             self._check()
             tables.append_once(rows, self._root, table, writer=self._query_id, batch_id=batch.batch_id)
 
         try:
-            return _unmixed(batch, append)[1]
+            return _repeat_if_refused(batch, append)[1]
         except Exception as error:
-            ours = explain(error, table.path(self._root))
-            if ours is None:
+            explained = explain(error, table.path(self._root))
+            if explained is None:
                 raise
-            # Delta's text may hold values of a row, which Spark would log.
-            raise ours from None
+            # Spark would log Delta's text, which may hold values of a row.
+            raise explained from None
 
 
-def _unmixed(batch: Batch, action: Callable[[], _T]) -> tuple[_T, int]:
-    """What `action` gives, and which attempt gave it: again where Spark gave it up for the loss of an executor.
+def _repeat_if_refused(batch: Batch, action: Callable[[], _T]) -> tuple[_T, int]:
+    """Return the result of `action`, and the number of the attempt that gave it.
 
-    Its rows are computed anew then, and may be others: Spark doesn't let a job end that has used both.
+    Spark computes rows anew if an executor is lost, and these may differ from the first ones. It fails a job that would
+    use both (`is_mixing_refused`), and then `action` is repeated.
     """
     for attempt in range(1, _MOST_ATTEMPTS):
         try:
@@ -215,8 +219,8 @@ def _unmixed(batch: Batch, action: Callable[[], _T]) -> tuple[_T, int]:
     return action(), _MOST_ATTEMPTS
 
 
-def _by_partition(rows: DataFrame, table: layout.Table) -> DataFrame:
-    """Spread so that each partition of the table gets one file, or more if it's large."""
+def _rebalance(rows: DataFrame, table: layout.Table) -> DataFrame:
+    """Spread `rows` over tasks so that each partition of the table gets one file, or several if it's large."""
     return rows.hint("rebalance", *table.partitioned_by)
 
 
@@ -224,6 +228,6 @@ def _names(rows: Sequence[Row]) -> tuple[str, ...]:
     return tuple(sorted({row.event_type for row in rows}))
 
 
-def _frame(spark: SparkSession, rows: Sequence[Mapping[str, Any]], schema: StructType) -> DataFrame:
+def _make_frame(spark: SparkSession, rows: Sequence[Mapping[str, Any]], schema: StructType) -> DataFrame:
     values = [tuple(row[name] for name in schema.names) for row in rows]
     return spark.createDataFrame(values, schema).coalesce(1)
