@@ -1,7 +1,8 @@
-"""Event Lake: Kinesis events into Delta Lake, exactly once, with nothing lost silently.
+"""Event Lake lands the events of a Kinesis stream in Delta Lake tables, exactly once, with nothing lost silently.
 
-What `__all__` names is the promise of this package: it changes as semantic versioning says, everything else may change
-with any version. A name is looked up when it's first used, so that `import event_lake` alone imports no Spark.
+The names in `__all__` are the public interface of this package, which changes as semantic versioning says. Everything
+else may change with any version. A name's module is imported when the name is first used, so `import event_lake` alone
+doesn't import Spark.
 """
 
 from importlib import import_module
@@ -85,14 +86,14 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import the module of a public name when the name is first used."""
+    """Return the object with this public name. Import its module if this is the name's first use."""
     if name not in _MODULES:
         raise AttributeError(f"module 'event_lake' has no attribute {name!r}")
-    found = getattr(import_module(_MODULES[name]), name)
-    globals()[name] = found
-    return found
+    value = getattr(import_module(_MODULES[name]), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:
-    """Return the public names, also those that weren't used yet."""
+    """Return the names in this module, with the public names that weren't used yet."""
     return sorted({*globals(), *__all__})

@@ -1,6 +1,6 @@
-"""The jobs as functions, for a Spark session that is there already: what `import event_lake` offers of them.
+"""Run the jobs as functions on a Spark session that exists already; `import event_lake` offers them.
 
-The session isn't stopped. Each function raises UserError unless `configure` was called for the session.
+No function stops the session. Each job raises UserError unless `configure` was called for the session.
 """
 
 from collections.abc import Sequence
@@ -37,14 +37,18 @@ def ingest_raw(
     new_checkpoint: bool = False,
     acknowledge: Sequence[int] = (),
 ) -> Totals:
-    """Read the stream into the raw layer, and return the records that were read and what became of them.
+    """Read the stream into the raw layer, and return how many records were read and what became of them.
 
-    Returns once all is read that the stream held at the start if `until_caught_up`, and else when the query is stopped:
-    by SIGTERM, SIGINT (a notebook's "interrupt") or `spark.streams`. Holds the lease of the raw layer meanwhile.
-    `new_checkpoint` puts the checkpoint aside and resumes from the ledger; `acknowledge` has the batches whose findings
-    are known and no reason to stop any more. Progress goes to the logger "event_lake".
-    Raises UserError for what must be put right, DataLossError where records were lost, and ServiceUnavailableError
-    where Kinesis or the lease's storage stays out of reach.
+    With `until_caught_up` this returns once all is read that the stream held at the start, and otherwise when the query
+    is stopped: by SIGTERM, SIGINT (a notebook's "interrupt") or `spark.streams`. It holds the lease of the raw layer
+    meanwhile, and logs its progress to the logger "event_lake".
+
+    - `new_checkpoint` puts the checkpoint aside and resumes from the ledger.
+    - `acknowledge` has the numbers of batches in which a loss was found. The user of this process acknowledges these
+      findings, and the query goes on.
+
+    Raise UserError if the user must put something right, DataLossError if records were lost, and
+    ServiceUnavailableError if Kinesis or the lake's storage stays out of reach.
     """
     refuse_unconfigured(spark)
     if not until_caught_up:
@@ -62,10 +66,11 @@ def ingest_raw(
 
 
 def build_staging(spark: SparkSession, settings: Settings, *, rebuild_dates: Dates | None = None) -> Staged:
-    """Bring what is new in the raw layer to the staging layer, and return what became of those events.
+    """Bring the new events of the raw layer to the staging layer, and return what became of them.
 
-    With `rebuild_dates` these dates are built anew from raw afterwards, and the counts are theirs. Holds the lease of
-    the staging layer meanwhile. Raises UserError where there is no raw layer, or for a contract that can't be followed.
+    With `rebuild_dates` these dates are then built anew from raw/events, and the counts are those of the rebuild. The
+    function holds the lease of the staging layer meanwhile. Raise UserError if there is no raw layer, or if a contract
+    can't be followed.
     """
     refuse_unconfigured(spark)
     wait = settings.staging.when_busy == "wait"
@@ -84,11 +89,11 @@ def reconcile(
     end: datetime | None = None,
     cloudwatch: bool = False,
 ) -> Verdict:
-    """Prove from the tables that read = raw + duplicates + quarantined, and return what is at fault; only reads.
+    """Prove from the tables that read = raw + duplicates + quarantined, and return the faults. Only reads.
 
-    `begin` (included) and `end` (not) bound the batches that are looked at by `ingested_at`; they have a time zone.
-    With `cloudwatch` the records that arrived are compared with those that CloudWatch counted. `refuse_faults` of the
-    verdict raises DataLossError if there are any. Raises UserError where there is no ledger.
+    The batches with an `ingested_at` from `begin` on and before `end` are checked. Both times must have a time zone;
+    None means no bound. With `cloudwatch` the records that arrived are compared with CloudWatch's count. The verdict's
+    `refuse_faults` raises DataLossError if there are faults. Raise UserError if there is no ledger.
     """
     refuse_unconfigured(spark)
     incoming = CloudWatch(settings.source.region) if cloudwatch else None
@@ -96,15 +101,16 @@ def reconcile(
 
 
 def check_quality(spark: SparkSession, settings: Settings, *, hours: int | None = None) -> QualityCheck:
-    """Hold the measures of the newest `hours` to the thresholds that the settings name; only reads.
+    """Compare the quality measures of the newest hours with the thresholds in `quality.thresholds`. Only reads.
 
-    `refuse_breaches` of the result raises QualityError if any measure breaks one. Raises UserError where nothing was
-    measured yet, and ConfigError for thresholds that can't be read.
+    The newest `hours` hours are compared, by default 2; a rule may have its own number of hours. The result's
+    `refuse_breaches` raises QualityError if a measure breaks a threshold. Raise UserError if nothing was measured yet,
+    and ConfigError if the thresholds can't be read.
     """
     refuse_unconfigured(spark)
     return check.check_quality(spark, settings, thresholds.load_rules(settings.quality.thresholds), hours=hours)
 
 
 def open_lake(spark: SparkSession, settings: Settings) -> OpenLake:
-    """Return the tables of the lake by name, as DataFrames that are read when they are asked for."""
+    """Return an object whose attributes are the lake's tables as DataFrames. Each use of one reads the table anew."""
     return OpenLake(spark, settings.lake.root)

@@ -1,4 +1,4 @@
-"""Whether the bytes of a record are an event, and every reason why they are none."""
+"""Judge the bytes of a record: they are an event, or there are reasons why they are none."""
 
 from collections.abc import Callable, Mapping, Sequence
 from socket import gethostname
@@ -13,7 +13,7 @@ _loads: Callable[[bytes], Any]
 try:
     from orjson import loads as _loads
 except ModuleNotFoundError:
-    # Where it's missed is an executor, maybe one of many: that is to be told, and not where in Spark it was met.
+    # orjson may be missing on one executor of many. So the error is raised there, and names the machine.
     def _loads(_: bytes) -> Any:
         raise UserError(
             f"Python on {gethostname()} has no orjson: install it on each machine of the cluster, like"
@@ -21,15 +21,16 @@ except ModuleNotFoundError:
         ) from None
 
 
-# A larger text isn't made into values: of brackets alone they would take thirty times its size. None of a smaller
-# one's keys can be too long.
+# In bytes. orjson isn't given a larger text, because the values of a text of nothing but brackets take thirty times its
+# size. And no key in a smaller one can be longer than `json_text` allows.
 _MOST_AT_ONCE = 50_000
 
 
 class Judgement(NamedTuple):
-    """What a record says: an event has no `reasons`, and `seconds`, in Unix time.
+    """The result of judging a record. It's an event if there are no `reasons` why it is none.
 
-    Of what is no event, the fields that could be read, and `created_at` as it was spelled.
+    `seconds` is its `created_at` in Unix time; an event always has it. A record that is no event has those fields that
+    could be read. Only such a record has `created_at`, as the producer spelled it.
     """
 
     reasons: Sequence[str] = ()
@@ -40,28 +41,30 @@ class Judgement(NamedTuple):
 
     @property
     def event_type(self) -> str | None:
-        """The first part of its name."""
+        """The first part of the event's name."""
         return self.event_name and self.event_name.split(":")[0]
 
     @property
     def event_subtype(self) -> str | None:
-        """The second part of its name, if there is one."""
+        """The second part of the event's name, or None if it has only one."""
         parts = (self.event_name or "").split(":")
         return parts[1] if len(parts) > 1 else None
 
 
 def judge(data: bytes, arrived_at: float, rules: Rules) -> Judgement:
-    """What `data`, unpacked, is by the rules; `arrived_at` is when it came to Kinesis, in Unix seconds.
+    """Return the judgement of a record's unpacked bytes, `data`, by `rules`. No bytes raise an error.
 
-    Of a key that comes twice the last counts. No bytes raise anything.
+    `arrived_at` is the Unix time in seconds at which the record came to Kinesis. If an object has a key twice, the last
+    one counts.
     """
-    return _plain_event(data, arrived_at, rules) or _looked_at(data, arrived_at, rules)
+    return _judge_plain_event(data, arrived_at, rules) or _judge_in_full(data, arrived_at, rules)
 
 
-def _plain_event(data: bytes, arrived_at: float, rules: Rules) -> Judgement | None:
-    """The judgement of what is an event beyond doubt; None for all others, whether they are events or not."""
-    found = _small_object(data, rules)
-    uuid, name, seconds = found.get("event_uuid"), found.get("event_name"), _seconds_of(found.get("created_at"), rules)
+def _judge_plain_event(data: bytes, arrived_at: float, rules: Rules) -> Judgement | None:
+    """Return the judgement of a record that is plainly an event, fast. Return None for all others, events or not."""
+    members = _read_small_object(data, rules)
+    uuid, name = members.get("event_uuid"), members.get("event_name")
+    seconds = _read_seconds(members.get("created_at"), rules)
     if (
         type(uuid) is str
         and is_uuid(uuid)
@@ -75,18 +78,18 @@ def _plain_event(data: bytes, arrived_at: float, rules: Rules) -> Judgement | No
     return None
 
 
-def _small_object(data: bytes, rules: Rules) -> Mapping[str, Any]:
-    """The members of the object that `data` is; of anything else, and of what is large or may be too deep, none."""
+def _read_small_object(data: bytes, rules: Rules) -> Mapping[str, Any]:
+    """Return the members of the JSON object `data`; none if it's no object, large, or maybe too deep."""
     if len(data) > min(rules.max_payload_bytes, _MOST_AT_ONCE) or data.count(b"{") + data.count(b"[") > rules.max_depth:
         return {}
     try:
-        found = _loads(data)
+        value = _loads(data)
     except ValueError:
         return {}
-    return found if type(found) is dict else {}
+    return value if type(value) is dict else {}
 
 
-def _looked_at(data: bytes, arrived_at: float, rules: Rules) -> Judgement:
+def _judge_in_full(data: bytes, arrived_at: float, rules: Rules) -> Judgement:
     text = read_json(data, FIELDS) if len(data) <= rules.max_payload_bytes else JsonText(form=None)
     is_too_deep = text.depth > rules.max_depth
     default = "missing" if text.form is Form.OBJECT and not is_too_deep else "unseen"
@@ -101,13 +104,13 @@ def _looked_at(data: bytes, arrived_at: float, rules: Rules) -> Judgement:
         uuid=uuid,
         name=name,
         created_at=created_at,
-        seconds=_seconds_of(created_at.text if created_at.kind in TIMES else None, rules),
+        seconds=_read_seconds(created_at.text if created_at.kind in TIMES else None, rules),
     )
     reasons = tuple(reason.name for reason in REASONS if reason.holds(seen))
     return Judgement(reasons, uuid.text, name.text, created_at.text if reasons else None, seen.seconds)
 
 
-def _seconds_of(created_at: object, rules: Rules) -> float | None:
+def _read_seconds(created_at: object, rules: Rules) -> float | None:
     number = parse_number(created_at) if type(created_at) is str else created_at
-    # Not by isinstance: to Python a boolean is a number.
-    return rules.seconds_in(float(number)) if type(number) is float or type(number) is int else None
+    # Not isinstance: to Python a boolean is an int.
+    return rules.to_seconds(float(number)) if type(number) is float or type(number) is int else None
