@@ -1,1 +1,1 @@
-"""What an event is, in plain Python: no Spark, no I/O."""
+"""Decide in plain Python, without Spark and without I/O, whether a record is an event."""
