@@ -106,7 +106,7 @@ def _judge_in_full(data: bytes, arrived_at: float, rules: Rules) -> Judgement:
         created_at=created_at,
         seconds=_read_seconds(created_at.text if created_at.kind in TIMES else None, rules),
     )
-    reasons = tuple(reason.name for reason in REASONS if reason.holds(seen))
+    reasons = tuple(reason.name for reason in REASONS if reason.condition(seen))
     return Judgement(reasons, uuid.text, name.text, created_at.text if reasons else None, seen.seconds)
 
 

@@ -1,7 +1,8 @@
-"""Every reason why a record is no event."""
+"""The reasons why a record is no event: each with its name, the field that it's about, and its condition."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 
 from event_lake.events.json_text import Form, Value
 from event_lake.events.rules import Rules, is_uuid
@@ -13,9 +14,10 @@ TIMES = ("string", "number")
 
 @dataclass(frozen=True, kw_only=True)
 class ReadRecord:
-    """What was seen of a record: its form, None where it's too large, its fields, and the seconds that they mean.
+    """A record as it was read: its form (None if it's too large), its fields, and the Unix seconds of its created_at.
 
-    A field that isn't there is of the kind "missing", and of the kind "unseen" where no field was looked at.
+    The value of a field that the record lacks is of the kind "missing". Where the fields weren't looked at, all values
+    are of the kind "unseen".
     """
 
     rules: Rules
@@ -29,45 +31,162 @@ class ReadRecord:
     seconds: float | None
 
     def is_text(self, form: Form) -> bool:
-        """Whether it's a text of this form: what is said of JSON is said of text only."""
+        """Return True if the record is UTF-8 of this form: of other bytes nothing is said about their JSON."""
         return self.form is form and self.is_utf8
 
 
-@dataclass(frozen=True)
+class Problem(Enum):
+    """The kinds of reasons."""
+
+    UNREADABLE = "the record's fields can't be looked at"
+    MISSING = "the field has no value"
+    WRONG = "the field's value is there and wrong"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Reason:
-    """Its `name` in raw/quarantine, the field that it's about, None for the whole record, and when it `holds`."""
+    """A reason for which raw/quarantine holds records, under this `name`.
+
+    `field` is the one that it's about, or None for the whole record. `meaning` is a sentence for the reference. A
+    record has the reason if its `condition` is true.
+    """
 
     name: str
-    of_field: str | None
-    holds: Callable[[ReadRecord], bool]
-
-    @property
-    def is_there(self) -> bool:
-        """Whether it's about a field that has a value."""
-        return self.of_field is not None and not self.name.startswith("missing_")
+    field: str | None
+    problem: Problem
+    meaning: str
+    condition: Callable[[ReadRecord], bool]
 
 
-def _says_no(value: Value, what: Callable[[str], bool]) -> bool:
-    return value.kind == "string" and not what(value.text or "")
+def _is_string_but_not(value: Value, is_good: Callable[[str], bool]) -> bool:
+    return value.kind == "string" and not is_good(value.text or "")
 
 
 # In the order in which a record has them.
 REASONS = (
-    Reason("too_large", None, lambda seen: seen.form is None),
-    Reason("not_utf8", None, lambda seen: not seen.is_utf8),
-    Reason("too_deep", None, lambda seen: seen.is_too_deep),
-    Reason("not_an_object", None, lambda seen: seen.is_text(Form.VALUE)),
-    Reason("trailing_data", None, lambda seen: seen.is_text(Form.OBJECT_AND_MORE)),
-    Reason("not_json", None, lambda seen: seen.is_text(Form.NOTHING)),
-    Reason("missing_event_uuid", "event_uuid", lambda seen: seen.uuid.kind == "missing" or seen.uuid.text == ""),
-    Reason("missing_event_name", "event_name", lambda seen: seen.name.kind == "missing"),
-    Reason("missing_created_at", "created_at", lambda seen: seen.created_at.kind == "missing"),
-    Reason("wrong_type_event_uuid", "event_uuid", lambda seen: seen.uuid.kind in _NO_STRING),
-    Reason("wrong_type_event_name", "event_name", lambda seen: seen.name.kind in _NO_STRING),
-    Reason("wrong_type_created_at", "created_at", lambda seen: seen.created_at.kind in _NO_TIME),
-    Reason("malformed_event_uuid", "event_uuid", lambda seen: seen.uuid.text != "" and _says_no(seen.uuid, is_uuid)),
-    Reason("malformed_event_name", "event_name", lambda seen: _says_no(seen.name, seen.rules.is_name)),
-    Reason("unreadable_created_at", "created_at", lambda seen: seen.created_at.kind in TIMES and seen.seconds is None),
-    Reason("created_at_in_future", "created_at", lambda seen: seen.rules.is_in_future(seen.seconds, seen.arrived_at)),
-    Reason("created_at_too_old", "created_at", lambda seen: seen.rules.is_too_old(seen.seconds, seen.arrived_at)),
+    Reason(
+        name="too_large",
+        field=None,
+        problem=Problem.UNREADABLE,
+        meaning="The record has more bytes than raw.max_payload_bytes.",
+        condition=lambda record: record.form is None,
+    ),
+    Reason(
+        name="not_utf8",
+        field=None,
+        problem=Problem.UNREADABLE,
+        meaning="The record's bytes aren't UTF-8.",
+        condition=lambda record: not record.is_utf8,
+    ),
+    Reason(
+        name="too_deep",
+        field=None,
+        problem=Problem.UNREADABLE,
+        meaning="Objects and arrays lie within each other more than raw.max_depth deep.",
+        condition=lambda record: record.is_too_deep,
+    ),
+    Reason(
+        name="not_an_object",
+        field=None,
+        problem=Problem.UNREADABLE,
+        meaning="The record is JSON, but no object.",
+        condition=lambda record: record.is_text(Form.VALUE),
+    ),
+    Reason(
+        name="trailing_data",
+        field=None,
+        problem=Problem.UNREADABLE,
+        meaning="Something follows the JSON object, maybe a second event.",
+        condition=lambda record: record.is_text(Form.OBJECT_AND_MORE),
+    ),
+    Reason(
+        name="not_json",
+        field=None,
+        problem=Problem.UNREADABLE,
+        meaning="The record isn't JSON, or has a key of more than 50,000 characters or more than a million levels.",
+        condition=lambda record: record.is_text(Form.NOTHING),
+    ),
+    Reason(
+        name="missing_event_uuid",
+        field="event_uuid",
+        problem=Problem.MISSING,
+        meaning="The event_uuid isn't there, or is null or empty.",
+        condition=lambda record: record.uuid.kind == "missing" or record.uuid.text == "",
+    ),
+    Reason(
+        name="missing_event_name",
+        field="event_name",
+        problem=Problem.MISSING,
+        meaning="The event_name isn't there, or is null.",
+        condition=lambda record: record.name.kind == "missing",
+    ),
+    Reason(
+        name="missing_created_at",
+        field="created_at",
+        problem=Problem.MISSING,
+        meaning="The created_at isn't there, or is null.",
+        condition=lambda record: record.created_at.kind == "missing",
+    ),
+    Reason(
+        name="wrong_type_event_uuid",
+        field="event_uuid",
+        problem=Problem.WRONG,
+        meaning="The event_uuid is no string.",
+        condition=lambda record: record.uuid.kind in _NO_STRING,
+    ),
+    Reason(
+        name="wrong_type_event_name",
+        field="event_name",
+        problem=Problem.WRONG,
+        meaning="The event_name is no string.",
+        condition=lambda record: record.name.kind in _NO_STRING,
+    ),
+    Reason(
+        name="wrong_type_created_at",
+        field="created_at",
+        problem=Problem.WRONG,
+        meaning="The created_at is neither a number nor a string.",
+        condition=lambda record: record.created_at.kind in _NO_TIME,
+    ),
+    Reason(
+        name="malformed_event_uuid",
+        field="event_uuid",
+        problem=Problem.WRONG,
+        meaning="The event_uuid has more than 256 characters, a NUL, or half of a surrogate pair.",
+        condition=lambda record: record.uuid.text != "" and _is_string_but_not(record.uuid, is_uuid),
+    ),
+    Reason(
+        name="malformed_event_name",
+        field="event_name",
+        problem=Problem.WRONG,
+        meaning="The event_name isn't made of parts as raw.max_name_parts, raw.max_name_part_length and"
+        " raw.name_characters allow them, or begins with __.",
+        condition=lambda record: _is_string_but_not(record.name, record.rules.is_name),
+    ),
+    Reason(
+        name="unreadable_created_at",
+        field="created_at",
+        problem=Problem.WRONG,
+        meaning="The created_at is a string that isn't spelled like a JSON number, or a number too large for a time.",
+        condition=lambda record: record.created_at.kind in TIMES and record.seconds is None,
+    ),
+    Reason(
+        name="created_at_in_future",
+        field="created_at",
+        problem=Problem.WRONG,
+        meaning="The created_at is more than raw.max_future ahead of the record's arrival.",
+        condition=lambda record: record.rules.is_in_future(record.seconds, record.arrived_at),
+    ),
+    Reason(
+        name="created_at_too_old",
+        field="created_at",
+        problem=Problem.WRONG,
+        meaning="The created_at is more than raw.max_age behind the record's arrival, or before 1970.",
+        condition=lambda record: record.rules.is_too_old(record.seconds, record.arrived_at),
+    ),
 )
+
+
+def reason_names(problem: Problem, field: str | None = None) -> frozenset[str]:
+    """Return the names of the reasons of this kind that are about `field`, or about the whole record for None."""
+    return frozenset(reason.name for reason in REASONS if reason.problem is problem and reason.field == field)

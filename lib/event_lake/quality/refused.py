@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from event_lake.events.reasons import REASONS
+from event_lake.events.reasons import Problem, reason_names
 from event_lake.events.rules import FIELDS
 from event_lake.lake import layout
 from event_lake.lake.layout import Table
@@ -15,11 +15,9 @@ from event_lake.lake.time_columns import hour_at, hour_of
 from event_lake.quality.arrivals import Arrivals, is_arrived_in, measured_type
 from event_lake.quality.metric import Metric
 
-# A record with one of these reasons is no JSON object, or none that was looked into: it says nothing of fields.
-_UNREAD = {reason.name for reason in REASONS if reason.of_field is None}
-_BAD_FORMAT = {
-    name: {reason.name for reason in REASONS if reason.of_field == name and reason.is_there} for name in FIELDS
-}
+_UNREADABLE = reason_names(Problem.UNREADABLE)
+_MISSING = {name: reason_names(Problem.MISSING, name) for name in FIELDS}
+_WRONG = {name: reason_names(Problem.WRONG, name) for name in FIELDS}
 _HOUR = timedelta(hours=1)
 # Our clock and Kinesis' may differ by a minute.
 _CLOCKS = timedelta(minutes=5)
@@ -162,10 +160,10 @@ def _quarantined(hour: datetime, of_hour: _OfHour, events: int) -> Iterator[Metr
 
 
 def _of_fields(hour: datetime, of_hour: _OfHour, events: int) -> Iterator[Metric]:
-    objects = events + sum(of_hour.quarantined.values()) - of_hour.count(_UNREAD)
+    objects = events + sum(of_hour.quarantined.values()) - of_hour.count(_UNREADABLE)
     for name in FIELDS:
-        having = objects - of_hour.count({f"missing_{name}"})
+        having = objects - of_hour.count(_MISSING[name])
         if objects:
             yield Metric("completeness", None, name, hour, having / objects)
         if having:
-            yield Metric("valid_format", None, name, hour, 1 - of_hour.count(_BAD_FORMAT[name]) / having)
+            yield Metric("valid_format", None, name, hour, 1 - of_hour.count(_WRONG[name]) / having)
