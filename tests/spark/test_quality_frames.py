@@ -8,9 +8,10 @@ from chispa import assert_df_equality
 from pyspark.sql import DataFrame, SparkSession
 
 from event_lake.lake import layout
-from event_lake.quality.arrivals import candidates, count_arrivals, elsewhere, narrow_arrivals, staged_twice
-from event_lake.quality.fields import _bit, take_inventory
-from event_lake.quality.refused import count_refusals
+from event_lake.quality.frames.arrivals import count_arrivals, narrow_arrivals
+from event_lake.quality.frames.elsewhere import candidates, elsewhere, staged_twice
+from event_lake.quality.frames.fields import _bit, take_inventory
+from event_lake.quality.frames.refusals import count_refusals
 from support.raw_layers import NOON, Event, frame
 
 HOUR = int(NOON.timestamp())

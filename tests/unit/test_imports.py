@@ -38,7 +38,7 @@ WITHOUT_SPARK = [
     "lake.lease_stores",
     *(f"contracts.{module}" for module in ("column_types", "contract", "evolution", "load", "proposals")),
     "progress.log",
-    *(f"quality.{module}" for module in ("catalogue", "comparison", "drift", "metric", "seasonal", "thresholds")),
+    *(f"quality.{module}" for module in ("catalogue", "hour", "metric", "thresholds")),
     "report.masking",
     "report.page",
     *(f"kinesis.{module}" for layer in KINESIS_LAYERS for module in sorted(layer - _WITH_SPARK)),

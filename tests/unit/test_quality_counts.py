@@ -4,10 +4,13 @@ from math import ceil, log
 import pytest
 from pyspark.sql import Row
 
-from event_lake.quality.arrivals import Arrivals
-from event_lake.quality.fields import group_by_type, measure_completeness
-from event_lake.quality.histogram import middle_of, percentile
-from event_lake.quality.refused import Refused
+from event_lake.quality.frames.arrivals import group_by_hour
+from event_lake.quality.frames.fields import group_by_type
+from event_lake.quality.frames.refusals import group_refusals
+from event_lake.quality.hour.arrived import Arrivals
+from event_lake.quality.hour.inventory import measure_completeness
+from event_lake.quality.hour.percentiles import middle_of, percentile
+from event_lake.quality.hour.refused import Refused
 
 HOUR = datetime(2026, 11, 20, 9, tzinfo=UTC)
 AT = int(HOUR.timestamp())
@@ -39,7 +42,7 @@ def refused(*reasons: tuple[tuple[str, ...], int], until: float | None = None) -
         for names, count in reasons
     ]
     ledger = Row(kind="ledger", hour=AT, event_type=None, names=None, records=None, others=None, until=until)
-    return Refused.of([*rows, ledger], [HOUR])
+    return group_refusals([*rows, ledger], [HOUR])
 
 
 def counted(*events: tuple[str, int]) -> Arrivals:
@@ -47,7 +50,7 @@ def counted(*events: tuple[str, int]) -> Arrivals:
         Row(hour=AT, event_type=name, late=1, wait=None, events=count, subtypes=0, in_order=0, latest=0.0, newest=0.0)
         for name, count in events
     ]
-    return Arrivals.of(rows, [HOUR])
+    return group_by_hour(rows, [HOUR])
 
 
 def values(found: Refused, arrived: Arrivals) -> dict[tuple[str, str | None], float]:

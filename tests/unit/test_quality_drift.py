@@ -3,8 +3,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from event_lake.contracts.contract import Column, Contract
-from event_lake.quality.comparison import Before, compare_with_before, compare_with_usual
-from event_lake.quality.drift import Day, Expected, Field, Inventory, expect_fields, find_drift, new_types
+from event_lake.quality.hour.before import Before, compare_with_before, compare_with_usual
+from event_lake.quality.hour.expected import Day, Expected, Field, Inventory, expect_fields, find_drift, new_types
 from event_lake.quality.metric import Metric
 
 HOUR = datetime(2026, 11, 20, 9, tzinfo=UTC)

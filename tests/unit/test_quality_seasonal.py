@@ -2,8 +2,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from event_lake.quality.hour.usual import Usual, compare_count, hours_before, usual_count
 from event_lake.quality.metric import Metric
-from event_lake.quality.seasonal import Usual, compare_count, hours_before, usual_count
 
 FRIDAY_NINE = datetime(2026, 11, 20, 9, tzinfo=UTC)
 

@@ -8,9 +8,9 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from event_lake.lake.time_columns import hour_at
-from event_lake.quality import drift, seasonal
-from event_lake.quality.comparison import Before, Events
-from event_lake.quality.drift import Day, types_in
+from event_lake.quality.hour import expected, usual
+from event_lake.quality.hour.before import Before, Events
+from event_lake.quality.hour.expected import Day, types_in
 
 
 def read_before(metrics: DataFrame, hours: Collection[datetime]) -> Before:
@@ -19,8 +19,8 @@ def read_before(metrics: DataFrame, hours: Collection[datetime]) -> Before:
 
 
 def _events(metrics: DataFrame, hours: Collection[datetime]) -> dict[datetime, Events]:
-    """The events of the hours that `seasonal.usual_count` compares `hours` with, and that aren't among them."""
-    wanted = sorted({before for hour in hours for before in seasonal.hours_before(hour)} - set(hours))
+    """The events of the hours that `usual.usual_count` compares `hours` with, and that aren't among them."""
+    wanted = sorted({before for hour in hours for before in usual.hours_before(hour)} - set(hours))
     # Each hour on its own: Delta prunes files by the range of a list, which would be all of them.
     of_hours = reduce(Column.__or__, [F.col("hour") == F.lit(hour) for hour in wanted])
     rows = (
@@ -35,8 +35,8 @@ def _events(metrics: DataFrame, hours: Collection[datetime]) -> dict[datetime, E
 
 
 def _days(metrics: DataFrame, hours: Collection[datetime]) -> dict[date, dict[str, Day]]:
-    """The types and fields of the days that `drift` compares those of `hours` with, without these hours themselves."""
-    dates = {hour.date() - timedelta(days=back) for hour in hours for back in range(1, drift.DAYS + 1)}
+    """The types and fields of the days that those of `hours` are compared with, without these hours themselves."""
+    dates = {hour.date() - timedelta(days=back) for hour in hours for back in range(1, expected.DAYS + 1)}
     rows = (
         metrics.where(F.col("date").isin(sorted(dates)) & ~F.col("hour").isin(sorted(hours)))
         .where("event_type is not null and value > 0 and measure in ('events', 'field_presence')")

@@ -12,12 +12,13 @@ from event_lake.config.settings import Settings
 from event_lake.contracts.contract import Contract
 from event_lake.lake import layout, tables
 from event_lake.lake.schemas import METRIC
-from event_lake.quality import arrivals, baseline, fields, refused
-from event_lake.quality.arrivals import Arrivals
-from event_lake.quality.comparison import compare_with_before, compare_with_usual
-from event_lake.quality.fields import OfTypes
+from event_lake.quality import baseline
+from event_lake.quality.frames import arrivals, elsewhere, fields, refusals
+from event_lake.quality.hour.arrived import Arrivals
+from event_lake.quality.hour.before import compare_with_before, compare_with_usual
+from event_lake.quality.hour.inventory import OfTypes, measure_completeness
+from event_lake.quality.hour.refused import Refused
 from event_lake.quality.metric import Metric
-from event_lake.quality.refused import Refused
 
 # Measured together: they share a pass over raw's files. More would fill the driver with their rows.
 _HOURS_AT_ONCE = 24
@@ -77,31 +78,33 @@ class _Measuring:
         events = self._read(layout.RAW_EVENTS)
         narrow = arrivals.narrow_arrivals(events, self.hours, self.contracts)
         with tables.cache(narrow) as arrived:
-            came = Arrivals.of(arrivals.count_arrivals(arrived).collect(), self.hours)
-            elsewhere = list(self._elsewhere(events, arrived, came.total))
-        refusals = self._refused()
+            came = arrivals.group_by_hour(arrivals.count_arrivals(arrived).collect(), self.hours)
+            found_elsewhere = list(self._elsewhere(events, arrived, came.total))
+        refused = self._refused()
         every = fields.sampling_intervals(self.spark, came)
         inventories = self._fields(events, every)
         nulls = self._nulls(events, every, inventories)
         return [
-            *(metric for hour in self.hours for metric in self._of_hour(hour, came, refusals, inventories)),
-            *self._compared(came, refusals, inventories),
+            *(metric for hour in self.hours for metric in self._of_hour(hour, came, refused, inventories)),
+            *self._compared(came, refused, inventories),
             *nulls,
-            *elsewhere,
+            *found_elsewhere,
         ]
 
     def _read(self, table: layout.Table) -> DataFrame:
         return tables.read(self.spark, self.root, table)
 
-    def _of_hour(self, hour: datetime, came: Arrivals, refusals: Refused, inventories: OfTypes) -> Iterator[Metric]:
+    def _of_hour(self, hour: datetime, came: Arrivals, refused: Refused, inventories: OfTypes) -> Iterator[Metric]:
         yield from came.metrics(hour)
-        yield from refusals.metrics(hour, came, self.contracts)
+        yield from refused.metrics(hour, came, self.contracts)
         for event_type, found in inventories[hour].items():
             yield from found.metrics(event_type, hour)
-        yield from fields.measure_completeness(hour, inventories[hour], came.events(hour))
+        yield from measure_completeness(hour, inventories[hour], came.events(hour))
 
     def _refused(self) -> Refused:
-        return Refused.of(refused.count_refusals(self._read, self.hours, self.contracts).collect(), self.hours)
+        return refusals.group_refusals(
+            refusals.count_refusals(self._read, self.hours, self.contracts).collect(), self.hours
+        )
 
     def _fields(self, events: DataFrame, every: DataFrame) -> OfTypes:
         rows = fields.take_inventory(events, self.hours, self.contracts, every).collect()
@@ -125,19 +128,19 @@ class _Measuring:
         staged = self._read(layout.STAGING_EVENTS).where(of_dates)
         rows = []
         if total:
-            with tables.cache(arrivals.candidates(arrived, staged, total)) as found:
+            with tables.cache(elsewhere.candidates(arrived, staged, total)) as found:
                 if found.count():
-                    rows = arrivals.elsewhere(events, self.hours, found, self.contracts).collect()
-        yield from arrivals.elsewhere_metrics(rows, self.hours)
-        yield from arrivals.twice_metrics(arrivals.staged_twice(staged, self.hours).collect(), self.hours)
+                    rows = elsewhere.elsewhere(events, self.hours, found, self.contracts).collect()
+        yield from elsewhere.elsewhere_metrics(rows, self.hours)
+        yield from elsewhere.twice_metrics(elsewhere.staged_twice(staged, self.hours).collect(), self.hours)
 
-    def _compared(self, came: Arrivals, refusals: Refused, inventories: OfTypes) -> Iterator[Metric]:
+    def _compared(self, came: Arrivals, refused: Refused, inventories: OfTypes) -> Iterator[Metric]:
         """The measures beside the time before: as the table has it, and of these hours as they are now."""
         before = baseline.read_before(self._read(layout.METRICS), self.hours)
         for hour in self.hours:
             events = came.events(hour)
             found = {name: of_type.inventory for name, of_type in inventories[hour].items()}
             yield from compare_with_before(hour, events, found, before, self.contracts)
-            if refusals.is_complete(hour):
+            if refused.is_complete(hour):
                 yield from compare_with_usual(hour, events, before)
             before.add(hour, events, found)

@@ -1,7 +1,6 @@
 """The fields of the events' payloads, by sample: names and JSON types, no values."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
 
@@ -10,43 +9,16 @@ from pyspark.sql import functions as F
 from pyspark.sql.window import Window
 
 from event_lake.contracts.contract import Contract
-from event_lake.events.rules import FIELDS
 from event_lake.lake.schemas import OTHER
 from event_lake.lake.time_columns import hour_at, hour_of
-from event_lake.quality.arrivals import Arrivals, is_arrived_in, measured_type
 from event_lake.quality.catalogue import MOST_FIELDS, SAMPLED_EVENTS
-from event_lake.quality.drift import Field, Inventory
+from event_lake.quality.frames.arrivals import is_arrived_in, measured_type
+from event_lake.quality.hour.arrived import Arrivals
+from event_lake.quality.hour.expected import Field, Inventory
+from event_lake.quality.hour.inventory import Fields, OfTypes
 from event_lake.quality.metric import Metric
 
-# `refused` and `arrivals` count these, as sent.
-EXACTLY_KNOWN = {*FIELDS, "event_subtype"}
-# A field that so many of the types have is a common one.
-_NEARLY_ALL = 0.9
 _JSON_TYPES = ("null", "boolean", "integer", "number", "string", "array", "object")
-
-
-@dataclass(frozen=True)
-class Fields:
-    """The fields of one type in one hour: those that have rows, the shares of them that aren't null, and the rest."""
-
-    inventory: Inventory
-    present: Mapping[str, float]
-    unlisted: int = 0
-    unread: int = 0
-
-    def metrics(self, event_type: str, hour: datetime) -> Iterator[Metric]:
-        """Their measures."""
-        for name, found in self.inventory.fields.items():
-            detail = ", ".join(sorted(found.types))
-            yield Metric("field_presence", event_type, name, hour, found.share, detail)
-        if self.unlisted:
-            yield Metric("unlisted_fields", event_type, None, hour, self.unlisted)
-        sampled = self.inventory.sampled + self.unread
-        yield Metric("unread_payloads", event_type, None, hour, self.unread / sampled)
-
-
-OfTypes = Mapping[datetime, Mapping[str, Fields]]
-"""By hour and type."""
 
 
 def sampling_intervals(spark: SparkSession, arrived: Arrivals) -> DataFrame:
@@ -158,23 +130,6 @@ def measure_null_shares(
             else:
                 continue  # One of the rare fields, of which nothing is known.
             yield Metric("null_share", event_type, column.name, hour, 1 - present)
-
-
-def measure_completeness(
-    hour: datetime, of_types: Mapping[str, Fields], events: Mapping[str | None, float]
-) -> Iterator[Metric]:
-    """Of the fields that nearly all types have: in which share of all `events` they are, by each type's sample.
-
-    Not of those whose completeness is known exactly.
-    """
-    types = sorted(name for name, found in of_types.items() if found.inventory.sampled)
-    names = {name for of_type in types for name in of_types[of_type].present} - EXACTLY_KNOWN
-    total = sum(events[name] for name in types)
-    for name in sorted(names):
-        having = [of_type for of_type in types if name in of_types[of_type].present]
-        if len(having) >= _NEARLY_ALL * len(types):
-            share = sum(events[of_type] * of_types[of_type].present[name] for of_type in having) / total
-            yield Metric("completeness", None, name, hour, share)
 
 
 def _fields(rows: Sequence[Row]) -> Fields:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from event_lake.contracts.contract import Contract
-from event_lake.quality import drift, seasonal
-from event_lake.quality.drift import Day, Inventory
+from event_lake.quality.hour import expected, usual
+from event_lake.quality.hour.expected import Day, Inventory
 from event_lake.quality.metric import Metric
 
 Events = Mapping[str | None, float]
@@ -33,7 +33,7 @@ class Before:
 
     def types(self, day: date) -> set[str]:
         """Those that came in the days before `day`."""
-        return {name for back in range(1, drift.DAYS + 1) for name in self.days.get(day - timedelta(days=back), {})}
+        return {name for back in range(1, expected.DAYS + 1) for name in self.days.get(day - timedelta(days=back), {})}
 
 
 def compare_with_before(
@@ -49,18 +49,20 @@ def compare_with_before(
     """
     for name in sorted(before.types(hour.date()) - events.keys()):
         yield Metric("events", name, None, hour, 0)
-    yield from drift.new_types(hour, {name: count for name, count in events.items() if name is not None}, before.days)
+    yield from expected.new_types(
+        hour, {name: count for name, count in events.items() if name is not None}, before.days
+    )
     for event_type, found in sorted(inventories.items()):
-        then = drift.expect_fields(hour.date(), event_type, before.days, contracts.get(event_type))
+        then = expected.expect_fields(hour.date(), event_type, before.days, contracts.get(event_type))
         if then:
-            yield from drift.find_drift(hour, event_type, found, then)
+            yield from expected.find_drift(hour, event_type, found, then)
 
 
 def compare_with_usual(hour: datetime, events: Events, before: Before) -> Iterator[Metric]:
     """How many events came, and how many usually do, by type and in all: of an hour of which nothing is to come."""
-    measured = {back: before.events[back] for back in seasonal.hours_before(hour) if back in before.events}
+    measured = {back: before.events[back] for back in usual.hours_before(hour) if back in before.events}
     for name in [*events, *sorted(before.types(hour.date()) - events.keys())]:
         # A type that isn't in an hour that was measured had no events there.
-        then = seasonal.usual_count(hour, {back: counts.get(name, 0) for back, counts in measured.items()})
+        then = usual.usual_count(hour, {back: counts.get(name, 0) for back, counts in measured.items()})
         if then:
-            yield from seasonal.compare_count(hour, name, events.get(name, 0), then)
+            yield from usual.compare_count(hour, name, events.get(name, 0), then)
