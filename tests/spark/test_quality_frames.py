@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from event_lake.lake import layout
 from event_lake.quality.frames.arrivals import count_arrivals, narrow_arrivals
-from event_lake.quality.frames.elsewhere import candidates, elsewhere, staged_twice
+from event_lake.quality.frames.elsewhere import count_elsewhere, count_staged_twice, select_candidates
 from event_lake.quality.frames.fields import _bit, take_inventory
 from event_lake.quality.frames.refusals import count_refusals
 from support.raw_layers import NOON, Event, frame
@@ -42,11 +42,11 @@ def test_an_event_uuid_is_elsewhere_where_its_date_or_type_is_another(spark: Spa
             spark, [Event(event_type="quiz"), Event(uuid="b", day=-1), Event(uuid="d", day=-1), Event(event_type="x")]
         )
     )
-    found = candidates(narrow_arrivals(events, [NOON], []), staged, 3)
+    found = select_candidates(narrow_arrivals(events, [NOON], []), staged, 3)
     others = [("a", DAY, "quiz"), ("a", DAY, "x"), ("b", DAY - timedelta(days=1), "lesson")]
     _assert_equal(found, "event_uuid string, date date, true_event_type string", others)
     _assert_equal(
-        elsewhere(events, [NOON], found, []),
+        count_elsewhere(events, [NOON], found, []),
         "hour long, of_type string, events long, of_date long, of_event_type long, types array<string>",
         [(HOUR, "lesson", 2, 1, 1, ["quiz", "x"])],
     )
@@ -55,14 +55,14 @@ def test_an_event_uuid_is_elsewhere_where_its_date_or_type_is_another(spark: Spa
 def test_an_event_is_nowhere_else_where_only_its_partition_is_another(spark: SparkSession) -> None:
     events = frame(spark, [Event()])
     staged = frame(spark, [Event(partition="__other__")])
-    assert candidates(narrow_arrivals(events, [NOON], []), staged, 1).count() == 0
+    assert select_candidates(narrow_arrivals(events, [NOON], []), staged, 1).count() == 0
 
 
 def test_an_event_in_both_partitions_is_staged_twice_in_the_hours_of_both_rows(spark: SparkSession) -> None:
     later = {"partition": "__other__", "arrived": 3600}
     twice = [Event(), Event(**later), Event(uuid="b"), Event(uuid="b", partition="__other__")]
     once = [Event(uuid="c"), Event(uuid="d", **later), Event(uuid="d", event_type="quiz")]
-    found = staged_twice(frame(spark, [*twice, *once]), [NOON])
+    found = count_staged_twice(frame(spark, [*twice, *once]), [NOON])
     _assert_equal(found, "hour long, of_type string, events long", [(HOUR, "lesson", 2)])
 
 

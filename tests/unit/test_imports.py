@@ -25,6 +25,14 @@ KINESIS_LAYERS = [
     {"shards"},
     {"offsets"},
 ]
+QUALITY_LAYERS = [
+    {"check", "measure"},
+    {"baseline", "frames", "thresholds"},
+    {"catalogue"},
+    {"measures"},
+    {"hour"},
+    {"metric"},
+]
 # What Spark calls, or calls Spark.
 _WITH_SPARK = {"admission", "source"}
 WITHOUT_SPARK = [
@@ -38,7 +46,7 @@ WITHOUT_SPARK = [
     "lake.lease_stores",
     *(f"contracts.{module}" for module in ("column_types", "contract", "evolution", "load", "proposals")),
     "progress.log",
-    *(f"quality.{module}" for module in ("catalogue", "hour", "metric", "thresholds")),
+    *(f"quality.{module}" for module in ("catalogue", "hour", "measures", "metric", "thresholds")),
     "report.masking",
     "report.page",
     *(f"kinesis.{module}" for layer in KINESIS_LAYERS for module in sorted(layer - _WITH_SPARK)),
@@ -93,6 +101,15 @@ def test_within_kinesis_glue_lies_above_plans_plans_above_calls_and_calls_above_
     assert broken(imports, "event_lake.kinesis", KINESIS_LAYERS) == []
 
 
+def test_within_quality_measures_know_hours_alone_and_counting_knows_no_measure(imports: grimp.ImportGraph) -> None:
+    assert broken(imports, "event_lake.quality", QUALITY_LAYERS) == []
+    counting = imports.find_descendants("event_lake.quality.frames")
+    assert counting
+    measures = {"event_lake.quality.measures", "event_lake.quality.catalogue"}
+    chains = [imports.find_shortest_chain(module, name, as_packages=True) for module in counting for name in measures]
+    assert set(chains) == {None}
+
+
 def test_every_module_has_its_layer(imports: grimp.ImportGraph) -> None:
     assert imports.find_children("event_lake") == {f"event_lake.{name}" for layer in LAYERS for name in layer}
 
@@ -100,6 +117,11 @@ def test_every_module_has_its_layer(imports: grimp.ImportGraph) -> None:
 def test_every_module_of_kinesis_has_its_layer(imports: grimp.ImportGraph) -> None:
     known = {f"event_lake.kinesis.{name}" for layer in KINESIS_LAYERS for name in layer}
     assert imports.find_children("event_lake.kinesis") == known
+
+
+def test_every_module_of_quality_has_its_layer(imports: grimp.ImportGraph) -> None:
+    known = {f"event_lake.quality.{name}" for layer in QUALITY_LAYERS for name in layer}
+    assert imports.find_children("event_lake.quality") == known
 
 
 CLIENTS = {"event_lake.kinesis.api.client", "event_lake.aws.cloudwatch", "event_lake.aws.s3"}

@@ -1,23 +1,26 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import ceil, log
 
 import pytest
 from pyspark.sql import Row
 
-from event_lake.quality.frames.arrivals import group_by_hour
-from event_lake.quality.frames.fields import group_by_type
+from event_lake.quality.frames.arrivals import group_arrivals
+from event_lake.quality.frames.elsewhere import group_elsewhere, group_staged_twice
+from event_lake.quality.frames.fields import group_inventories, group_values_in_objects
 from event_lake.quality.frames.refusals import group_refusals
-from event_lake.quality.hour.arrived import Arrivals
-from event_lake.quality.hour.inventory import measure_completeness
+from event_lake.quality.hour.arrived import Arrivals, Durations
+from event_lake.quality.hour.inventory import Field, Inventory
 from event_lake.quality.hour.percentiles import middle_of, percentile
-from event_lake.quality.hour.refused import Refused
+from event_lake.quality.hour.refused import Refusals
+from event_lake.quality.hour.view import Elsewhere
+from support.hour_views import a_view, rows_of
 
 HOUR = datetime(2026, 11, 20, 9, tzinfo=UTC)
 AT = int(HOUR.timestamp())
 
 
 def number_of(seconds: float) -> int:
-    """The bucket of seconds of 1 ms or more, as `bucket` has it."""
+    """The bucket of seconds of 1 ms or more, as `frames.arrivals` has it."""
     return ceil(log(seconds / 0.001) / log(1.02)) + 1
 
 
@@ -36,13 +39,21 @@ def test_a_percentile_is_reached_by_its_share_of_the_values() -> None:
     assert found == pytest.approx([1, 10, 10, 100, 1000], rel=0.01)
 
 
-def refused(*reasons: tuple[tuple[str, ...], int], until: float | None = None) -> Refused:
+def test_no_percentile_is_beyond_the_longest_duration() -> None:
+    durations = Durations()
+    assert durations.summary() == {}
+    durations.add(number_of(10), 3, 9.95)
+    durations.add(number_of(1), 1, 1.0)
+    assert durations.summary() == {"p50": 9.95, "p95": 9.95, "p99": 9.95, "max": 9.95}
+
+
+def refused(*reasons: tuple[tuple[str, ...], int], until: float | None = None) -> Refusals:
     rows = [
         Row(kind="quarantine", hour=AT, event_type=None, names=list(names), records=count, others=0, until=None)
         for names, count in reasons
     ]
     ledger = Row(kind="ledger", hour=AT, event_type=None, names=None, records=None, others=None, until=until)
-    return group_refusals([*rows, ledger], [HOUR])
+    return group_refusals([*rows, ledger], [HOUR])[HOUR]
 
 
 def counted(*events: tuple[str, int]) -> Arrivals:
@@ -50,11 +61,14 @@ def counted(*events: tuple[str, int]) -> Arrivals:
         Row(hour=AT, event_type=name, late=1, wait=None, events=count, subtypes=0, in_order=0, latest=0.0, newest=0.0)
         for name, count in events
     ]
-    return group_by_hour(rows, [HOUR])
+    return group_arrivals(rows, [HOUR])[HOUR]
 
 
-def values(found: Refused, arrived: Arrivals) -> dict[tuple[str, str | None], float]:
-    return {(m.measure, m.subject): m.value for m in found.metrics(HOUR, arrived, []) if m.event_type is None}
+def values(refusals: Refusals, arrivals: Arrivals) -> dict[tuple[str, str | None], float]:
+    """What is told of all types together of what was refused."""
+    of_refusals = ("quarantined", "completeness", "valid_format", "duplicates", "conflicts", "contract_violations")
+    rows = rows_of(a_view(refusals=refusals, arrivals=arrivals), *of_refusals)
+    return {(measure, subject): value for measure, event_type, subject, value, _ in rows if event_type is None}
 
 
 def test_a_record_counts_for_each_of_its_reasons_and_once_in_all() -> None:
@@ -84,21 +98,70 @@ def test_an_hour_in_which_nothing_came_has_no_shares() -> None:
 
 
 def test_an_hour_is_complete_once_all_was_read_up_to_its_end() -> None:
-    found = [refused(until=until).is_complete(HOUR) for until in (None, AT + 3599.0, AT + 3600.0)]
+    found = [refused(until=until).is_complete for until in (None, AT + 3599.0, AT + 3600.0)]
     assert found == [False, False, True]
 
 
-def field(measured: str, key: str, values: int) -> Row:
+def test_rejected_events_count_once_and_for_each_column_and_reason() -> None:
+    broken = {"amount": "wrong_type", None: "unreadable"}
+    rows = [
+        Row(kind="rejected", hour=AT, event_type="paid", names=names, records=count, others=0, until=None)
+        for names, count in ((None, 3), *((list(names), 2) for names in broken.items()))
+    ]
+    refusals = group_refusals(rows, [HOUR])[HOUR]
+    view = a_view(refusals=refusals, arrivals=counted(("paid", 4), ("other", 1)))
+    assert rows_of(view, "contract_violations") == [
+        ("paid", None, 0.75, None),
+        ("paid", "amount", 0.5, "wrong_type"),
+        ("paid", "payload", 0.5, "unreadable"),
+    ]
+
+
+def field(measured: str, key: str | None, values: int) -> Row:
     of_type = {"hour": AT, "measured": measured, "events": 10, "types": 17, "sampled": 10, "unread": 0, "fields": 2}
     return Row(key=key, values=values, **of_type)
 
 
+def inventories(*rows: Row) -> dict[str, Inventory]:
+    return group_inventories(rows, [HOUR])[HOUR]
+
+
+def completeness_by_sample(found: dict[str, Inventory], *events: tuple[str, int]) -> list[tuple[str, float]]:
+    rows = rows_of(a_view(inventories=found, arrivals=counted(*events)), "completeness")
+    exactly_known = ("event_uuid", "event_name", "created_at", "event_subtype")
+    return [(subject, value) for event_type, subject, value, _ in rows if subject not in exactly_known]
+
+
+def test_an_inventory_has_the_shares_and_types_of_the_fields_that_have_rows() -> None:
+    of_other = Row(hour=AT, measured="b", key=None, events=5, values=0, types=None, sampled=0, unread=5, fields=0)
+    shares_and_types = frozenset({"null", "string"})
+    assert inventories(field("a", "user", 5), field("a", None, 0), of_other) == {
+        "a": Inventory(10, {"user": Field(1.0, 0.5, shares_and_types)}, unlisted=1, unread=0),
+        "b": Inventory(0, {}, unlisted=0, unread=5),
+    }
+
+
 def test_a_field_of_nearly_all_types_is_complete_by_the_events_of_each() -> None:
-    rows = [field("often", "user", 10), field("rarely", "user", 5), field("often", "page", 10)]
-    found = list(measure_completeness(HOUR, group_by_type(rows, [HOUR])[HOUR], {"often": 90, "rarely": 10}))
-    assert [(m.subject, m.value) for m in found] == [("user", pytest.approx(0.95))]
+    found = inventories(field("often", "user", 10), field("rarely", "user", 5), field("often", "page", 10))
+    assert completeness_by_sample(found, ("often", 90), ("rarely", 10)) == [("user", pytest.approx(0.95))]
 
 
 def test_fields_that_are_counted_exactly_arent_estimated() -> None:
-    rows = [field("a", name, 10) for name in ("event_uuid", "event_name", "created_at", "event_subtype")]
-    assert list(measure_completeness(HOUR, group_by_type(rows, [HOUR])[HOUR], {"a": 10})) == []
+    names = ("event_uuid", "event_name", "created_at", "event_subtype")
+    found = inventories(*(field("a", name, 5) for name in names))
+    rows = rows_of(a_view(inventories=found, arrivals=counted(("a", 10))), "completeness")
+    assert [(subject, value) for event_type, subject, value, _ in rows if event_type is None] == [
+        ("event_uuid", 1.0),
+        ("event_name", 1.0),
+        ("created_at", 1.0),
+        ("event_subtype", 0.0),
+    ]
+
+
+def test_rows_belong_to_their_hour_and_type() -> None:
+    hours, at = [HOUR, HOUR + timedelta(hours=1)], AT + 3600
+    elsewhere = Row(hour=at, of_type="a", events=3, of_date=2, of_event_type=1, types=["b"])
+    assert group_elsewhere([elsewhere], hours) == {hours[0]: {}, hours[1]: {"a": Elsewhere(3, 2, 1, ["b"])}}
+    assert group_staged_twice([Row(hour=at, of_type="a", events=3)], hours) == {hours[0]: {}, hours[1]: {"a": 3}}
+    in_object = Row(hour=at, measured="a", column="city", values=3)
+    assert group_values_in_objects([in_object], hours) == {hours[0]: {}, hours[1]: {("a", "city"): 3}}

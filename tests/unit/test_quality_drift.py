@@ -1,13 +1,15 @@
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
 from event_lake.contracts.contract import Column, Contract
-from event_lake.quality.hour.before import Before, compare_with_before, compare_with_usual
-from event_lake.quality.hour.expected import Day, Expected, Field, Inventory, expect_fields, find_drift, new_types
-from event_lake.quality.metric import Metric
+from event_lake.quality.hour.before import Before, Day
+from event_lake.quality.hour.expected import Expected, expect_fields
+from event_lake.quality.hour.inventory import Field, Inventory
+from event_lake.quality.hour.refused import Refusals
+from support.hour_views import HOUR, a_view, arrivals, rows_of
 
-HOUR = datetime(2026, 11, 20, 9, tzinfo=UTC)
 TODAY = HOUR.date()
 CONTRACT = Contract(
     event_type="lesson",
@@ -24,7 +26,11 @@ CONTRACT = Contract(
 
 def has(**fields: str) -> dict[str, Field]:
     """Fields that all events have, of these JSON types."""
-    return {name: Field(1.0, frozenset(types.split())) for name, types in fields.items()}
+    return {name: a_field(types) for name, types in fields.items()}
+
+
+def a_field(types: str, share: float = 1.0) -> Field:
+    return Field(share, share, frozenset(types.split()))
 
 
 def day(hours: int = 1, **shares: tuple[float, str]) -> Day:
@@ -38,8 +44,12 @@ def days_ago(number: int) -> date:
     return TODAY - timedelta(days=number)
 
 
-def found(now: Inventory, then: Expected) -> list[tuple[str, str | None, float, str | None]]:
-    return [(m.measure, m.subject, m.value, m.detail) for m in find_drift(HOUR, "lesson", now, then)]
+def drift(now: Inventory, then: Day, **known: Any) -> list[tuple[Any, ...]]:
+    """What differs of the fields of a type from the day before: (measure, field, share, detail)."""
+    view = a_view(inventories={"lesson": now}, before=Before({}, {days_ago(1): {"lesson": then}}), **known)
+    rows = rows_of(view, "new_field", "changed_field", "vanished_field")
+    assert {row[1] for row in rows} <= {"lesson"}
+    return [(measure, *row) for measure, _, *row in rows]
 
 
 def test_without_a_contract_fields_are_those_of_seven_days_with_the_shares_of_the_newest() -> None:
@@ -79,80 +89,89 @@ def test_a_contract_says_which_fields_there_are_and_the_days_before_how_frequent
 
 
 def test_a_field_that_isnt_expected_is_new() -> None:
-    now = Inventory(1000, {"a": Field(0.02, frozenset({"string", "null"}))})
-    assert found(now, Expected({}, {})) == [("new_field", "a", 0.02, "null, string")]
+    now = Inventory(1000, {"a": a_field("string null", 0.02)})
+    assert drift(now, day()) == [("new_field", "a", 0.02, "null, string")]
 
 
 def test_a_field_of_another_type_has_changed() -> None:
-    then = Expected({"a": frozenset({"integer"})}, {})
-    assert found(Inventory(1000, has(a="integer string")), then) == [
-        ("changed_field", "a", 1.0, "string; expected integer")
-    ]
+    now = Inventory(1000, has(a="integer string"))
+    assert drift(now, day(a=(1.0, "integer"))) == [("changed_field", "a", 1.0, "string; expected integer")]
 
 
 @pytest.mark.parametrize(
     ("now", "then"),
-    [("null", {"string"}), ("integer", {"number"}), ("object", {"null"}), ("integer", {"integer", "null"})],
+    [("null", "string"), ("integer", "number"), ("object", "null"), ("integer", "integer null")],
 )
-def test_null_a_whole_number_and_the_first_type_behind_null_are_no_change(now: str, then: set[str]) -> None:
-    assert found(Inventory(1000, has(a=now)), Expected({"a": frozenset(then)}, {"a": 1.0})) == []
+def test_null_a_whole_number_and_the_first_type_behind_null_are_no_change(now: str, then: str) -> None:
+    assert drift(Inventory(1000, has(a=now)), day(a=(1.0, then))) == []
 
 
 def test_a_field_of_any_type_never_changes() -> None:
-    assert found(Inventory(1000, has(a="object")), Expected({"a": None}, {})) == []
+    contract = Contract(event_type="lesson", columns=(Column(name="a", type="string"),))
+    assert drift(Inventory(1000, has(a="object")), day(a=(1.0, "string")), contracts={"lesson": contract}) == []
 
 
 @pytest.mark.parametrize(("share", "sampled", "times"), [(0.01, 1000, 1), (0.009, 1000, 0), (1.0, 9, 0)])
 def test_a_field_has_vanished_where_chance_hardly_explains_that_none_came(
     share: float, sampled: int, times: int
 ) -> None:
-    then = Expected({"a": frozenset({"string"})}, {"a": share})
-    assert found(Inventory(sampled, {}), then) == [("vanished_field", "a", share, None)] * times
+    then = day(a=(share, "string"))
+    assert drift(Inventory(sampled, {}), then) == [("vanished_field", "a", share, None)] * times
 
 
 def test_no_field_has_vanished_that_may_be_among_those_that_arent_listed() -> None:
-    then = Expected({"a": frozenset({"string"})}, {"a": 1.0})
-    assert found(Inventory(1000, {}, is_whole=False), then) == []
+    assert drift(Inventory(1000, {}, unlisted=1), day(a=(1.0, "string"))) == []
+
+
+def test_a_type_of_which_nothing_is_expected_has_no_drift() -> None:
+    view = a_view(inventories={"lesson": Inventory(1000, has(a="string"))})
+    assert rows_of(view, "new_field", "changed_field", "vanished_field") == []
 
 
 def test_a_type_is_new_if_no_day_of_the_seven_before_had_it() -> None:
     days = {days_ago(7): {"lesson": day()}, days_ago(8): {"old": day()}, TODAY: {"first_hour": day()}}
-    events = {"lesson": 3.0, "old": 4.0, "first_hour": 5.0, "absent": 0.0}
-    assert new_types(HOUR, events, days) == [
-        Metric("new_type", "old", None, HOUR, 4.0),
-        Metric("new_type", "first_hour", None, HOUR, 5.0),
+    came = arrivals(lesson=3, old=4, first_hour=5, absent=0)
+    assert rows_of(a_view(arrivals=came, before=Before({}, days)), "new_type") == [
+        ("old", None, 4.0, None),
+        ("first_hour", None, 5.0, None),
     ]
 
 
 def test_nothing_is_new_to_a_lake_without_days_before() -> None:
-    assert new_types(HOUR, {"lesson": 3.0}, {TODAY: {"other": day()}}) == []
+    before = Before({}, {TODAY: {"other": day()}})
+    assert rows_of(a_view(arrivals=arrivals(lesson=3), before=before), "new_type") == []
 
 
-def before_with(*hours: datetime) -> Before:
+def before_with(*days_back: int) -> Before:
     before = Before({}, {})
-    for hour in hours:
-        before.add(hour, {None: 30, "lesson": 20, "quiz": 10}, {"lesson": Inventory(20, has(a="string"))})
+    for back in days_back:
+        events = {None: 30, "lesson": 20, "quiz": 10}
+        before.add(HOUR - timedelta(days=back), events, {"lesson": Inventory(20, has(a="string"))})
     return before
 
 
 def test_a_type_of_the_days_before_that_doesnt_come_has_no_events_and_drift_is_against_them() -> None:
-    before = before_with(HOUR - timedelta(days=1))
     now = {"lesson": Inventory(20, has(b="string"))}
-    assert list(compare_with_before(HOUR, {None: 20, "lesson": 20}, now, before, {})) == [
-        Metric("events", "quiz", None, HOUR, 0),
-        Metric("new_field", "lesson", "b", HOUR, 1.0, "string"),
-        Metric("vanished_field", "lesson", "a", HOUR, 1.0),
+    view = a_view(arrivals=arrivals(lesson=20), inventories=now, before=before_with(1))
+    assert rows_of(view, "events", "new_type", "new_field", "changed_field", "vanished_field") == [
+        ("events", None, None, 20, None),
+        ("events", "lesson", None, 20, None),
+        ("events", "quiz", None, 0, None),
+        ("new_field", "lesson", "b", 1.0, "string"),
+        ("vanished_field", "lesson", "a", 1.0, None),
     ]
 
 
 def test_an_hour_that_was_measured_had_no_events_of_a_type_that_it_doesnt_name() -> None:
-    before = before_with(*(HOUR - timedelta(days=back) for back in (1, 2, 3, 4)))
-    told = [(m.measure, m.event_type, m.value) for m in compare_with_usual(HOUR, {None: 30, "new": 20}, before)]
+    came = arrivals(new=20)
+    came.in_all.events = 30
+    view = a_view(arrivals=came, refusals=Refusals(is_complete=True), before=before_with(1, 2, 3, 4))
+    told = [row[:2] + row[3:4] for row in rows_of(view, "unusual_events", "vanished_type")]
     assert told == [
         ("unusual_events", None, 0.0),
         ("unusual_events", "new", 20.0),
         ("unusual_events", "lesson", round(-20 / 20**0.5, 3)),
-        ("vanished_type", "lesson", 20.0),
         ("unusual_events", "quiz", round(-10 / 10**0.5, 3)),
+        ("vanished_type", "lesson", 20.0),
         ("vanished_type", "quiz", 10.0),
     ]

@@ -1,11 +1,13 @@
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
-from event_lake.quality.hour.usual import Usual, compare_count, hours_before, usual_count
-from event_lake.quality.metric import Metric
-
-FRIDAY_NINE = datetime(2026, 11, 20, 9, tzinfo=UTC)
+from event_lake.quality.hour.before import Before, Day
+from event_lake.quality.hour.refused import Refusals
+from event_lake.quality.hour.usual import Usual, hours_before, usual_count
+from support.hour_views import HOUR as FRIDAY_NINE
+from support.hour_views import a_view, arrivals, rows_of
 
 
 def weeks_before(*counts: float) -> dict[datetime, float]:
@@ -50,15 +52,39 @@ def test_eight_weeks_and_seven_days_are_looked_at() -> None:
     assert (len(found), min(found)) == (14, FRIDAY_NINE - timedelta(weeks=8))
 
 
+def rows_against(usually: float, *, is_complete: bool = True, **events: int) -> list[tuple[Any, ...]]:
+    """What is told of the hour's types, and of "lesson", that had so many events in each of the weeks before."""
+    before = {hour: {None: usually, "lesson": usually} for hour in weeks_before(*[usually] * 8)}
+    of_yesterday = {(FRIDAY_NINE - timedelta(days=1)).date(): {"lesson": Day(hours=1)}}
+    refusals = Refusals(is_complete=is_complete)
+    view = a_view(arrivals=arrivals(**events), refusals=refusals, before=Before(dict(before), of_yesterday))
+    return rows_of(view, "unusual_events", "vanished_type")
+
+
 def test_a_type_that_usually_comes_and_doesnt_has_vanished() -> None:
     detail = "0 events, usually 10 (median of 8 weeks)"
-    assert compare_count(FRIDAY_NINE, "lesson", 0, Usual(10, 5, "8 weeks")) == [
-        Metric("unusual_events", "lesson", None, FRIDAY_NINE, -2, detail),
-        Metric("vanished_type", "lesson", None, FRIDAY_NINE, 10, detail),
+    found = rows_against(10)
+    assert [row for row in found if row[1] == "lesson"] == [
+        ("unusual_events", "lesson", None, round(-10 / 10**0.5, 3), detail),
+        ("vanished_type", "lesson", None, 10, detail),
     ]
 
 
-@pytest.mark.parametrize(("event_type", "median", "now"), [("lesson", 9, 0), ("lesson", 100, 1), (None, 100, 0)])
-def test_no_type_has_vanished_where_none_may_come_by_chance(event_type: str | None, median: float, now: float) -> None:
-    found = compare_count(FRIDAY_NINE, event_type, now, Usual(median, 5, "8 weeks"))
-    assert [metric.measure for metric in found] == ["unusual_events"]
+@pytest.mark.parametrize(("median", "now"), [(9, 0), (100, 1)])
+def test_no_type_has_vanished_where_none_may_come_by_chance(median: float, now: int) -> None:
+    assert [row[:2] for row in rows_against(median, lesson=now)] == [
+        ("unusual_events", None),
+        ("unusual_events", "lesson"),
+    ]
+
+
+def test_all_types_together_dont_vanish() -> None:
+    assert [row[:2] for row in rows_against(100)] == [
+        ("unusual_events", None),
+        ("unusual_events", "lesson"),
+        ("vanished_type", "lesson"),
+    ]
+
+
+def test_an_hour_in_which_more_can_arrive_isnt_held_against_what_is_usual() -> None:
+    assert rows_against(10, is_complete=False) == []

@@ -1,1 +1,1 @@
-"""What is measured of the events, hour by hour, and what the measures are held to."""
+"""The quality of the events: measured hour by hour, and held to thresholds."""

@@ -1,4 +1,4 @@
-"""The newest quality measures, held to the thresholds."""
+"""Hold the newest quality measures to the thresholds."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,25 +17,25 @@ from event_lake.quality.thresholds import Breach, Rule
 
 @dataclass(frozen=True)
 class QualityCheck:
-    """What the measures up to the one of `newest` (an hour) break, by how many `rules`."""
+    """The outcome of a check: of so many `rules`, the breaches; `newest` is the last hour that was measured."""
 
     newest: datetime
     rules: int
     breaches: Sequence[Breach]
 
     def as_text(self) -> str:
-        """A line for each breach, or one that says that there are none."""
+        """Return a line for each breach, or one that says that there are none."""
         if self.breaches:
             return "\n".join(map(str, self.breaches))
         return f"{self.rules} rules, measures up to {self.newest:%Y-%m-%dT%H:%MZ}: all keep to them"
 
     def as_json(self) -> dict[str, object]:
-        """The same for machines."""
+        """Return the same for machines; hours are in ISO 8601."""
         breaches = [breach.as_json() for breach in self.breaches]
         return {"newest_hour": self.newest.isoformat(), "rules": self.rules, "breaches": breaches}
 
     def refuse_breaches(self) -> None:
-        """Raise QualityError if there are any."""
+        """Raise QualityError if there's any breach."""
         if self.breaches:
             more = len(self.breaches) - 1
             raise QualityError(f"{self.breaches[0]}{f' (and {more:,} more)' if more else ''}")
@@ -49,9 +49,9 @@ def check_quality(
     hours: int | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> QualityCheck:
-    """Hold the newest measures in quality/metrics to `rules`; see `thresholds.find_breaches`. Only reads.
+    """Hold the newest measures in quality/metrics to `rules`, as `thresholds.find_breaches` does. Only read.
 
-    Raises UserError where there are no measures.
+    Raise UserError if there are no measures.
     """
     root = settings.lake.root
     newest = None
@@ -70,5 +70,5 @@ def check_quality(
         .where(F.col("measure").isin(*sorted(thresholds.measures_of(rules))))
         .select("measure", "event_type", "subject", F.unix_seconds("hour").alias("hour"), "value", "detail")
     )
-    found = [Metric(**{**row.asDict(), "hour": datetime.fromtimestamp(row.hour, UTC)}) for row in rows.collect()]
-    return QualityCheck(newest_hour, len(rules), thresholds.find_breaches(rules, found, now(), hours=hours))
+    recent = [Metric(**{**row.asDict(), "hour": datetime.fromtimestamp(row.hour, UTC)}) for row in rows.collect()]
+    return QualityCheck(newest_hour, len(rules), thresholds.find_breaches(rules, recent, now(), hours=hours))

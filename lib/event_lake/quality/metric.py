@@ -1,4 +1,4 @@
-"""One measure of one hour: a row of quality/metrics."""
+"""The rows of quality/metrics."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,10 @@ from datetime import datetime
 
 @dataclass(frozen=True)
 class Metric:
-    """A row of `schemas.METRIC` but for its date: see there, and `catalogue` for the measures. `hour` is in UTC."""
+    """The value of a measure in one hour: a row of `schemas.METRIC`, which describes the columns, but for its date.
+
+    `measure` is a name of the `catalogue`. `hour` is in UTC.
+    """
 
     measure: str
     event_type: str | None

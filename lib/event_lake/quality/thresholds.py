@@ -1,4 +1,4 @@
-"""The file of thresholds, and which measures break them. Pure but for reading the file."""
+"""The file of thresholds, and the measures that break them. Pure but for reading the file."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,6 +8,8 @@ from event_lake.config.parsing import nearest, unusable
 from event_lake.config.toml import name_in_errors, read_table, read_toml
 from event_lake.errors import ConfigError
 from event_lake.quality.catalogue import MEASURES
+from event_lake.quality.measures.timeliness import FRESHNESS, NEWEST_ARRIVAL
+from event_lake.quality.measures.volume import EVENTS
 from event_lake.quality.metric import Metric
 
 # The newest hour, in which events are still to come, and the one before.
@@ -15,16 +17,15 @@ USUAL_HOURS = 2
 MOST_HOURS = 24 * 31
 ANY = "*"
 _BOUNDS = ("min", "max", "absolute")
-# Measures of what was missing altogether have no row.
-_FRESHNESS, _ARRIVAL, _EVENTS = "freshness", "newest_arrival", "events"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """What a measure's values must keep to, in the newest `hours`. `absolute` is the most that they may be either way.
+    """The bounds that a measure's values must keep to, in the newest `hours`.
 
-    `event_type` and `subject`: exactly this one, any one ("*"), or None: the rows that have none. Hours in which the
-    type (or all of them, for rows of none) has fewer than `min_events` events aren't looked at.
+    `absolute` is the most that a value may be above 0 or below. `event_type` and `subject` say which rows the rule is
+    about: those of exactly this one, of any one ("*"), or those that have none (None). Hours with fewer than
+    `min_events` events of the row's type, or of all types for a row without one, aren't looked at.
     """
 
     measure: str = ""
@@ -66,7 +67,7 @@ class Rule:
             raise unusable("absolute", self.absolute, "must be 0 or more; it bounds values below 0, too")
 
     def is_of(self, metric: Metric) -> bool:
-        """Whether the rule is about this measure, type and subject."""
+        """Return True if the rule is about the measure, type and subject of `metric`."""
         return (
             metric.measure == self.measure
             and _matches(self.event_type, metric.event_type)
@@ -74,7 +75,7 @@ class Rule:
         )
 
     def bound_broken_by(self, value: float) -> str | None:
-        """The bound that `value` breaks, as it's told; None if it keeps to all."""
+        """Return the bound that `value` breaks, like "max = 0.01"; None if it keeps to all."""
         if self.min is not None and value < self.min:
             return f"min = {self.min:g}"
         if self.max is not None and value > self.max:
@@ -107,7 +108,7 @@ class Breach:
         return f"{', '.join(about)}, {m.hour:%Y-%m-%dT%H:%MZ}: {m.value:g} breaks {self.bound}{detail}"
 
     def as_json(self) -> dict[str, object]:
-        """All of it; the hour in ISO 8601."""
+        """Return the metric's fields, with the hour in ISO 8601, and the bound."""
         return {**vars(self.metric), "hour": self.metric.hour.isoformat(), "bound": self.bound}
 
 
@@ -119,63 +120,64 @@ def load_rules(path: str) -> tuple[Rule, ...]:
 
 
 def measures_of(rules: Iterable[Rule]) -> set[str]:
-    """The measures in the table that `broken` needs rows of."""
+    """Return the measures in the table that `find_breaches` needs rows of."""
     named = {rule.measure for rule in rules}
-    return (named - {_FRESHNESS} | {_ARRIVAL} if _FRESHNESS in named else named) | {_EVENTS}
+    return (named - {FRESHNESS.name} | {NEWEST_ARRIVAL.name} if FRESHNESS.name in named else named) | {EVENTS.name}
 
 
 def hours_of(rules: Iterable[Rule], hours: int | None) -> int:
-    """How many of the newest hours `broken` needs rows of; `hours`: see there."""
+    """Return how many of the newest hours `find_breaches` needs rows of; `hours` as there."""
     return max(rule.hours or hours or USUAL_HOURS for rule in rules)
 
 
 def find_breaches(
     rules: Iterable[Rule], metrics: Sequence[Metric], now: datetime, *, hours: int | None = None
 ) -> list[Breach]:
-    """What of `metrics`, rows of quality/metrics, breaks one of `rules`; in the order of the rules, oldest hour first.
+    """Return the breaches of `rules` among `metrics`, in the order of the rules and, of each, the oldest hour first.
 
-    A rule without `hours` of its own looks at the newest `hours` that were measured (None: `USUAL_HOURS`). The age of
-    the newest arrival is what it is at `now`. No row of a type that a rule of `events` names means none came.
+    `metrics` are rows of quality/metrics. A rule without `hours` of its own looks at the newest `hours` that were
+    measured (None: `USUAL_HOURS`). Freshness is the age of the newest arrival at `now`. If a rule of `events` names a
+    type that an hour has no row of, none came in that hour.
     """
     newest = max((metric.hour for metric in metrics), default=None)
     if newest is None:
         return []
-    events = {(m.hour, m.event_type): m.value for m in metrics if m.measure == _EVENTS}
+    events = {(m.hour, m.event_type): m.value for m in metrics if m.measure == EVENTS.name}
     found: list[Breach] = []
     for rule in rules:
         since = newest - timedelta(hours=(rule.hours or hours or USUAL_HOURS) - 1)
         recent = [metric for metric in metrics if metric.hour >= since]
-        looked_at = [*_looked_at(rule, recent, since, now)]
-        for metric in sorted(looked_at, key=lambda m: (m.hour, m.event_type or "", m.subject or "", m.detail or "")):
+        candidates = [*_metrics_of(rule, recent, since, now)]
+        for metric in sorted(candidates, key=lambda m: (m.hour, m.event_type or "", m.subject or "", m.detail or "")):
             bound = rule.bound_broken_by(metric.value)
             if bound and events.get((metric.hour, metric.event_type), 0) >= rule.min_events:
                 found.append(Breach(metric, bound))
     return found
 
 
-def _looked_at(rule: Rule, recent: Collection[Metric], since: datetime, now: datetime) -> Iterator[Metric]:
-    """The metrics that the rule is about, and those that it is about but that have no row."""
-    if rule.measure == _FRESHNESS:
+def _metrics_of(rule: Rule, recent: Collection[Metric], since: datetime, now: datetime) -> Iterator[Metric]:
+    """Yield the metrics that the rule is about; also those without a row, as there was nothing to measure."""
+    if rule.measure == FRESHNESS.name:
         yield from _ages(rule, recent, since, now)
         return
     yield from (metric for metric in recent if rule.is_of(metric))
-    if rule.measure == _EVENTS and rule.event_type not in (None, ANY):
+    if rule.measure == EVENTS.name and rule.event_type not in (None, ANY):
         having = {metric.hour for metric in recent if rule.is_of(metric)}
         for hour in {metric.hour for metric in recent} - having:
-            yield Metric(_EVENTS, rule.event_type, None, hour, 0.0)
+            yield Metric(EVENTS.name, rule.event_type, None, hour, 0.0)
 
 
 def _ages(rule: Rule, recent: Collection[Metric], since: datetime, now: datetime) -> Iterator[Metric]:
     arrivals: dict[str | None, float] = {}
     for metric in recent:
-        if metric.measure == _ARRIVAL and _matches(rule.event_type, metric.event_type):
+        if metric.measure == NEWEST_ARRIVAL.name and _matches(rule.event_type, metric.event_type):
             arrivals[metric.event_type] = max(metric.value, arrivals.get(metric.event_type, metric.value))
     if not arrivals and rule.event_type != ANY:
         age = (now - since).total_seconds()
-        yield Metric(_FRESHNESS, rule.event_type, None, since, age, "at least: nothing came in the hours looked at")
+        yield Metric(FRESHNESS.name, rule.event_type, None, since, age, "at least: nothing came in the hours looked at")
     for event_type, newest in arrivals.items():
         hour = datetime.fromtimestamp(newest // 3600 * 3600, now.tzinfo)
-        yield Metric(_FRESHNESS, event_type, None, hour, now.timestamp() - newest)
+        yield Metric(FRESHNESS.name, event_type, None, hour, now.timestamp() - newest)
 
 
 def _matches(wanted: str | None, value: str | None) -> bool:

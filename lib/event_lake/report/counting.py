@@ -1,6 +1,7 @@
 """Count the rows of the lake's tables with Spark, and return the sums as the report's plain values."""
 
 from collections.abc import Sequence
+from functools import reduce
 from itertools import pairwise
 from typing import Any
 
@@ -8,6 +9,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from event_lake.lake.time import MICROSECOND, instant_of, micros_of
+from event_lake.quality.catalogue import CHANGES, MEASURES
 from event_lake.report.contents import (
     LATENESS,
     PERCENTILES,
@@ -26,18 +28,6 @@ from event_lake.report.masking import MOST_READ, make_example
 # The map of arrivals has no more than so many units of time.
 _MOST_STEPS = 750
 _MOST_TYPES, _MOST_MAPPED, _MOST_ROWS = 20, 15, 50
-# The measures of drift, the worst first.
-CHANGES = (
-    "changed_field",
-    "vanished_field",
-    "new_field",
-    "vanished_type",
-    "new_type",
-    "unusual_events",
-    "uuid_elsewhere",
-)
-# Values that deviate by more than this are outliers. Source: Iglewicz and Hoaglin, How to Detect and Handle Outliers.
-_UNUSUAL = 3.5
 
 
 def count_ingested(ledger: DataFrame, span: Span) -> list[Ingested]:
@@ -129,10 +119,10 @@ def count_violations(rejected: DataFrame) -> list[Violation]:
 
 def read_changes(metrics: DataFrame) -> list[Change]:
     """Return the drift in rows of quality/metrics, the worst measure first. Rows of all types together are left out."""
-    least = F.when(F.col("measure") == "unusual_events", _UNUSUAL).otherwise(0)
-    drifted = metrics.where(
-        F.col("measure").isin(*CHANGES) & (F.abs("value") > least) & F.col("event_type").isNotNull()
-    )
+    is_change = [
+        (F.col("measure") == measure) & (F.abs("value") > change.beyond) for measure, change in CHANGES.items()
+    ]
+    drifted = metrics.where(reduce(Column.__or__, is_change) & F.col("event_type").isNotNull())
     counts = drifted.groupBy("measure", "event_type", "subject").agg(
         F.count("*").alias("count"),
         to_micros(F.min("hour")).alias("first"),
@@ -157,7 +147,8 @@ def read_changes(metrics: DataFrame) -> list[Change]:
 
 def read_measured(metrics: DataFrame) -> list[Measured]:
     """Return the extremes and the newest value of each measure of all types together, by name and subject."""
-    of_all = metrics.where(F.col("event_type").isNull() & (F.col("measure") != "newest_arrival"))
+    unlisted = [measure.name for measure in MEASURES.values() if not measure.is_reported_of_all]
+    of_all = metrics.where(F.col("event_type").isNull() & ~F.col("measure").isin(unlisted))
     value = F.col("value")
     extremes = (F.min(value).alias("lowest"), F.max(value).alias("highest"), F.max_by(value, "hour").alias("newest"))
     rows = of_all.groupBy("measure", "subject").agg(*extremes).orderBy("measure", "subject").limit(2 * _MOST_ROWS)

@@ -1,6 +1,6 @@
 """Write the page's sections on drift, quality measures, contracts and the tables' files. Pure."""
 
-from event_lake.quality.catalogue import MEASURES
+from event_lake.quality.catalogue import CHANGES, MEASURES
 from event_lake.report import figures
 from event_lake.report.blocks import Block, Note, Plot, Section, TableBlock
 from event_lake.report.contents import FILE_SIZES, Count, Files, Measured, Report
@@ -15,16 +15,6 @@ from event_lake.report.wording import (
 )
 
 _NO_METRICS = "quality/metrics isn't there yet: build_staging makes it."
-# The table's words for each measure of drift.
-CHANGE_WORDS = {
-    "changed_field": "Field of another JSON type",
-    "vanished_field": "Field is gone",
-    "new_field": "New field",
-    "vanished_type": "Type is gone",
-    "new_type": "New type",
-    "unusual_events": "Unusual number of events",
-    "uuid_elsewhere": "Same event_uuid elsewhere",
-}
 
 
 def drift_section(report: Report) -> Section:
@@ -39,7 +29,7 @@ def drift_section(report: Report) -> Section:
     elif report.changes:
         rows = [
             (
-                CHANGE_WORDS.get(change.measure, change.measure),
+                CHANGES[change.measure].title,
                 format_name(change.event_type),
                 format_field(change.subject),
                 format_instant(change.first),

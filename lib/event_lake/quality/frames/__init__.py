@@ -1,1 +1,1 @@
-"""What Spark counts of the raw and staging tables: frames in, rows out, and these as plain values by hour."""
+"""The counts that Spark makes of the raw and staging tables: frames in, frames out, and their rows as plain values."""

@@ -1,6 +1,6 @@
 """The events whose event_uuid is elsewhere, too: on another date, under another type, or in another partition."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from functools import reduce
 from math import ceil
@@ -10,40 +10,40 @@ from pyspark.sql import functions as F
 
 from event_lake.lake.schemas import OTHER
 from event_lake.lake.time_columns import hour_at, hour_of
-from event_lake.quality.frames.arrivals import is_arrived_in, key, measured_type, place
-from event_lake.quality.metric import Metric
+from event_lake.quality.frames.arrivals import hash_place, hash_uuid, is_arrived_in, measured_type
+from event_lake.quality.hour.view import Elsewhere
 
-# So many hashes are looked up at a time: some 150 MB of memory.
+# So many hashes are looked up at a time, which takes some 150 MB of memory.
 _MOST_LOOKED_UP = 2_000_000
 
 
-def candidates(arrived: DataFrame, staged: DataFrame, total: int) -> DataFrame:
-    """The rows of `staged` (event_uuid, date, true_event_type) whose event_uuid `arrivals` have elsewhere.
+def select_candidates(arrived: DataFrame, staged: DataFrame, total: int) -> DataFrame:
+    """Select the rows of `staged` whose event_uuid is among `arrived`, on another date or under another type.
 
-    That is on another date or under another type. By hashes of 64 bits, which are small to hand to each task, so a row
-    may be there by chance. `total` is how many `arrivals` there are.
+    `arrived` is of `narrow_arrivals`, and has `total` rows. Return event_uuid, date and true_event_type. Compare hashes
+    of 64 bits, which are small to hand to each task: so a row may be there by chance.
     """
     parts = max(1, ceil(total / _MOST_LOOKED_UP))
     keys, own = arrived.select("key", "place"), staged.select("event_uuid", "date", "true_event_type")
-    is_elsewhere = place() != F.col("place")
-    found = [
-        own.withColumn("key", key())
+    is_elsewhere = hash_place() != F.col("place")
+    selected = [
+        own.withColumn("key", hash_uuid())
         .join(F.broadcast(keys.where(F.pmod("key", F.lit(parts)) == part)), "key")
         .where(is_elsewhere)
         for part in range(parts)
     ]
-    return reduce(DataFrame.union, found).select(*own.columns).distinct()
+    return reduce(DataFrame.union, selected).select(*own.columns).distinct()
 
 
-def elsewhere(
-    events: DataFrame, hours: Collection[datetime], found: DataFrame, contracts: Collection[str]
+def count_elsewhere(
+    events: DataFrame, hours: Collection[datetime], candidates: DataFrame, contracts: Collection[str]
 ) -> DataFrame:
-    """How many of `events` that arrived in `hours` have their event_uuid in `found` (`candidates`), by hour and type.
+    """Count those of `events` that arrived in `hours` whose event_uuid is elsewhere, too, by hour and type.
 
-    Only on other dates or of other types; `of_date` and `of_event_type` count those that differ by it; `types` are the
-    other types.
+    `candidates` are the rows of `select_candidates`; those count that have the event_uuid itself, and another date or
+    type. The columns are the fields of `Elsewhere`.
     """
-    other = found.select(
+    other = candidates.select(
         "event_uuid",
         F.col("date").alias("other_date"),
         F.col("true_event_type").alias("other_type"),
@@ -67,36 +67,31 @@ def elsewhere(
     )
 
 
-def staged_twice(staged: DataFrame, hours: Collection[datetime]) -> DataFrame:
-    """How many events `staged` (`schemas.EVENT`) has twice: in their type's partition and in `__other__`.
+def count_staged_twice(staged: DataFrame, hours: Collection[datetime]) -> DataFrame:
+    """Count the events that `staged` (`schemas.EVENT`) has twice: in their type's partition and in `__other__`.
 
-    By hour and type; of those of which either row arrived in `hours`. There are none but in what older versions wrote.
+    By hour and type, if either row arrived in `hours`. Only older versions wrote such rows.
     """
     key = ("date", "true_event_type", "event_uuid")
     other = staged.where(F.col("event_type") == OTHER).select(*key, F.col("arrived_at").alias("other_at"))
     own = staged.where(F.col("event_type") == F.col("true_event_type")).select(*key, "arrived_at")
     either = F.explode(F.array_distinct(F.array(hour_of(), hour_of("other_at"))))
-    found = own.join(other, list(key)).select(either.alias("hour"), F.col("true_event_type").alias("of_type"))
+    twice = own.join(other, list(key)).select(either.alias("hour"), F.col("true_event_type").alias("of_type"))
     of_hours = F.col("hour").isin([int(hour.timestamp()) for hour in hours])
-    return found.where(of_hours).groupBy("hour", "of_type").agg(F.count("*").alias("events"))
+    return twice.where(of_hours).groupBy("hour", "of_type").agg(F.count("*").alias("events"))
 
 
-def elsewhere_metrics(rows: Sequence[Row], hours: Collection[datetime]) -> Iterator[Metric]:
-    """The measures of the rows of `elsewhere`; of all types together also where there are none."""
-    for hour in hours:
-        of_hour = [row for row in rows if hour_at(row.hour) == hour]
-        for name, count in (("date", "of_date"), ("event_type", "of_event_type"), (None, "events")):
-            yield Metric("uuid_elsewhere", None, name, hour, sum(row[count] for row in of_hour))
-            for row in of_hour:
-                detail = ", ".join(row.types[:10]) if name == "event_type" else None
-                if row[count]:
-                    yield Metric("uuid_elsewhere", row.of_type, name, hour, row[count], detail)
+def group_elsewhere(rows: Iterable[Row], hours: Collection[datetime]) -> dict[datetime, dict[str, Elsewhere]]:
+    """Return the rows of `count_elsewhere` by hour and type."""
+    by_hour: dict[datetime, dict[str, Elsewhere]] = {hour: {} for hour in hours}
+    for row in rows:
+        by_hour[hour_at(row.hour)][row.of_type] = Elsewhere(row.events, row.of_date, row.of_event_type, row.types)
+    return by_hour
 
 
-def twice_metrics(rows: Sequence[Row], hours: Collection[datetime]) -> Iterator[Metric]:
-    """The measures of the rows of `staged_twice`; of all types together also where there are none."""
-    for hour in hours:
-        of_hour = [row for row in rows if hour_at(row.hour) == hour]
-        yield Metric("uuid_elsewhere", None, "partition", hour, sum(row.events for row in of_hour))
-        for row in of_hour:
-            yield Metric("uuid_elsewhere", row.of_type, "partition", hour, row.events)
+def group_staged_twice(rows: Iterable[Row], hours: Collection[datetime]) -> dict[datetime, dict[str, int]]:
+    """Return the rows of `count_staged_twice` by hour and type."""
+    by_hour: dict[datetime, dict[str, int]] = {hour: {} for hour in hours}
+    for row in rows:
+        by_hour[hour_at(row.hour)][row.of_type] = row.events
+    return by_hour

@@ -1,6 +1,6 @@
-"""The fields of the events' payloads, by sample: names and JSON types, no values."""
+"""The fields of the events' payloads, counted in a sample: names and JSON types, no values."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from math import ceil
 
@@ -11,22 +11,19 @@ from pyspark.sql.window import Window
 from event_lake.contracts.contract import Contract
 from event_lake.lake.schemas import OTHER
 from event_lake.lake.time_columns import hour_at, hour_of
-from event_lake.quality.catalogue import MOST_FIELDS, SAMPLED_EVENTS
 from event_lake.quality.frames.arrivals import is_arrived_in, measured_type
 from event_lake.quality.hour.arrived import Arrivals
-from event_lake.quality.hour.expected import Field, Inventory
-from event_lake.quality.hour.inventory import Fields, OfTypes
-from event_lake.quality.metric import Metric
+from event_lake.quality.hour.inventory import MOST_FIELDS, SAMPLED_EVENTS, Field, Inventory
 
 _JSON_TYPES = ("null", "boolean", "integer", "number", "string", "array", "object")
 
 
-def sampling_intervals(spark: SparkSession, arrived: Arrivals) -> DataFrame:
-    """Of each hour and type every which event is read: about `SAMPLED_EVENTS`, or all of them."""
+def make_sampling_intervals(spark: SparkSession, arrivals: Mapping[datetime, Arrivals]) -> DataFrame:
+    """Return a row for each hour and type: one event in `every` is to be read, so about `SAMPLED_EVENTS` or all."""
     rows = [
         (int(hour.timestamp()), event_type, ceil(counts.events / SAMPLED_EVENTS))
-        for hour, of_types in arrived.of_types.items()
-        for event_type, counts in of_types.items()
+        for hour, of_hour in arrivals.items()
+        for event_type, counts in of_hour.of_types.items()
     ]
     return spark.createDataFrame(rows, "hour long, measured string, every long")
 
@@ -34,11 +31,11 @@ def sampling_intervals(spark: SparkSession, arrived: Arrivals) -> DataFrame:
 def take_inventory(
     events: DataFrame, hours: Collection[datetime], contracts: Collection[str], every: DataFrame
 ) -> DataFrame:
-    """The fields at the top of the payloads of `events` (`schemas.EVENT`), a row for each hour, type and field.
+    """Count the fields at the top of the payloads of `events` (`schemas.EVENT`), a row for each hour, type and field.
 
-    `every`: see `intervals`. A field's `events` have it, `values` of them not null, and `types` are its JSON types, in
-    bits. Of the type `sampled` events were read, `unread` couldn't be, and there are `fields`, of which at most
-    `MOST_FIELDS` have rows. Where an event has none, or is unread, there's one row more, whose field is null.
+    `every` is of `make_sampling_intervals`. A field's `events` have it, `values` of them not null, and `types` are its
+    JSON types, in bits. Of the type `sampled` events were read, `unread` couldn't be, and there are `fields`, of which
+    at most `MOST_FIELDS` have rows. If an event has no field, or is unread, there's one row more, whose `key` is null.
     """
     chosen = (
         _sample(events, hours, contracts, every)
@@ -76,12 +73,12 @@ def take_inventory(
     )
 
 
-def count_deeper(
+def count_values_in_objects(
     events: DataFrame, hours: Collection[datetime], contracts: Mapping[str, Contract], every: DataFrame
 ) -> DataFrame | None:
-    """How many of the events that `inventory` reads have values where columns of `contracts` lie within objects.
+    """Count the sampled events that have a value where columns of `contracts` lie within objects.
 
-    A row for each hour, type and column that has any; None if no contract has such columns.
+    Return a row for each hour, type and column that has any; None if no contract has such columns.
     """
     paths = [
         (contract.event_type, column.name, _path(column.keys))
@@ -104,45 +101,39 @@ def count_deeper(
     )
 
 
-def group_by_type(rows: Sequence[Row], hours: Collection[datetime]) -> OfTypes:
-    """The fields of the rows of `inventory`."""
+def group_inventories(rows: Iterable[Row], hours: Collection[datetime]) -> dict[datetime, dict[str, Inventory]]:
+    """Return the inventories by hour and type, by the rows of `take_inventory`."""
     grouped: dict[tuple[int, str], list[Row]] = {}
     for row in rows:
         grouped.setdefault((row.hour, row.measured), []).append(row)
-    found: dict[datetime, dict[str, Fields]] = {hour: {} for hour in hours}
-    for (hour, event_type), own in grouped.items():
-        found[hour_at(hour)][event_type] = _fields(own)
-    return found
+    by_hour: dict[datetime, dict[str, Inventory]] = {hour: {} for hour in hours}
+    for (hour, event_type), of_type in grouped.items():
+        by_hour[hour_at(hour)][event_type] = _inventory(of_type)
+    return by_hour
 
 
-def measure_null_shares(
-    hour: datetime, of_types: Mapping[str, Fields], contracts: Mapping[str, Contract], rows: Sequence[Row]
-) -> Iterator[Metric]:
-    """The share of events without a value, for each column of the contracts; `rows`: of `deeper`."""
-    values = {(row.measured, row.column): row["values"] for row in rows if hour_at(row.hour) == hour}
-    for event_type in sorted(of_types.keys() & contracts.keys()):
-        found = of_types[event_type]
-        for column in contracts[event_type].columns if found.inventory.sampled else ():
-            if len(column.keys) > 1:
-                present = values.get((event_type, column.name), 0) / found.inventory.sampled
-            elif column.keys[0] in found.present or not found.unlisted:
-                present = found.present.get(column.keys[0], 0.0)
-            else:
-                continue  # One of the rare fields, of which nothing is known.
-            yield Metric("null_share", event_type, column.name, hour, 1 - present)
+def group_values_in_objects(
+    rows: Iterable[Row], hours: Collection[datetime]
+) -> dict[datetime, dict[tuple[str, str], int]]:
+    """Return the rows of `count_values_in_objects` by hour, and by type and column."""
+    by_hour: dict[datetime, dict[tuple[str, str], int]] = {hour: {} for hour in hours}
+    for row in rows:
+        by_hour[hour_at(row.hour)][row.measured, row.column] = row["values"]
+    return by_hour
 
 
-def _fields(rows: Sequence[Row]) -> Fields:
+def _inventory(rows: Sequence[Row]) -> Inventory:
     sampled, unread = rows[0].sampled, rows[0].unread
-    named = [row for row in rows if row.key is not None]
-    listed = {row.key: Field(row.events / sampled, _types(row.types)) for row in named}
-    present = {row.key: row["values"] / sampled for row in named}
-    unlisted = rows[0].fields - len(named)
-    return Fields(Inventory(sampled, listed, is_whole=not unlisted), present, unlisted, unread)
+    fields = {
+        row.key: Field(row.events / sampled, row["values"] / sampled, _types(row.types))
+        for row in rows
+        if row.key is not None
+    }
+    return Inventory(sampled, fields, unlisted=rows[0].fields - len(fields), unread=unread)
 
 
 def _sample(events: DataFrame, hours: Collection[datetime], contracts: Collection[str], every: DataFrame) -> DataFrame:
-    """The contents of some events of each hour and type: the same ones whatever the files that they lie in."""
+    """Return the contents of some events of each hour and type: the same ones whatever files they lie in."""
     return (
         events.where(is_arrived_in(hours))
         .select(hour_of().alias("hour"), measured_type(contracts).alias("measured"), "event_uuid", "payload")
@@ -153,7 +144,7 @@ def _sample(events: DataFrame, hours: Collection[datetime], contracts: Collectio
 
 
 def _path(keys: Sequence[str]) -> str:
-    """As Spark spells the way to a variant's value."""
+    """Return the way to a variant's value as Spark spells it."""
     # A key with both quotes can't be spelled: it's as if it were never there.
     return "$" + "".join(f'["{key}"]' if "'" in key else f"['{key}']" for key in keys)
 
@@ -167,7 +158,7 @@ def _bit(json_type: str) -> int:
 
 
 def _json_type(schema: Column) -> Column:
-    """The bit of JSON's type for the schema of a variant; a whole number is an integer if it's spelled as one."""
+    """Return the bit of the JSON type of a variant's schema; a whole number is an integer if it's spelled as one."""
     is_integer = (schema == "BIGINT") | schema.rlike(r"\ADECIMAL\((?:19|[23][0-9]),0\)")
     return (
         F.when(schema == "STRING", _bit("string"))

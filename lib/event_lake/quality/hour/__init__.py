@@ -1,1 +1,1 @@
-"""What is known of an hour, and what is expected of it, as plain values: no Spark, no I/O."""
+"""The values that say what is known of an hour, and what is expected of it: no Spark, no I/O."""

@@ -1,77 +1,65 @@
-"""The events of some hours: how many, and how late."""
+"""The events that arrived in one hour: how many, and how late."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from event_lake.quality.hour.percentiles import percentile
-from event_lake.quality.metric import Metric
 
 _PERCENTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 
 
 @dataclass
-class Seconds:
-    """Of a duration how often it came, by bucket, and the longest."""
+class Durations:
+    """Durations that were counted by bucket (see `percentiles`), and the `longest` of all, in seconds."""
 
     counts: dict[int, int] = field(default_factory=dict)
     longest: float = float("-inf")
 
-    def add(self, number: int, count: int, longest: float) -> None:
-        """Count so many events whose seconds lie in the bucket of this number; `longest` is the largest of them."""
-        self.counts[number] = self.counts.get(number, 0) + count
+    def add(self, bucket: int, count: int, longest: float) -> None:
+        """Count so many durations more; `longest` is the longest of them."""
+        self.counts[bucket] = self.counts.get(bucket, 0) + count
         self.longest = max(self.longest, longest)
 
-    def metrics(self, measure: str, event_type: str | None, hour: datetime) -> Iterator[Metric]:
-        """Yield its percentiles and its maximum."""
-        for name, share in _PERCENTILES.items():
-            value = min(percentile(self.counts, share), self.longest)
-            yield Metric(measure, event_type, name, hour, round(value, 3))
-        yield Metric(measure, event_type, "max", hour, round(self.longest, 6))
+    def summary(self) -> dict[str, float]:
+        """Return the percentiles and the maximum by their names; empty if there's no duration."""
+        if not self.counts:
+            return {}
+        percentiles = {
+            name: round(min(percentile(self.counts, p), self.longest), 3) for name, p in _PERCENTILES.items()
+        }
+        return {**percentiles, "max": round(self.longest, 6)}
 
 
 @dataclass
-class Arrived:
-    """The events of one hour, of one type or of all."""
+class EventCounts:
+    """The counts of events of one type, or of all.
+
+    `subtypes` of them have an event_subtype, `in_order` were created before they arrived. `newest` is the last arrival,
+    in Unix seconds.
+    """
 
     events: int = 0
     subtypes: int = 0
     in_order: int = 0
     newest: float = float("-inf")
-    lateness: Seconds = field(default_factory=Seconds)
-
-    def metrics(self, event_type: str | None, hour: datetime) -> Iterator[Metric]:
-        """Its measures; of an hour without events only that."""
-        yield Metric("events", event_type, None, hour, self.events)
-        if self.events:
-            yield Metric("completeness", event_type, "event_subtype", hour, self.subtypes / self.events)
-            yield Metric("created_before_arrival", event_type, None, hour, self.in_order / self.events)
-            yield Metric("newest_arrival", event_type, None, hour, self.newest)
-            yield from self.lateness.metrics("lateness", event_type, hour)
+    lateness: Durations = field(default_factory=Durations)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Arrivals:
-    """What came in some hours: by hour and type, by hour, and how long it waited for its batch, by hour."""
+    """The events that arrived in an hour: `in_all` and by type, and how long each waited for its batch."""
 
-    of_types: Mapping[datetime, Mapping[str, Arrived]]
-    of_all: Mapping[datetime, Arrived]
-    waits: Mapping[datetime, Seconds]
+    in_all: EventCounts = field(default_factory=EventCounts)
+    of_types: dict[str, EventCounts] = field(default_factory=dict)
+    waits: Durations = field(default_factory=Durations)
 
     @property
-    def total(self) -> int:
-        """How many events came in all hours."""
-        return sum(arrived.events for arrived in self.of_all.values())
+    def events(self) -> dict[str | None, int]:
+        """The number of events that arrived, by type and in all (None)."""
+        return {None: self.in_all.events} | {name: counts.events for name, counts in self.of_types.items()}
 
-    def events(self, hour: datetime) -> dict[str | None, float]:
-        """How many came in the hour, by type; None: of all."""
-        arrived: list[tuple[str | None, Arrived]] = [(None, self.of_all[hour]), *self.of_types[hour].items()]
-        return {event_type: counts.events for event_type, counts in arrived}
-
-    def metrics(self, hour: datetime) -> Iterator[Metric]:
-        """The measures of one hour."""
-        yield from self.of_all[hour].metrics(None, hour)
-        for event_type, arrived in self.of_types[hour].items():
-            yield from arrived.metrics(event_type, hour)
-        if self.waits[hour].counts:
-            yield from self.waits[hour].metrics("ingest_latency", None, hour)
+    @property
+    def groups(self) -> Mapping[str | None, EventCounts]:
+        """The counts by type and in all (None), but for those without an event."""
+        groups: list[tuple[str | None, EventCounts]] = [(None, self.in_all), *self.of_types.items()]
+        return {event_type: counts for event_type, counts in groups if counts.events}

@@ -1,68 +1,56 @@
-"""An hour beside the time before it: what is unusual, what is new, what is gone. Pure."""
+"""The time before an hour, as its measures tell of it."""
 
-from collections.abc import Iterator, Mapping, MutableMapping
-from dataclasses import dataclass
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-from event_lake.contracts.contract import Contract
-from event_lake.quality.hour import expected, usual
-from event_lake.quality.hour.expected import Day, Inventory
-from event_lake.quality.metric import Metric
+from event_lake.quality.hour.inventory import Inventory
+
+# New and changed fields and types are those that so many days before didn't have.
+DAYS = 7
 
 Events = Mapping[str | None, float]
-"""Counts of an hour by type; None: of all."""
+"""Counts of an hour by type; None: in all."""
+
+
+@dataclass
+class Day:
+    """A type on one date: the `hours` in which it came and, by field, the sums of its shares and its JSON types."""
+
+    hours: int = 0
+    shares: dict[str, float] = field(default_factory=dict)
+    types: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def add(self, name: str, share: float, of_types: frozenset[str]) -> None:
+        """Count a field's share in one hour, or the sum of several hours'."""
+        self.shares[name] = self.shares.get(name, 0.0) + share
+        self.types[name] = self.types.get(name, frozenset()) | of_types
+
+
+Days = Mapping[date, Mapping[str, Day]]
+"""The types that came, by date."""
 
 
 @dataclass(frozen=True)
 class Before:
-    """What is known of the time before: the events of measured hours, and the types and fields of days."""
+    """The events of hours that were measured, and the types and fields of days."""
 
     events: MutableMapping[datetime, Events]
     days: MutableMapping[date, dict[str, Day]]
 
     def add(self, hour: datetime, events: Events, inventories: Mapping[str, Inventory]) -> None:
-        """Know of one more hour."""
+        """Add one more hour that was measured."""
         self.events[hour] = events
         day = self.days.setdefault(hour.date(), {})
         for event_type, count in events.items():
             if event_type is not None and count:
                 day.setdefault(event_type, Day()).hours += 1
-        for event_type, found in inventories.items():
-            for name, field in found.fields.items():
-                day.setdefault(event_type, Day()).add(name, field.share, field.types)
-
-    def types(self, day: date) -> set[str]:
-        """Those that came in the days before `day`."""
-        return {name for back in range(1, expected.DAYS + 1) for name in self.days.get(day - timedelta(days=back), {})}
+        for event_type, inventory in inventories.items():
+            for name, listed in inventory.fields.items():
+                day.setdefault(event_type, Day()).add(name, listed.share, listed.types)
 
 
-def compare_with_before(
-    hour: datetime,
-    events: Events,
-    inventories: Mapping[str, Inventory],
-    before: Before,
-    contracts: Mapping[str, Contract],
-) -> Iterator[Metric]:
-    """The measures of `hour` that need to know what was `before`, but for `compare_with_usual`.
-
-    Types that came in the days before have a count, be it 0.
-    """
-    for name in sorted(before.types(hour.date()) - events.keys()):
-        yield Metric("events", name, None, hour, 0)
-    yield from expected.new_types(
-        hour, {name: count for name, count in events.items() if name is not None}, before.days
-    )
-    for event_type, found in sorted(inventories.items()):
-        then = expected.expect_fields(hour.date(), event_type, before.days, contracts.get(event_type))
-        if then:
-            yield from expected.find_drift(hour, event_type, found, then)
-
-
-def compare_with_usual(hour: datetime, events: Events, before: Before) -> Iterator[Metric]:
-    """How many events came, and how many usually do, by type and in all: of an hour of which nothing is to come."""
-    measured = {back: before.events[back] for back in usual.hours_before(hour) if back in before.events}
-    for name in [*events, *sorted(before.types(hour.date()) - events.keys())]:
-        # A type that isn't in an hour that was measured had no events there.
-        then = usual.usual_count(hour, {back: counts.get(name, 0) for back, counts in measured.items()})
-        if then:
-            yield from usual.compare_count(hour, name, events.get(name, 0), then)
+def days_before(day: date, days: Days) -> list[Mapping[str, Day]]:
+    """Return those of the seven days before `day` that were measured, the newest first."""
+    dates = (day - timedelta(days=back) for back in range(1, DAYS + 1))
+    return [days[earlier] for earlier in dates if earlier in days]

@@ -1,4 +1,8 @@
-"""Percentiles of seconds by counts in buckets that grow by 2 %: the same whatever the order of the rows."""
+"""Percentiles of durations that were counted in buckets: the same whatever the order of the rows.
+
+A bucket's bounds are 2 % apart. Bucket 0 is for less than a millisecond either way, and negative numbers are for
+negative durations.
+"""
 
 from collections.abc import Mapping
 
@@ -8,13 +12,16 @@ LEAST = 0.001
 
 
 def middle_of(number: int) -> float:
-    """The seconds in the middle of a bucket, within 1 % of all in it."""
+    """Return the seconds in the middle of the bucket of this number, which are within 1 % of all in it."""
     size = LEAST * GROWTH ** (abs(number) - 1.5)
     return 0.0 if number == 0 else size if number > 0 else -size
 
 
 def percentile(counts: Mapping[int, int], share: float) -> float:
-    """The seconds that `share` of the values are at most; `counts` by the number of the bucket, at least one value."""
+    """Return the seconds that `share` of the values don't exceed.
+
+    `counts` has the number of values by bucket, and at least one value.
+    """
     wanted = share * sum(counts.values())
     reached = 0
     for number in sorted(counts):

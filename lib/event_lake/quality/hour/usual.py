@@ -1,12 +1,10 @@
-"""Whether an hour has as many events as it usually has. Pure."""
+"""The number of events that usually come in an hour of the week."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import sqrt
 from statistics import median
-
-from event_lake.quality.metric import Metric
 
 # The same hour of the same weekday; until there are enough of them, of the last days.
 _WEEKS = 8
@@ -17,32 +15,33 @@ _MAD_TO_DEVIATION = 1.4826
 # Of few hours the spread may be small by chance. Counts of independent events spread by the root of their mean, and
 # no product is steadier than within a twentieth.
 _STEADY = 0.05
-# Of so many events that are usual, that none comes by chance has odds of 1 to 22,000.
-_SURELY_SOME = 10
 
 
 @dataclass(frozen=True)
 class Usual:
-    """What the same hour had before: the median, and how far from it is common; `hours` says which those were."""
+    """The counts that the same hour had before: their median, and their deviation from it.
+
+    `hours` says which hours those were, like "8 weeks".
+    """
 
     median: float
     deviation: float
     hours: str
 
     def score(self, events: float) -> float:
-        """How many deviations `events` is above the median, or below it."""
+        """Return how many deviations `events` is above the median; negative if it's below."""
         return (events - self.median) / self.deviation
 
 
 def hours_before(hour: datetime) -> set[datetime]:
-    """All hours whose events `usual` looks at."""
+    """Return all hours whose events `usual_count` looks at."""
     return {*_weeks_before(hour), *_days_before(hour)}
 
 
 def usual_count(hour: datetime, events: Mapping[datetime, float]) -> Usual | None:
-    """What `hour` usually has, by the `events` of measured hours; None if there are too few of them.
+    """Return what `hour` usually has, by the `events` of measured hours; None if too few hours were measured.
 
-    The robust z-score: (x - median) / (1.4826 * MAD), with a floor for the deviation.
+    The score by it is the robust z-score: (x - median) / (1.4826 * MAD), with a floor for the deviation.
     """
     for names, hours in (("weeks", _weeks_before(hour)), ("days", _days_before(hour))):
         counts = [events[before] for before in hours if before in events]
@@ -51,15 +50,6 @@ def usual_count(hour: datetime, events: Mapping[datetime, float]) -> Usual | Non
             spread = _MAD_TO_DEVIATION * median(abs(count - middle) for count in counts)
             return Usual(middle, max(spread, sqrt(middle), _STEADY * middle, 1.0), f"{len(counts)} {names}")
     return None
-
-
-def compare_count(hour: datetime, event_type: str | None, now: float, before: Usual) -> list[Metric]:
-    """The measures of an hour in which all has arrived, against what is usual."""
-    detail = f"{now:,.0f} events, usually {before.median:,.0f} (median of {before.hours})"
-    found = [Metric("unusual_events", event_type, None, hour, round(before.score(now), 3), detail)]
-    if event_type is not None and now == 0 and before.median >= _SURELY_SOME:
-        found.append(Metric("vanished_type", event_type, None, hour, before.median, detail))
-    return found
 
 
 def _weeks_before(hour: datetime) -> list[datetime]:
