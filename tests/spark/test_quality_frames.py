@@ -90,8 +90,13 @@ def test_what_was_refused_is_counted_of_four_tables_at_once(spark: SparkSession)
         layout.QUARANTINE: [at | {"reasons": ["b", "a"]}, at | {"reasons": ["a", "b"]}],
         layout.CONFLICTS: [at | {"event_type": "lesson", "true_event_type": "lesson"}],
         layout.REJECTED: [at | {"event_type": "paid", "reasons": reasons}],
-        # Without a receipt nothing is known of what was read.
-        layout.LEDGER: [ended | {"read": 20, "duplicates": 5}, ended | {"read": None, "duplicates": None}],
+        # Without a receipt nothing is known of what was read, and a damaged row may lack either.
+        layout.LEDGER: [
+            ended | {"read": 20, "duplicates": 5},
+            ended | {"read": None, "duplicates": None},
+            ended | {"read": None, "duplicates": 3},
+            ended | {"read": 30, "duplicates": None},
+        ],
     }
     read = {table: _frame(spark, table, rows) for table, rows in held.items()}
     _assert_equal(

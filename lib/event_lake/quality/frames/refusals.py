@@ -59,13 +59,14 @@ def _count_rejected(events: DataFrame) -> DataFrame:
 
 
 def _sum_ledger(ledger: DataFrame, first: datetime) -> DataFrame:
-    """Sum up the batches since `first`."""
+    """Sum up the batches since `first`; of a row that lacks what was read, or the duplicates, neither counts."""
     rows = ledger.where((F.col("date") >= F.lit(first.date())) & (F.col("ingested_at") >= F.lit(first)))
     ended = F.coalesce("read_until", "ingested_at")
+    is_known = F.col("read").isNotNull() & F.col("duplicates").isNotNull()
     groups = rows.withColumn("ended", ended).groupBy(hour_of("ended").alias("hour"))
     sums = groups.agg(
-        F.sum(F.when(F.col("duplicates").isNotNull(), F.col("read"))).alias("records"),
-        F.sum("duplicates").alias("others"),
+        F.sum(F.when(is_known, F.col("read"))).alias("records"),
+        F.sum(F.when(is_known, F.col("duplicates"))).alias("others"),
         F.max(F.col("read_until").cast("double")).alias("until"),
     )
     return sums.select(_columns("ledger", others=F.col("others"), until=F.col("until")))
