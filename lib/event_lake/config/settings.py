@@ -6,9 +6,10 @@ raise ConfigError.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from math import inf
 from string import ascii_letters, digits
 from urllib.parse import urlsplit
 
@@ -18,24 +19,46 @@ from event_lake.errors import ConfigError
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 # Kinesis keeps records for a year at most.
 _YEAR_SECONDS = 365 * 24 * 3600
-_MOST_RECORDS = 1_000_000_000
 _SAFE_EXTRAS = "_.-+@~!$,()"
 _LETTERS_AND_DIGITS = set(ascii_letters + digits)
 _SAFE_IN_NAMES = _LETTERS_AND_DIGITS | set(_SAFE_EXTRAS)
 # A type names a folder, "event_type=<type>", and file systems have names of at most 255 bytes.
 MAX_NAME_PART_LENGTH = 100
-_CHOICES = {
-    "dedup_on": ("event_uuid", "event_uuid+payload"),
-    "compression": ("none", "auto"),
-    "payload_split": ("none", "lines"),
+# By section and key, what a value may be: one of these …
+CHOICES: Mapping[str, Mapping[str, Sequence[str]]] = {
+    "raw": {
+        "dedup_on": ("event_uuid", "event_uuid+payload"),
+        "compression": ("none", "auto"),
+        "payload_split": ("none", "lines"),
+    },
+    "staging": {"keep": ("first", "latest"), "when_busy": ("refuse", "wait")},
+    "progress": {"log": ("auto", "text", "json")},
 }
-_STAGING_CHOICES = {"keep": ("first", "latest"), "when_busy": ("refuse", "wait")}
-_BOUNDS = {
-    "max_payload_bytes": (1, 128 * 1024 * 1024),
-    "max_depth": (1, 1_000),
-    "max_event_types": (1, 10_000),
+# … or a number from the first to the second, both included.
+BOUNDS: Mapping[str, Mapping[str, tuple[int, float]]] = {
+    "source": {"max_batch_seconds": (1, _YEAR_SECONDS), "max_batch_records": (1, 1_000_000_000)},
+    "raw": {
+        "max_payload_bytes": (1, 128 * 1024 * 1024),
+        "max_depth": (1, 1_000),
+        "max_event_types": (1, 10_000),
+    },
+    "staging": {"max_batch_bytes": (1, inf)},
 }
 _LOOKS_SECRET = re.compile(r"secret|password|passwd|token|credential|access[._-]?key", re.IGNORECASE)
+
+
+def _refuse_unknown(section: str, values: object) -> None:
+    for key, known in CHOICES[section].items():
+        value = getattr(values, key)
+        if value not in known:
+            raise unusable(f"{section}.{key}", value, f"not known; write one of {', '.join(known)}")
+
+
+def _refuse_unbounded(section: str, values: object, **problems: str) -> None:
+    for key, (least, most) in BOUNDS[section].items():
+        value = getattr(values, key)
+        if not least <= value <= most:
+            raise unusable(f"{section}.{key}", value, problems.get(key, f"must be {least:,} to {most:,}"))
 
 
 def _are_positions(value: Mapping[str, object]) -> bool:
@@ -69,12 +92,12 @@ class Source:
                 self.connector,
                 'there\'s only "event_lake" now, which runs on every platform; leave the key out',
             )
-        if not 1 <= self.max_batch_seconds <= _YEAR_SECONDS:
-            raise unusable("source.max_batch_seconds", self.max_batch_seconds, "must be 1 second to a year of them")
-        if not 1 <= self.max_batch_records <= _MOST_RECORDS:
-            raise unusable(
-                "source.max_batch_records", self.max_batch_records, f"must be 1 to {_MOST_RECORDS:,} records"
-            )
+        _refuse_unbounded(
+            "source",
+            self,
+            max_batch_seconds="must be 1 second to a year of them",
+            max_batch_records=f"must be 1 to {BOUNDS['source']['max_batch_records'][1]:,} records",
+        )
         if self.endpoint_url is not None:
             self._check_endpoint(self.endpoint_url)
         if self.start_from not in ("earliest", "latest"):
@@ -144,14 +167,8 @@ class Raw:
     event_types: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for key, known in _CHOICES.items():
-            value = getattr(self, key)
-            if value not in known:
-                raise unusable(f"raw.{key}", value, f"not known; write one of {', '.join(known)}")
-        for key, (least, most) in _BOUNDS.items():
-            value = getattr(self, key)
-            if not least <= value <= most:
-                raise unusable(f"raw.{key}", value, f"must be {least:,} to {most:,}")
+        _refuse_unknown("raw", self)
+        _refuse_unbounded("raw", self)
         if unsafe := sorted(set(self.name_characters) - _SAFE_IN_NAMES):
             raise unusable(
                 "raw.name_characters",
@@ -177,12 +194,8 @@ class Staging:
     contracts: str | None = None
 
     def __post_init__(self) -> None:
-        if self.max_batch_bytes < 1:
-            raise unusable("staging.max_batch_bytes", self.max_batch_bytes, "must be 1 or more bytes")
-        for key, known in _STAGING_CHOICES.items():
-            value = getattr(self, key)
-            if value not in known:
-                raise unusable(f"staging.{key}", value, f"not known; write one of {', '.join(known)}")
+        _refuse_unbounded("staging", self, max_batch_bytes="must be 1 or more bytes")
+        _refuse_unknown("staging", self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,8 +214,7 @@ class Progress:
     cloudwatch_namespace: str | None = None
 
     def __post_init__(self) -> None:
-        if self.log not in ("auto", "text", "json"):
-            raise unusable("progress.log", self.log, "not known; write one of auto, text, json")
+        _refuse_unknown("progress", self)
         namespace = self.cloudwatch_namespace
         if namespace is not None and (
             not re.fullmatch(r"[0-9A-Za-z.\-_/#:]{1,255}", namespace) or namespace.startswith("AWS/")
