@@ -20,8 +20,8 @@ COMMANDS = {
 }
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command that the first argument names with the others; return its exit code."""
+def make_parser() -> OneLineParser:
+    """Return the parser that takes the command from its flags."""
     parser = OneLineParser(
         prog="event-lake",
         description="Kinesis events into Delta Lake, exactly once, with nothing lost silently.",
@@ -31,7 +31,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("command", choices=COMMANDS, metavar="command", help="one of those below")
     parser.add_argument("flags", nargs=argparse.REMAINDER, help="the command's own flags; --help shows them")
     parser.add_argument("--version", action="version", version=f"event-lake {__version__}")
-    args = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command that the first argument names with the others; return its exit code."""
+    args = make_parser().parse_args(argv)
     # Only now: the jobs import Spark.
     job = import_module(f"event_lake.commands.{args.command.replace('-', '_')}")
     code: int = job.main(args.flags, f"event-lake {args.command}")

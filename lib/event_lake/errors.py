@@ -6,6 +6,9 @@ Bad data raises none of them: it is quarantined.
 import re
 from typing import ClassVar
 
+# The exit code of a job that Ctrl+C stopped: 128 and the number of SIGINT, as a shell tells it.
+STOPPED = 130
+
 
 class EventLakeError(Exception):
     """The base of all errors. Its message is one line; `exit_code` is the exit code of a job that it ends."""
@@ -45,18 +48,16 @@ class QualityError(EventLakeError):
     exit_code = 5
 
 
-_BY_NAME = {
-    cls.__name__: cls
-    for cls in (
-        EventLakeError,
-        UserError,
-        ConfigError,
-        StreamNotFoundError,
-        DataLossError,
-        ServiceUnavailableError,
-        QualityError,
-    )
-}
+ERRORS = (
+    EventLakeError,
+    UserError,
+    ConfigError,
+    StreamNotFoundError,
+    DataLossError,
+    ServiceUnavailableError,
+    QualityError,
+)
+_BY_NAME = {cls.__name__: cls for cls in ERRORS}
 _IN_TRACEBACK = re.compile(rf"event_lake\.errors\.({'|'.join(_BY_NAME)}): ([^\n]*)")
 
 

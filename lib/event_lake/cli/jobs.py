@@ -9,7 +9,7 @@ from typing import NoReturn
 from event_lake import __version__
 from event_lake.config.files import load_settings
 from event_lake.config.settings import Settings
-from event_lake.errors import EventLakeError, UserError, error_in_traceback
+from event_lake.errors import STOPPED, EventLakeError, UserError, error_in_traceback
 from event_lake.lake.storage_errors import explain
 from event_lake.progress.log import make_formatter
 
@@ -20,6 +20,11 @@ class OneLineParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print the message in one line, and exit with the code of a UserError."""
         self.exit(UserError.exit_code, f"{self.prog}: {message} (--help shows the flags)\n")
+
+    @property
+    def arguments(self) -> Sequence[argparse.Action]:
+        """The arguments that the parser knows, in the order of its help."""
+        return self._actions
 
 
 class JobParser(OneLineParser):
@@ -65,7 +70,7 @@ def run_job(
         failure = explained
     except KeyboardInterrupt:
         print(f"{parser.prog}: stopped", file=sys.stderr)
-        return 130
+        return STOPPED
     print(f"{parser.prog}: {type(failure).__name__}: {failure}", file=sys.stderr)
     return failure.exit_code
 

@@ -19,12 +19,17 @@ from event_lake.staging.dry_run import plan_staging
 from event_lake.staging.rebuild import rebuild_staging
 
 
-def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
-    """Run the job with these flags, or the process' own; return its exit code. `prog` is its name in messages."""
+def make_parser(prog: str | None = None) -> JobParser:
+    """Return the parser of the job's flags; `prog` is the job's name in messages."""
     parser = JobParser(__doc__, prog)
     add_dates(parser, "rebuild")
     parser.add_argument("--dry-run", action="store_true", help="only say what would be done")
-    return run_job(parser, argv, _build)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
+    """Run the job with these flags, or the process' own; return its exit code. `prog` is its name in messages."""
+    return run_job(make_parser(prog), argv, _build)
 
 
 def _build(args: Namespace, settings: Settings) -> int:

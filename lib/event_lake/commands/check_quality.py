@@ -15,8 +15,8 @@ from event_lake.quality import thresholds
 from event_lake.quality.check import check_quality
 
 
-def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
-    """Run the job with these flags, or the process' own; return its exit code. `prog` is its name in messages."""
+def make_parser(prog: str | None = None) -> JobParser:
+    """Return the parser of the job's flags; `prog` is the job's name in messages."""
     parser = JobParser(__doc__, prog)
     parser.add_argument(
         "--hours",
@@ -25,7 +25,12 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
         help=f"look at the newest N hours (default {thresholds.USUAL_HOURS}); a rule's own hours take precedence",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
-    return run_job(parser, argv, _check)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
+    """Run the job with these flags, or the process' own; return its exit code. `prog` is its name in messages."""
+    return run_job(make_parser(prog), argv, _check)
 
 
 def _hours(text: str) -> int:

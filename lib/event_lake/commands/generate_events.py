@@ -23,8 +23,8 @@ from event_lake.progress.reporting import bar_on
 _TICK_SECONDS = 0.25
 
 
-def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
-    """Run the job with these flags, or the process' own; return its exit code. `prog` is its name in messages."""
+def make_parser(prog: str | None = None) -> JobParser:
+    """Return the parser of the job's flags; `prog` is the job's name in messages."""
     parser = JobParser(__doc__, prog)
     parser.add_argument("--count", type=int, help="events, copies not counted (default 50000)")
     parser.add_argument("--rate", type=float, help="put so many a second; else all at once")
@@ -33,7 +33,12 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     parser.add_argument("--started-at", metavar="TIME", help="of event 0: the same makes the same bytes")
     parser.add_argument("--first", type=int, default=0, metavar="N", help="number of the first event")
     parser.add_argument("--truth", metavar="FILE", help="write what to expect of the tables, as JSON")
-    return run_job(parser, argv, _generate)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
+    """Run the job with these flags, or the process' own; return its exit code. `prog` is its name in messages."""
+    return run_job(make_parser(prog), argv, _generate)
 
 
 def _generate(args: argparse.Namespace, settings: Settings) -> int:

@@ -17,8 +17,8 @@ from event_lake.progress.reporting import open_reporters
 from event_lake.raw.ingest import IngestOptions, check_pace, check_stream, ingest_raw
 
 
-def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
-    """Run the job with these flags, or the process' own; return its exit code. `prog` is its name in messages."""
+def make_parser(prog: str | None = None) -> JobParser:
+    """Return the parser of the job's flags; `prog` is the job's name in messages."""
     parser = JobParser(__doc__, prog)
     parser.add_argument("--until-caught-up", action="store_true", help="stop at what the stream holds now")
     parser.add_argument(
@@ -32,7 +32,12 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
         metavar="BATCH",
         help="note that you know what was found in this batch, and go on; may be repeated",
     )
-    return run_job(parser, argv, _ingest)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
+    """Run the job with these flags, or the process' own; return its exit code. `prog` is its name in messages."""
+    return run_job(make_parser(prog), argv, _ingest)
 
 
 def _ingest(args: Namespace, settings: Settings) -> int:

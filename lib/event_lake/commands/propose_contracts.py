@@ -18,15 +18,20 @@ from event_lake.contracts.propose import Sampling, propose_contracts
 from event_lake.lake.session import spark_session
 
 
-def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
-    """Run the job with these flags, or the process' own; return its exit code. `prog` is its name in messages."""
+def make_parser(prog: str | None = None) -> JobParser:
+    """Return the parser of the job's flags; `prog` is the job's name in messages."""
     parser = JobParser(__doc__, prog)
     parser.add_argument("--out", required=True, metavar="FOLDER", help="where to write the files")
     add_dates(parser, "look at events")
     parser.add_argument("--type", dest="types", action="append", default=[], metavar="NAME", help="only of this type")
     parser.add_argument("--sample", type=int, default=10_000, metavar="N", help="events of each type (default 10000)")
     parser.add_argument("--force", action="store_true", help="write files anew that are there")
-    return run_job(parser, argv, _propose)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
+    """Run the job with these flags, or the process' own; return its exit code. `prog` is its name in messages."""
+    return run_job(make_parser(prog), argv, _propose)
 
 
 def _propose(args: Namespace, settings: Settings) -> int:

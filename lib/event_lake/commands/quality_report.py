@@ -23,12 +23,17 @@ else:
     _missing = None
 
 
-def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
-    """Run the job with these flags, or the process' own; return its exit code. `prog` is its name in messages."""
+def make_parser(prog: str | None = None) -> JobParser:
+    """Return the parser of the job's flags; `prog` is the job's name in messages."""
     parser = JobParser(__doc__, prog)
     parser.add_argument("--out", required=True, metavar="FILE", help="where to write the page, like report.html")
     add_window(parser)
-    return run_job(parser, argv, _report)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
+    """Run the job with these flags, or the process' own; return its exit code. `prog` is its name in messages."""
+    return run_job(make_parser(prog), argv, _report)
 
 
 def _report(args: Namespace, settings: Settings) -> int:

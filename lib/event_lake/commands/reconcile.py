@@ -24,13 +24,18 @@ from event_lake.lake.session import spark_session
 from event_lake.reconciliation.reconcile import reconcile
 
 
-def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
-    """Run the job with these flags, or the process' own; return its exit code. `prog` is its name in messages."""
+def make_parser(prog: str | None = None) -> JobParser:
+    """Return the parser of the job's flags; `prog` is the job's name in messages."""
     parser = JobParser(__doc__, prog)
     add_window(parser)
     parser.add_argument("--cloudwatch", action="store_true", help="compare with what CloudWatch counted")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    return run_job(parser, argv, _reconcile)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
+    """Run the job with these flags, or the process' own; return its exit code. `prog` is its name in messages."""
+    return run_job(make_parser(prog), argv, _reconcile)
 
 
 def _reconcile(args: Namespace, settings: Settings) -> int:
