@@ -15,9 +15,9 @@ import pytest
 from event_lake.config.settings import Lake, Progress, Settings, Source
 from event_lake.lake.ledger import Totals
 from event_lake.progress.live import LiveReporter
-from event_lake.progress.log import JsonFormatter, make_formatter
+from event_lake.progress.log import FIELDS, JsonFormatter, make_formatter
 from event_lake.progress.metrics import MetricsReporter
-from event_lake.progress.reporter import LogReporter, lag_text
+from event_lake.progress.reporter import BATCH_FIELDS, LogReporter, lag_text
 from event_lake.progress.reporting import open_reporters
 from support.batch_reports import a_report
 from support.terminals import a_terminal
@@ -84,6 +84,14 @@ def test_a_batch_is_one_json_object_with_the_documented_fields(log: StringIO) ->
         "state_memory_bytes": 0,
         "state_disk_bytes": 0,
     }
+
+
+def test_each_field_of_a_line_is_explained(log: StringIO) -> None:
+    LogReporter("events").finished(REPORT)
+    logging.getLogger("event_lake").error("what", exc_info=ValueError("why"))
+    batch, error = map(json.loads, log.getvalue().splitlines())
+    assert set(batch) == (set(FIELDS) | set(BATCH_FIELDS)) - {"error"}
+    assert set(error) == set(FIELDS)
 
 
 def test_any_other_record_is_one_json_object_as_well(log: StringIO) -> None:

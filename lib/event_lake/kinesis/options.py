@@ -9,7 +9,7 @@ from event_lake.errors import ConfigError
 FORMAT = "event_lake_kinesis"
 
 # Settings' names by options' names. An option is named as that of Databricks' Kinesis source, if it has one.
-_OF_SOURCE = {
+OF_SOURCE = {
     "streamName": "stream",
     "region": "region",
     "endpointUrl": "endpoint_url",
@@ -18,7 +18,7 @@ _OF_SOURCE = {
     "maxBatchSeconds": "max_batch_seconds",
     "maxRecordsPerBatch": "max_batch_records",
 }
-_OF_RAW = {
+OF_RAW = {
     "compression": "compression",
     "payloadSplit": "payload_split",
     "maxPayloadBytes": "max_payload_bytes",
@@ -30,8 +30,8 @@ _PLAIN = Raw()
 
 def options_of(source: Source, raw: Raw = _PLAIN) -> dict[str, str]:
     """Return the format's options for `source`, whose records are unpacked as `raw` says."""
-    values = {option: getattr(source, field) for option, field in _OF_SOURCE.items()}
-    values |= {option: getattr(raw, field) for option, field in _OF_RAW.items()}
+    values = {option: getattr(source, field) for option, field in OF_SOURCE.items()}
+    values |= {option: getattr(raw, field) for option, field in OF_RAW.items()}
     return {option: _as_text(value) for option, value in values.items() if value is not None}
 
 
@@ -53,7 +53,7 @@ def settings_from(options: Mapping[str, str]) -> tuple[Source, Raw]:
     The options hold only those settings of Raw that the source needs; its others get their defaults. Raise ConfigError
     if streamName is missing, or an option is unknown, can't be read or breaks a setting's rule.
     """
-    known = [*_OF_SOURCE, *_OF_RAW]
+    known = [*OF_SOURCE, *OF_RAW]
     names = {option.lower(): option for option in known}
     values: dict[str, Any] = {}
     for name, text in options.items():
@@ -65,7 +65,7 @@ def settings_from(options: Mapping[str, str]) -> tuple[Source, Raw]:
         raise ConfigError(f"option streamName is missing: {FORMAT} needs the stream's name")
     source, raw = (
         {field: values[option] for option, field in fields.items() if option in values}
-        for fields in (_OF_SOURCE, _OF_RAW)
+        for fields in (OF_SOURCE, OF_RAW)
     )
     return Source(**source), Raw(**raw)
 

@@ -3,7 +3,24 @@
 import json
 import logging
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import NamedTuple, TextIO
+
+
+class LineField(NamedTuple):
+    """A field of a JSON line: the `unit` of its value, or the form of a text, and `what` it says."""
+
+    unit: str
+    what: str
+
+
+FIELDS = {
+    "time": LineField("ISO 8601, UTC", "When the line was written."),
+    "level": LineField("text", "`INFO`, `WARNING` or `ERROR`."),
+    "event": LineField("text", "`batch` if a batch was committed, else `log`."),
+    "message": LineField("text", "What happened, for people."),
+    "logger": LineField("text", "The module that says so, like `event_lake.raw.ingest`."),
+    "error": LineField("text", "The traceback of an exception; the field is there only with one."),
+}
 
 
 def make_formatter(log: str, stream: TextIO) -> logging.Formatter:
@@ -16,8 +33,7 @@ def make_formatter(log: str, stream: TextIO) -> logging.Formatter:
 class JsonFormatter(logging.Formatter):
     """A formatter that writes a record as one JSON object in one line.
 
-    The object has `time` (UTC, ISO 8601), `level`, `event`, `message` and `logger`, the members of the record's
-    attribute `figures`, and `error`, the traceback, if the record has an exception. `event` is the record's attribute
+    The object has the `FIELDS`, and the members of the record's attribute `figures`. `event` is the record's attribute
     of that name, or else "log".
     """
 

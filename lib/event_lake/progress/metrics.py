@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from queue import Empty, Full, Queue
 
 from event_lake.aws.cloudwatch import CloudWatchMetric
@@ -18,27 +19,73 @@ _MOST_WAITING = 10_000
 _WARN_SECONDS = 600.0
 
 
+@dataclass(frozen=True)
+class BatchMetric:
+    """A metric that is put for each batch: `unit` is one of CloudWatch's, `value` takes it from the batch's report."""
+
+    name: str
+    unit: str
+    what: str
+    value: Callable[[BatchReport], float | None]
+
+
+METRICS = (
+    BatchMetric("RecordsRead", "Count", "The records that the batch read.", lambda report: report.totals.read),
+    BatchMetric(
+        "EventsWritten", "Count", "Those of them that are in `raw/events` now.", lambda report: report.totals.raw
+    ),
+    BatchMetric("DuplicatesDropped", "Count", "Those that were copies.", lambda report: report.totals.duplicates),
+    BatchMetric("RecordsQuarantined", "Count", "Those that are no events.", lambda report: report.totals.quarantined),
+    BatchMetric("BytesRead", "Bytes", "The data of Kinesis' own records, as sent.", lambda report: report.bytes),
+    BatchMetric(
+        "LagMilliseconds",
+        "Milliseconds",
+        "The distance to its tip of the shard that is furthest behind, when it was read.",
+        lambda report: report.lag_ms,
+    ),
+    BatchMetric("BatchSeconds", "Seconds", "The batch's time, from planning to commit.", lambda report: report.seconds),
+    BatchMetric(
+        "ThrottledCalls",
+        "Count",
+        "Calls that Kinesis throttled, and that were made again.",
+        lambda report: report.throttled,
+    ),
+    BatchMetric(
+        "ShardsWithHoles",
+        "Count",
+        "Shards of which records expired before they were read.",
+        lambda report: report.holes,
+    ),
+    BatchMetric(
+        "LedgerImbalance",
+        "Count",
+        "Duplicates by the ledger that nobody dropped. Above 0, records vanished, and the job ended with exit code 3;"
+        " below 0, Spark counted tasks that it ran again.",
+        lambda report: report.imbalance,
+    ),
+    BatchMetric(
+        "StateRowsAdded",
+        "Count",
+        "Keys that deduplication remembers from now on.",
+        lambda report: report.state_rows_added,
+    ),
+    BatchMetric(
+        "StateRowsRemoved",
+        "Count",
+        "Keys that it forgot; over time as many as were added.",
+        lambda report: report.state_rows_removed,
+    ),
+    BatchMetric("StateMemoryBytes", "Bytes", "The memory that they take.", lambda report: report.state_memory_bytes),
+    BatchMetric("StateDiskBytes", "Bytes", "The disk that they take.", lambda report: report.state_disk_bytes),
+)
+
+
 def metrics_of(report: BatchReport, stream: str) -> list[CloudWatchMetric]:
     """Return the batch's metrics, with the dimension Stream and the time when it ended. Unknown values are left out."""
-    values: Sequence[tuple[str, float | None, str]] = (
-        ("RecordsRead", report.totals.read, "Count"),
-        ("EventsWritten", report.totals.raw, "Count"),
-        ("DuplicatesDropped", report.totals.duplicates, "Count"),
-        ("RecordsQuarantined", report.totals.quarantined, "Count"),
-        ("BytesRead", report.bytes, "Bytes"),
-        ("LagMilliseconds", report.lag_ms, "Milliseconds"),
-        ("BatchSeconds", report.seconds, "Seconds"),
-        ("ThrottledCalls", report.throttled, "Count"),
-        ("ShardsWithHoles", report.holes, "Count"),
-        ("LedgerImbalance", report.imbalance, "Count"),
-        ("StateRowsAdded", report.state_rows_added, "Count"),
-        ("StateRowsRemoved", report.state_rows_removed, "Count"),
-        ("StateMemoryBytes", report.state_memory_bytes, "Bytes"),
-        ("StateDiskBytes", report.state_disk_bytes, "Bytes"),
-    )
+    values = ((metric, metric.value(report)) for metric in METRICS)
     return [
-        CloudWatchMetric(name, value, unit, report.ended, ("Stream", stream))
-        for name, value, unit in values
+        CloudWatchMetric(metric.name, value, metric.unit, report.ended, ("Stream", stream))
+        for metric, value in values
         if value is not None
     ]
 

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
+from event_lake.progress.log import LineField
 from event_lake.progress.report import BatchReport
 
 _log = logging.getLogger(__name__)
@@ -52,6 +53,45 @@ class LogReporter(Reporter):
         lag = "" if report.lag_ms is None else f", lag {lag_text(report.lag_ms)}"
         text = f"batch {report.batch_id}: {report.totals}, {report.seconds:.1f} s{lag}"
         _log.info("%s", text, extra={"event": "batch", "figures": {"stream": self._stream, **fields_of_report(report)}})
+
+
+# What the line of a batch has beside `log.FIELDS`.
+BATCH_FIELDS = {
+    "stream": LineField("text", "The stream's name."),
+    "batch": LineField("number", "The batch, as `batch_id` in the tables."),
+    "began": LineField("ISO 8601, UTC", "When it began."),
+    "ended": LineField("ISO 8601, UTC", "When Spark had committed it."),
+    "seconds": LineField("seconds", "How long it took, from planning to commit."),
+    "planning_seconds": LineField("seconds", "Of these, to find the batch's end."),
+    "writing_seconds": LineField("seconds", "Of these, to read and write it."),
+    "events_per_second": LineField("1/second", "`read` by `seconds`."),
+    "read": LineField("records", "How many were read, by the ledger: `raw` + `quarantined` + `duplicates`."),
+    "raw": LineField("records", "How many are in `raw/events` now."),
+    "quarantined": LineField("records", "How many are no events, and in `raw/quarantine`."),
+    "duplicates": LineField("records", "How many were copies, and dropped."),
+    "received": LineField("records", "How many Kinesis gave, by the source's receipts: as many as `read`."),
+    "dropped": LineField("records", "The duplicates that the state store dropped; null without deduplication."),
+    "known": LineField(
+        "records", "The duplicates that the writer dropped: copies of events that are older than the checkpoint."
+    ),
+    "late": LineField("records", "Rows that Spark dropped as late. More than 0 ends the job with exit code 3."),
+    "imbalance": LineField(
+        "records",
+        "`duplicates` - `known` - `dropped`; null without deduplication. Above 0, records vanished, and the job ended"
+        " with exit code 3; below 0, Spark counted tasks that it ran again.",
+    ),
+    "shards": LineField("shards", "How many shards were read."),
+    "records": LineField("Kinesis records", "How many were read; one may hold several of `read`."),
+    "bytes": LineField("bytes", "The data of those, as sent."),
+    "calls": LineField("calls", "How many the executors made to Kinesis."),
+    "throttled": LineField("calls", "How many of them Kinesis throttled."),
+    "holes": LineField("shards", "How many had records that expired before they were read."),
+    "lag_ms": LineField("milliseconds", "The longest distance of a shard to its tip; null if none was read."),
+    "state_rows_added": LineField("keys", "How many deduplication remembers from now on."),
+    "state_rows_removed": LineField("keys", "How many it forgot; over time as many as were added."),
+    "state_memory_bytes": LineField("bytes", "The memory that the keys take."),
+    "state_disk_bytes": LineField("bytes", "The disk that the keys take."),
+}
 
 
 def fields_of_report(report: BatchReport) -> dict[str, Any]:
