@@ -1,1 +1,1 @@
-"""Run the jobs from the command line. Each module is a job: it has a `main` and a `make_parser`, and its docstring is its help."""
+"""Run the jobs from the command line. Each module is a job: its `main` runs it, and its docstring is its help."""

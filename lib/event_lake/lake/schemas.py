@@ -1,4 +1,7 @@
-"""Define the columns of every table and frame: the contract between the jobs, and with those who read the lake."""
+"""Define the columns of every table and frame: the contract between the jobs, and with those who read the lake.
+
+`columns` says what each column holds. docs/reference/tables.md lists both.
+"""
 
 from pyspark.sql.types import (
     ArrayType,
@@ -12,17 +15,7 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-# A receipt says what one batch read of one shard: a range of records, from `start` to `last_sequence_number`.
-# - `start`: the position behind which the batch read, as the offset log has it: a sequence number, "TRIM_HORIZON"
-#   (maybe with "LOST" and a time), or "AT" and a time.
-# - `first_sequence_number`: the first record that was read; null if none was.
-# - `last_sequence_number`: where the range ends and the shard's next one starts, even if that record has expired. It's
-#   null if all there was to read had expired.
-# - `records`: how many Kinesis records. `user_records`: how many rows they became, as KPL aggregates are split, and
-#   lines if the user wants that.
-# - `bytes`: of data. `millis_behind`: the shard's distance to its tip while it was read.
-# - `calls`: to Kinesis. `throttled`: how many of them Kinesis refused as too many.
-# - `hole`: the records that expired before they were read, in words; null if none did.
+# A receipt says what one batch read of one shard.
 RECEIPT = (
     StructType()
     .add("start", StringType())
@@ -36,10 +29,8 @@ RECEIPT = (
     .add("throttled", LongType())
     .add("hole", StringType())
 )
-# A row of the Kinesis source. It has the columns of Databricks' source for Kinesis, and besides: `subSequenceNumber`,
-# the row's place in its Kinesis record; `content`, the unpacked `data` if that was compressed, else null; and
-# `receipt`. The last row of each shard and batch has its `receipt` and no `data`; in all other rows the receipt is
-# null.
+# A row of the Kinesis source: Databricks' columns for Kinesis, and three of ours. The last row of each shard and batch
+# has its `receipt` and no `data`.
 RECORD = (
     StructType()
     .add("data", BinaryType())
@@ -116,10 +107,6 @@ QUARANTINE = StructType(
     ]
 )
 
-# The counts of one shard in one batch. `start` is the receipt's; the shard's next row starts at this one's
-# `last_sequence_number`. In a query's first batch, and in one that read nothing at all, a shard of which nothing was
-# read has a row with its position as `start` and no range. The batch read all shards at least up to the arrival time
-# `read_until`. `lag_ms` is the receipt's `millis_behind`.
 LEDGER = (
     StructType()
     .add("stream", StringType())
@@ -140,12 +127,9 @@ LEDGER = (
     .add("date", DateType())
 )
 
-# An event type that has a partition of its own in raw/events, and the batch in which it came first.
 EVENT_TYPE = StructType().add("event_type", StringType()).add("batch_id", LongType())
 
-# A loss that ingest_raw found in a batch. `kind` is a `raw.findings.Kind`, `what` describes it in one line, and
-# `found_at` tells two findings of one batch apart. An acknowledgement is the same row once more, with `acknowledged_by`
-# and `acknowledged_at`.
+# `kind` is a `raw.findings.Kind`. `found_at` tells two findings of one batch apart.
 FINDING = (
     StructType()
     .add("batch_id", LongType())
@@ -156,8 +140,6 @@ FINDING = (
     .add("acknowledged_at", TimestampType())
 )
 
-# An event that isn't in staging/events, because an event with the same date, type and event_uuid and another payload is
-# there. `kept` is the place from which that one came.
 CONFLICT = StructType(
     [
         *EVENT,
@@ -173,8 +155,6 @@ CONFLICT = StructType(
     ]
 )
 
-# An event that breaks its type's contract. `reasons` name the contract's columns that it breaks. Its payload is in
-# staging/events.
 REJECTED = StructType(
     [
         *StructType()
@@ -204,9 +184,6 @@ TYPED = (
     .add("date", DateType())
 )
 
-# The `value` of one measure for the events that arrived in the hour that begins at `hour`. `event_type` is null if it's
-# about events of all types. `subject` is the field, column or reason that it's about, if any. `detail` adds in words
-# what a number can't say.
 METRIC = (
     StructType()
     .add("measure", StringType())

@@ -30,16 +30,13 @@ Contracts = Mapping[str, Contract]
 _AT_ONCE = 4
 # The most rows that go into one file, as one task writes them.
 _MOST_ROWS = 1_000_000
-# None of the contract's own columns has statistics: Spark would compile code for each table, which is half of the cost
-# of a small append.
-_STATISTICS = ("event_uuid", "created_datetime", "arrived_at", "ingested_at")
 
 _T = TypeVar("_T")
 
 
 def table_of(contract: Contract) -> layout.Table:
     """Return the typed table of the contract's events."""
-    return layout.typed_table(contract.event_type, typed_schema(contract), _STATISTICS)
+    return layout.typed_table(contract.event_type, typed_schema(contract))
 
 
 def describe_changes(spark: SparkSession, root: str, contracts: Contracts) -> list[str]:
