@@ -5,7 +5,7 @@ JOBS ?= 2
 # The longest files come first in the order of their folders.
 SIDE_BY_SIDE = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo shell test emulators test-more test-fast test-aws test-cluster test-kills test-faults test-judge test-some41 test-spark41 golden lint hooks format package bench bench-compare clean
+.PHONY: help setup demo shell test emulators test-more test-fast test-aws test-cluster test-kills test-faults test-judge test-some41 test-spark41 golden docs lint hooks format package bench bench-compare clean
 
 help: ## Show these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -60,6 +60,9 @@ golden: setup ## Keep what this code writes as FORMAT=N for the test of taking o
 test-aws: setup ## Ask a real stream what the fakes assume: STREAM=name REGION=eu-west-1; puts 505 records, which AWS bills
 	@test -n "$(STREAM)" || { echo "make test-aws: STREAM=name is missing: a stream of yours, best one that is idle"; exit 2; }
 	@STREAM="$(STREAM)" REGION="$(REGION)" RESHARD="$(RESHARD)" $(BIN)/python -m pytest --confcutdir=tests/aws -m aws tests/aws
+
+docs: setup ## Write docs/reference from the code that it tells of
+	@$(BIN)/python -m tools.docs
 
 lint: setup ## Check format, rules and types
 	@$(BIN)/ruff format --check .

@@ -64,7 +64,7 @@ BATCH_FIELDS = {
     "seconds": LineField("seconds", "How long it took, from planning to commit."),
     "planning_seconds": LineField("seconds", "Of these, to find the batch's end."),
     "writing_seconds": LineField("seconds", "Of these, to read and write it."),
-    "events_per_second": LineField("1/second", "`read` by `seconds`."),
+    "events_per_second": LineField("records/second", "`read`, divided by `seconds`."),
     "read": LineField("records", "How many were read, by the ledger: `raw` + `quarantined` + `duplicates`."),
     "raw": LineField("records", "How many are in `raw/events` now."),
     "quarantined": LineField("records", "How many are no events, and in `raw/quarantine`."),

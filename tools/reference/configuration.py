@@ -1,0 +1,44 @@
+"""docs/reference/configuration.md, from the settings' classes and conf/reference.toml."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from typing import get_type_hints
+
+from event_lake.config.settings import Settings
+from event_lake.lake.session import PREFERRED, REQUIRED
+from tools.reference.keys import Key, describe_default, describe_value, read_reference
+from tools.reference.markdown import as_code, as_page, as_paragraphs, as_prose, as_table
+
+
+def make_page() -> str:
+    """Return the page."""
+    reference = read_reference()
+    blocks = [as_prose(reference.head)]
+    for section, cls in get_type_hints(Settings).items():
+        blocks.append(f"## `[{section}]`")
+        if is_dataclass(cls):
+            blocks.append(as_paragraphs(cls.__doc__))
+            for field in fields(cls):
+                blocks += _of_key(reference.keys[f"{section}.{field.name}"])
+        else:
+            [example] = (key for key in reference.keys.values() if key.section == section)
+            blocks += _of_spark(reference.intros[section], example)
+    return as_page("Configuration", *blocks)
+
+
+def _of_key(key: Key) -> Iterator[str]:
+    yield f"### `{key.section}.{key.name}`"
+    yield as_prose(key.comment.removesuffix("Required."))
+    yield f"- Value: {describe_value(key)}\n- Default: {describe_default(key)}"
+
+
+def _of_spark(intro: str, example: Key) -> Iterator[str]:
+    yield f"{as_prose(intro)} An example is `{example.name} = {example.value}`."
+    yield "The jobs set these, unless you set another value:"
+    yield _list_settings(PREFERRED)
+    yield "And these in any case, since they rely on them:"
+    yield _list_settings(REQUIRED)
+
+
+def _list_settings(settings: Mapping[str, str]) -> str:
+    return as_table(["setting", "value"], ([as_code(key), as_code(value)] for key, value in settings.items()))
