@@ -21,6 +21,7 @@ DEV = [
     "duckdb-extension-delta==1.5.5",
     "hypothesis==6.170.15",
     "grimp==3.19",
+    "markdown-it-py==4.3.0",
     "moto[server]==5.2.5",
     "mypy==2.4.1",
     "pandas==2.3.3",  # without it Spark has no mapInArrow
