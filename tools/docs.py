@@ -7,9 +7,9 @@ from tools.reference import (
     configuration,
     measures,
     metrics_and_logs,
-    reasons,
+    quarantine_reasons,
     source_options,
-    tables,
+    table_columns,
 )
 
 FOLDER = Path("docs/reference")
@@ -18,9 +18,9 @@ PAGES = {
     "configuration.md": configuration.make_page,
     "measures.md": measures.make_page,
     "metrics-and-logs.md": metrics_and_logs.make_page,
-    "reasons.md": reasons.make_page,
+    "reasons.md": quarantine_reasons.make_page,
     "source-options.md": source_options.make_page,
-    "tables.md": tables.make_page,
+    "tables.md": table_columns.make_page,
 }
 
 

@@ -6,7 +6,7 @@ import pytest
 from pyspark.sql.types import StructType
 
 from event_lake.lake import columns, layout, schemas
-from tools.reference.tables import columns_of
+from tools.reference.table_columns import columns_of
 
 TABLES = {table.name: table for table in (*layout.RAW, *layout.STAGING)}
 

@@ -7,7 +7,7 @@ from event_lake.kinesis.options import FORMAT, OF_RAW, OF_SOURCE, options_of
 from event_lake.lake import columns, schemas
 from tools.reference.keys import describe_value, read_reference
 from tools.reference.markdown import as_code, as_page, as_prose, as_table
-from tools.reference.tables import list_columns
+from tools.reference.table_columns import list_columns
 
 _INTRO = f"""
 `spark.readStream.format("{FORMAT}")` reads a Kinesis stream by itself. Its options are texts, known in any case of
