@@ -24,10 +24,10 @@ MEANINGS = {
     "wrong_type_event_name": "`event_name` is a number, a boolean, an array or an object.",
     "wrong_type_created_at": "`created_at` is a boolean, an array or an object.",
     "malformed_event_uuid": "`event_uuid` has more than 256 characters, or holds NUL or half of a surrogate pair.",
-    "malformed_event_name": "`event_name` isn't 1 to `raw.max_name_parts` parts with `:` between, each of 1 to"
-    " `raw.max_name_part_length` ASCII letters, digits and `raw.name_characters`; or it begins with `__`.",
-    "unreadable_created_at": "`created_at` is a string that doesn't spell a number as JSON does, or too large a number:"
-    " see `raw.milliseconds_from`.",
+    "malformed_event_name": "`event_name` isn't 1 to 8 parts with `:` between, each of 1 to 100 ASCII letters, digits"
+    " and `raw.name_characters`; or it begins with `__`.",
+    "unreadable_created_at": "`created_at` is a string that doesn't spell a number as JSON does, or a number too large"
+    " for a time, in seconds and in milliseconds.",
     "created_at_in_future": "`created_at` is more than `raw.max_future` ahead of the record's arrival at Kinesis.",
     "created_at_too_old": "`created_at` is more than `raw.max_age` behind the record's arrival, or before 1970.",
 }
