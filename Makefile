@@ -5,7 +5,7 @@ JOBS ?= 2
 # The longest files come first in the order of their folders.
 SIDE_BY_SIDE = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo shell test emulators test-more test-fast test-aws test-cluster test-kills test-faults test-judge test-some41 test-spark41 golden docs lint hooks format package bench bench-compare clean
+.PHONY: help setup demo shell test emulators test-more test-fast test-aws test-cluster test-kills test-documents test-faults test-judge test-some41 test-spark41 golden docs lint hooks format package bench bench-compare clean
 
 help: ## Show these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -27,7 +27,7 @@ emulators:
 	@if command -v npm >/dev/null && [ ! tests/node_modules/.package-lock.json -nt tests/package-lock.json ]; then \
 		npm ci --silent --prefix tests || echo "make test: npm can't install the emulators of tests/package.json"; fi
 
-test-more: test-cluster test-kills test-some41 ## Run what takes longer: a cluster, killed jobs, the tests that depend on Spark's version by 4.1
+test-more: test-cluster test-kills test-documents test-some41 ## Run what takes longer: a cluster, killed jobs, what the documents show, the tests that depend on Spark's version by 4.1
 
 test-fast: setup ## Run the tests that need no Spark
 	@$(BIN)/python -m pytest tests/unit
@@ -37,6 +37,9 @@ test-cluster: setup ## Run the tests on two executors, some of which are killed
 
 test-kills: setup emulators ## Kill jobs 3 times at any moment, and start them again
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "kills and not faults"
+
+test-documents: setup ## Run the commands and the Python that the tutorial and the how-tos show, on a lake of their own
+	@$(BIN)/python -m pytest -m documents
 
 test-faults: setup emulators ## Kill jobs 30 and 20 times in place of 3 (CRASH_SEED=1 chooses the moments); all bad storage
 	@KILLS=30 STAGING_KILLS=20 HISTORIES=40 EXECUTOR_KILLS=5 $(BIN)/python -m pytest $(SIDE_BY_SIDE) \

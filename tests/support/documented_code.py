@@ -4,7 +4,6 @@ import ast
 import inspect
 import io
 import re
-import shlex
 import tomllib
 from argparse import Namespace
 from collections.abc import Iterator
@@ -17,13 +16,12 @@ from event_lake.cli.jobs import OneLineParser
 from event_lake.config.files import load_settings
 from event_lake.contracts.load import load_contract
 from event_lake.quality.thresholds import load_rules
-from support.documents import Block
+from support.documents import Block, arguments_of, commands_in
 from tools.reference.command_line import make_parser
 
 # Beside `event_lake.__all__`: the Kinesis source works without the rest.
 ALSO_PUBLIC = {"event_lake.kinesis.source"}
 
-_JOB = re.compile(r"(?:.*/)?jobs/(\w+)\.py")
 _MAKEFILE = Path("Makefile").read_text("utf-8")
 _TARGETS = set(re.findall(r"^([a-z0-9-]+):", _MAKEFILE, re.MULTILINE))
 _VARIABLES = set(re.findall(r"\$\((\w+)\)", _MAKEFILE))
@@ -109,28 +107,6 @@ def _refuse_call(name: str, call: ast.Call) -> None:
         raise WrongError(f"event_lake.{name}: {error}") from None
 
 
-def commands_in(block: Block) -> Iterator[list[str]]:
-    """Yield the words of each command: of a console what stands behind "$ ", else every line but comments."""
-    lines = block.text.replace("\\\n", " ").splitlines()
-    if block.language == "console":
-        lines = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
-    for line in lines:
-        lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
-        lexer.whitespace_split = True
-        words: list[str] = []
-        tokens = iter(lexer)
-        for token in tokens:
-            if token and set(token) <= set("|&;()"):
-                yield words
-                words = []
-            elif token and set(token) <= set("<>&"):
-                next(tokens, None)  # where it's written to
-                words = words[:-1] if words[-1:] == ["2"] else words
-            else:
-                words.append(token)
-        yield words
-
-
 def refuse_commands(block: Block) -> None:
     """Raise WrongError for a job or flag that we don't have, and for a target or variable that the Makefile hasn't.
 
@@ -145,24 +121,12 @@ def _refuse_command(words: list[str]) -> None:
         words = words[1:]
     if words[:1] == ["make"]:
         _refuse_make(words[1:])
-    elif (called := _flags_of(words)) is not None:
+    elif (called := arguments_of(words)) is not None:
         args = _parsed(command.make_parser(), called)
         if args and (args := _parsed(make_parser(args.command), args.flags)):
             load_settings("conf/reference.toml", args.set)
             if args.config.startswith("conf/") and not Path(args.config).exists():
                 raise WrongError(f"{args.config} isn't there")
-
-
-def _flags_of(words: list[str]) -> list[str] | None:
-    """Return the arguments of `event-lake` that a command's words come to; None if it isn't called."""
-    if words and Path(words[0]).name == "event-lake":
-        return words[1:]
-    for at, word in enumerate(words):
-        if words[at - 1 : at + 1] == ["-m", "event_lake"]:
-            return words[at + 1 :]
-        if job := _JOB.fullmatch(word):
-            return [job[1].replace("_", "-"), *words[at + 1 :]]
-    return None
 
 
 def _refuse_make(words: list[str]) -> None:

@@ -1,6 +1,7 @@
 """The documents that people read, and what is in them: links, headings and blocks of code."""
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from urllib.parse import unquote
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+_JOB = re.compile(r"(?:.*/)?jobs/(\w+)\.py")
 _MARKDOWN = MarkdownIt("commonmark").enable("table")
 
 
@@ -33,6 +35,18 @@ class Block:
         """True if it can only be run by somebody who has an account with AWS."""
         return "account" in self.words[1:]
 
+    @property
+    def exit_code(self) -> int:
+        """The exit code of its last command: a word `exit=3` says that it isn't 0."""
+        return next((int(word.removeprefix("exit=")) for word in self.words if word.startswith("exit=")), 0)
+
+    @property
+    def output(self) -> str:
+        """What a console shows behind its last command."""
+        lines = self.text.replace("\\\n", " ").splitlines()
+        commands = [at for at, line in enumerate(lines) if line.startswith("$ ")]
+        return "\n".join(lines[commands[-1] + 1 :]) if commands else ""
+
     def __str__(self) -> str:
         return f"{self.document}:{self.line}"
 
@@ -50,6 +64,51 @@ def blocks_of(document: Path, *languages: str) -> list[Block]:
         Block(document, token.map[0] + 1, tuple(token.info.split()), token.content) for token in fences if token.map
     )
     return [block for block in blocks if not languages or block.language in languages]
+
+
+def commands_in(block: Block) -> Iterator[list[str]]:
+    """Yield the words of each command: of a console what stands behind "$ ", else every line but comments."""
+    lines = block.text.replace("\\\n", " ").splitlines()
+    if block.language == "console":
+        lines = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+    for line in lines:
+        lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+        lexer.whitespace_split = True
+        words: list[str] = []
+        tokens = iter(lexer)
+        for token in tokens:
+            if token and set(token) <= set("|&;()"):
+                yield words
+                words = []
+            elif token and set(token) <= set("<>&"):
+                next(tokens, None)  # where it's written to
+                words = words[:-1] if words[-1:] == ["2"] else words
+            else:
+                words.append(token)
+        yield words
+
+
+def arguments_of(words: list[str]) -> list[str] | None:
+    """Return the arguments of `event-lake` that a command's words come to; None if it isn't called."""
+    if words and Path(words[0]).name == "event-lake":
+        return words[1:]
+    for at, word in enumerate(words):
+        if words[at - 1 : at + 1] == ["-m", "event_lake"]:
+            return words[at + 1 :]
+        if job := _JOB.fullmatch(word):
+            return [job[1].replace("_", "-"), *words[at + 1 :]]
+    return None
+
+
+def jobs_in(block: Block) -> list[list[str]]:
+    """Return the arguments of each call of `event-lake` in the block."""
+    return [called for words in commands_in(block) if (called := arguments_of(words)) is not None]
+
+
+def local_blocks_of(document: Path) -> list[Block]:
+    """Return the document's blocks that a lake on one's own machine is enough for: Python, and commands with jobs."""
+    blocks = (block for block in blocks_of(document, "console", "sh", "python") if not block.needs_account)
+    return [block for block in blocks if block.language == "python" or jobs_in(block)]
 
 
 def dead_links(document: Path) -> list[str]:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from event_lake.errors import ConfigError
-from support.documented_code import WrongError, commands_in, read_toml_block, refuse_commands, refuse_private_names
-from support.documents import Block, anchors_of, blocks_of, dead_links, find_documents
+from support.documented_code import WrongError, read_toml_block, refuse_commands, refuse_private_names
+from support.documents import Block, anchors_of, blocks_of, commands_in, dead_links, find_documents, local_blocks_of
 
 DOCUMENTS = find_documents()
 OTHER_NAMES = {"bash": "sh", "shell": "sh", "py": "python", "shell-session": "console", "terminal": "console"}
@@ -129,8 +129,8 @@ def test_names_that_are_not_public_are_found(text: str, message: str) -> None:
         refuse_private_names(text)
 
 
-def a_block(language: str, text: str) -> Block:
-    return Block(Path("document.md"), 1, (language,), text)
+def a_block(info: str, text: str) -> Block:
+    return Block(Path("document.md"), 1, tuple(info.split()), text)
 
 
 def test_commands_are_told_from_what_they_print_and_from_each_other() -> None:
@@ -144,6 +144,19 @@ def test_commands_are_told_from_what_they_print_and_from_each_other() -> None:
         ["make", "test"],
     ]
     assert list(commands_in(a_block("sh", "# none\nspark-submit 'a b' > c\n"))) == [[], ["spark-submit", "a b"]]
+
+
+def test_a_console_shows_what_its_last_command_prints_and_how_that_ends() -> None:
+    block = a_block("console exit=3", "$ make demo\nlines\n$ event-lake reconcile \\\n  --json\n{\n}\n")
+    assert (block.output, block.exit_code) == ("{\n}", 3)
+    assert (a_block("console", "$ make demo\n").output, a_block("console", "").exit_code) == ("", 0)
+
+
+def test_blocks_that_need_an_account_or_have_no_job_are_not_run(tmp_path: Path) -> None:
+    infos = ("python", "sh", "sh account", "python account", "console", "toml")
+    text = "\n".join(f"```{info}\n{'$ ' if info == 'console' else ''}event-lake reconcile\n```" for info in infos)
+    document = written(tmp_path, f"{text}\n```sh\nmake demo\n```\n")
+    assert [block.language for block in local_blocks_of(document)] == ["python", "sh", "console"]
 
 
 @pytest.mark.parametrize(
