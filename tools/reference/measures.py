@@ -6,7 +6,9 @@ from dataclasses import fields
 from pathlib import Path
 from typing import get_args, get_type_hints
 
-from event_lake.quality.catalogue import MEASURES, MOST_FIELDS, SAMPLED_EVENTS, Measure
+from event_lake.quality.catalogue import MEASURES
+from event_lake.quality.hour.inventory import MOST_FIELDS, SAMPLED_EVENTS
+from event_lake.quality.measures.declaration import Measure
 from event_lake.quality.thresholds import Rule
 from tools.reference.markdown import as_code, as_page, as_prose, as_table
 
