@@ -10,8 +10,8 @@ from event_lake.config.settings import Raw, Source
 from event_lake.kinesis.api.reads import Page, ShardGoneError
 from event_lake.kinesis.api.retries import Calls
 from event_lake.kinesis.offsets import After, TrimHorizon
-from event_lake.kinesis.reading.ranges import Range
-from event_lake.kinesis.reading.records import Hole, read_batches
+from event_lake.kinesis.parts import Hole, Range
+from event_lake.kinesis.reading.records import read_batches
 from support.fake_shards import T0
 
 if TYPE_CHECKING:

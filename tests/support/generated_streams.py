@@ -9,9 +9,10 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from event_lake.kinesis.offsets import After, At, Closed, Offset, Position, TrimHorizon, last_read
+from event_lake.kinesis.parts import Range
 from event_lake.kinesis.planning.ends import TIP_WINDOW
 from event_lake.kinesis.planning.planner import Bounds, Planner
-from event_lake.kinesis.reading.ranges import Range, read_pages
+from event_lake.kinesis.reading.ranges import read_pages
 from support.fake_shards import T0, FakeShards
 
 # Neighbours in one shard arrive out of order by this many seconds at most.

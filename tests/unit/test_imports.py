@@ -22,7 +22,7 @@ KINESIS_LAYERS = [
     {"source"},
     {"admission", "options", "planning", "reading"},
     {"api"},
-    {"shards"},
+    {"parts", "shards"},
     {"offsets"},
 ]
 QUALITY_LAYERS = [

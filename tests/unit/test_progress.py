@@ -3,7 +3,8 @@
 import pytest
 
 from event_lake.lake.ledger import Totals, Written
-from event_lake.progress.report import BatchReport, find_loss, is_of_batch, make_report
+from event_lake.progress.report import BatchReport, is_of_batch, make_report
+from event_lake.raw.lost_records import find_loss
 from support.batch_reports import BEGAN, a_receipt, a_report, an_event
 
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from event_lake.errors import DataLossError, ServiceUnavailableError
 from event_lake.kinesis.offsets import After, At, Position, TrimHorizon
-from event_lake.kinesis.reading.ranges import Range, read_pages
+from event_lake.kinesis.parts import Range
+from event_lake.kinesis.reading.ranges import read_pages
 from support.fake_shards import FakeShards
 from support.planned_batches import DAY, a_shard, at
 

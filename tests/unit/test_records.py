@@ -10,8 +10,7 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from event_lake.config.settings import Raw
 from event_lake.errors import DataLossError
 from event_lake.kinesis.offsets import After, At, TrimHorizon
-from event_lake.kinesis.reading.ranges import Range
-from event_lake.kinesis.reading.records import Hole
+from event_lake.kinesis.parts import Hole, Range
 from event_lake.lake.schemas import RECORD
 from support.answering_shards import Answers
 from support.fake_shards import T0

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from event_lake.config.settings import Raw
 from event_lake.kinesis.offsets import After, Closed, Offset, Position, TrimHorizon, to_text
+from event_lake.kinesis.parts import Hole, Range, part_of
 from event_lake.kinesis.planning.planner import Bounds, Planner
-from event_lake.kinesis.reading.ranges import Range
-from event_lake.kinesis.reading.records import Hole, part_of
 from support.fake_shards import FakeShards
 from support.generated_streams import Stream as Generated
 from support.generated_streams import reshard, streams

@@ -26,10 +26,11 @@ from event_lake.kinesis.admission import ReadAllAvailable, ReadLimit, ReadMaxRow
 from event_lake.kinesis.api.client import KinesisClient
 from event_lake.kinesis.offsets import Offset, Position
 from event_lake.kinesis.options import FORMAT, settings_from, without_bounds
+from event_lake.kinesis.parts import part_of
 from event_lake.kinesis.planning.planner import Bounds, Planner
 from event_lake.kinesis.planning.start import refuse_expired, starting_positions
 from event_lake.kinesis.planning.topology import Topology
-from event_lake.kinesis.reading.records import part_of, read_batches
+from event_lake.kinesis.reading.records import read_batches
 from event_lake.lake.schemas import RECORD
 
 # Planning mostly waits for answers: 2 calls of 20 ms for each of 256 shards take 10 s one after the other.

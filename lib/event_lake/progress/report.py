@@ -121,24 +121,3 @@ def _receipts(event: Mapping[str, Any]) -> Collection[Mapping[str, Any]]:
     receipts = event.get("observedMetrics", {}).get("kinesis", {}).get("shards") or []
     # A task that ran again left another receipt, maybe with another number of calls: one of them counts.
     return {receipt["shardId"]: receipt for receipt in receipts}.values()
-
-
-def find_loss(report: BatchReport) -> str | None:
-    """Return a line that says which records the batch lost between Kinesis and the ledger; None if it lost none."""
-    batch, totals = f"batch {report.batch_id}", report.totals
-    if report.late:
-        return (
-            f"{batch}: Spark dropped {report.late:,} rows as late: this machine's clock is behind the one that ran the"
-            " batches before; set it right"
-        )
-    if report.received > totals.read:
-        return (
-            f"the ledger doesn't balance: {batch}: {report.received:,} records came from Kinesis, {totals.read:,} are"
-            " in the ledger"
-        )
-    if report.imbalance is not None and report.imbalance > 0:
-        return (
-            f"the ledger doesn't balance: {batch}: {totals.duplicates:,} duplicates by the ledger, but the state store"
-            f" dropped {report.dropped:,} and the writer {report.known:,}: {report.imbalance:,} records vanished"
-        )
-    return None

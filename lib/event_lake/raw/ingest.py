@@ -15,9 +15,9 @@ from event_lake.errors import StreamNotFoundError, UserError
 from event_lake.kinesis.admission import ADMISSION_CONTROL
 from event_lake.kinesis.api.client import KinesisClient
 from event_lake.kinesis.offsets import Offset
+from event_lake.kinesis.parts import shards_with_receipts
 from event_lake.kinesis.planning.start import refuse_expired, starting_positions
 from event_lake.kinesis.planning.topology import Topology
-from event_lake.kinesis.reading.records import shards_with_receipts
 from event_lake.kinesis.source import observe_receipts
 from event_lake.lake import layout, tables
 from event_lake.lake.checkpoints import Checkpoint

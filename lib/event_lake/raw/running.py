@@ -18,9 +18,10 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from event_lake.errors import DataLossError
 from event_lake.lake.ledger import Totals, Written
-from event_lake.progress.report import find_loss, is_of_batch, make_report
+from event_lake.progress.report import is_of_batch, make_report
 from event_lake.progress.reporter import Reporter
 from event_lake.raw.findings import way_out
+from event_lake.raw.lost_records import find_loss
 
 _log = logging.getLogger(__name__)
 

@@ -91,8 +91,11 @@ class _Lake:
     def pinned(spark: SparkSession, root: str, ledger_version: int) -> "_Lake":
         others = [(table, _versions(spark, root, table, "LIMIT 1")) for table in (layout.RAW_EVENTS, layout.QUARANTINE)]
         return _Lake(
-            _at(spark, root, layout.LEDGER, ledger_version),
-            *(_at(spark, root, table, newest.select("version").collect()[0][0]) for table, newest in others),
+            tables.at_version(spark, root, layout.LEDGER, ledger_version),
+            *(
+                tables.at_version(spark, root, table, newest.select("version").collect()[0][0])
+                for table, newest in others
+            ),
         )
 
     @property
@@ -179,7 +182,3 @@ def _read_history(spark: SparkSession, root: str) -> list[Commit]:
 
 def _versions(spark: SparkSession, root: str, table: layout.Table, limit: str = "") -> DataFrame:
     return spark.sql(f"DESCRIBE HISTORY delta.`{table.path(root)}` {limit}")
-
-
-def _at(spark: SparkSession, root: str, table: layout.Table, version: int) -> DataFrame:
-    return spark.read.format("delta").option("versionAsOf", version).load(table.path(root))

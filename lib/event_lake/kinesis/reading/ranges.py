@@ -2,34 +2,19 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from event_lake.errors import ServiceUnavailableError
 from event_lake.kinesis.api.cursor import PAUSE_SECONDS, Cursor
 from event_lake.kinesis.api.expiry import expired_too_early, holds_all_behind
 from event_lake.kinesis.api.reads import Page, Reads, ShardGoneError
 from event_lake.kinesis.offsets import After, At, TrimHorizon, instant_of_seconds, to_text
+from event_lake.kinesis.parts import Range
 
 _MAX_EMPTY_AT_TIP = 50
 # The records that the first answer may hold, and the factor by which that grows with each answer up to Kinesis' 10,000.
 # It begins small because the last answer goes beyond the range's end, and all that it holds counts towards the 2 MB/s
 # that a shard gives its readers.
 _FIRST_LIMIT, _GROWTH, _LARGEST_LIMIT = 1_000, 4, 10_000
-
-
-@dataclass(frozen=True)
-class Range:
-    """The records of one shard behind `start`, up to and with the one at `end`.
-
-    All of them arrived at or after `unread_since`, and the shard holds them for `retention` from their arrival on.
-    """
-
-    shard_id: str
-    start: TrimHorizon | At | After
-    end: After
-    unread_since: datetime
-    retention: timedelta
 
 
 def read_pages(part: Range, reads: Reads, report_loss: Callable[[str], None]) -> Iterator[Page]:

@@ -1,10 +1,9 @@
-"""Decides what a batch reads of a shard, and reads it on an executor: its records in Arrow batches, and a receipt.
+"""Read a shard's part of a batch on an executor: its records in Arrow batches, and a receipt.
 
 A receipt says what was read: see `schemas.RECEIPT`.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,19 +13,12 @@ from event_lake.errors import DataLossError
 from event_lake.kinesis.api.client import KinesisClient
 from event_lake.kinesis.api.reads import Page
 from event_lake.kinesis.offsets import (
-    After,
-    At,
-    Closed,
-    Offset,
-    TrimHorizon,
-    describe_position,
     instant_of_seconds,
-    last_read,
-    lost_at,
     to_text,
 )
+from event_lake.kinesis.parts import Hole, Range
 from event_lake.kinesis.reading.aggregation import MAGIC
-from event_lake.kinesis.reading.ranges import Range, read_pages
+from event_lake.kinesis.reading.ranges import read_pages
 from event_lake.kinesis.reading.unpacking import GZIP, split_record
 
 _MOST_ROWS = 10_000
@@ -61,42 +53,6 @@ _SCHEMA = pa.schema(
 # A row has its record's index in the page, its own place in that record, and the fields of `unpacking.Part`.
 _Row = tuple[int, int, str, bytes, bytes | None]
 _Chunk = tuple[list[int], list[int], list[str], list[bytes], list[bytes | None]]
-
-
-@dataclass(frozen=True)
-class Hole:
-    """A part of a batch without records: what the shard held behind `start` expired, or went with the shard.
-
-    `description` names the lost records. The query goes on without them.
-    """
-
-    shard_id: str
-    start: TrimHorizon | At | After
-    description: str
-
-
-def part_of(shard_id: str, begin: Offset, finish: Offset) -> Range | Hole | None:
-    """Return what the batch from `begin` to `finish` reads of one shard, or None for nothing.
-
-    The parts of a shard are a chain: each starts where the one before ended. A Range ends at its `end`. A Hole ends at
-    "TRIM_HORIZON LOST" with the hole's time, or is the last part if the shard is gone. All other positions of a shard
-    are its first, where the query began or the shard appeared, or its last, "CLOSED".
-    """
-    start, end = begin.shards.get(shard_id, TrimHorizon()), finish.shards[shard_id]
-    last, lost = last_read(end), lost_at(end)
-    if last is not None and last != last_read(start):
-        assert not isinstance(start, Closed), "nothing is behind the end of a closed shard"
-        retention = min(begin.summary.retention, finish.summary.retention)
-        return Range(shard_id, start, After(last), begin.cut, retention)
-    if lost is not None and end != start:
-        assert not isinstance(start, Closed), "nothing is behind the end of a closed shard"
-        return Hole(shard_id, start, f"{shard_id} behind {describe_position(start)}: expired before {lost.isoformat()}")
-    return None
-
-
-def shards_with_receipts(begin: Offset, finish: Offset) -> frozenset[str]:
-    """Return the ids of the shards of which the batch from `begin` to `finish` has a receipt."""
-    return frozenset(shard_id for shard_id in finish.shards if part_of(shard_id, begin, finish))
 
 
 def read_batches(source: Source, raw: Raw, part: Range | Hole, client: KinesisClient) -> Iterator[pa.RecordBatch]:
