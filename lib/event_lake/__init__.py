@@ -1,8 +1,8 @@
 """Event Lake lands the events of a Kinesis stream in Delta Lake tables, exactly once, with nothing lost silently.
 
-The names in `__all__` are the public interface of this package, which changes as semantic versioning says. Everything
-else may change with any version. A name's module is imported when the name is first used, so `import event_lake` alone
-doesn't import Spark.
+The names in `__all__` are the public interface, and change only as semantic versioning allows. Everything else may
+change with any version. A name's module is imported when the name is first used, so `import event_lake` alone doesn't
+import Spark.
 """
 
 from importlib import import_module

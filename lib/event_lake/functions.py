@@ -40,8 +40,8 @@ def ingest_raw(
     """Read the stream into the raw layer, and return how many records were read and what became of them.
 
     With `until_caught_up` this returns once all is read that the stream held at the start, and otherwise when the query
-    is stopped: by SIGTERM, SIGINT (a notebook's "interrupt") or `spark.streams`. It holds the lease of the raw layer
-    meanwhile, and logs its progress to the logger "event_lake".
+    is stopped: by SIGTERM or SIGINT (in the main thread only; SIGINT is a notebook's "interrupt"), or by
+    `spark.streams`. It holds the lease of the raw layer meanwhile, and logs its progress to the logger "event_lake".
 
     - `new_checkpoint` puts the checkpoint aside and resumes from the ledger.
     - `acknowledge` has the numbers of batches in which a loss was found. The user of this process acknowledges these
@@ -68,9 +68,9 @@ def ingest_raw(
 def build_staging(spark: SparkSession, settings: Settings, *, rebuild_dates: Dates | None = None) -> Staged:
     """Bring the new events of the raw layer to the staging layer, and return what became of them.
 
-    With `rebuild_dates` these dates are then built anew from raw/events, and the counts are those of the rebuild. The
-    function holds the lease of the staging layer meanwhile. Raise UserError if there is no raw layer, or if a contract
-    can't be followed.
+    With `rebuild_dates`, new events are taken first, then these dates are built anew from raw/events; only the rebuild
+    is counted. The function holds the lease of the staging layer meanwhile. Raise UserError if there is no raw layer,
+    or if a contract can't be followed.
     """
     refuse_unconfigured(spark)
     wait = settings.staging.when_busy == "wait"
@@ -89,11 +89,12 @@ def reconcile(
     end: datetime | None = None,
     cloudwatch: bool = False,
 ) -> Verdict:
-    """Prove from the tables that read = raw + duplicates + quarantined, and return the faults. Only reads.
+    """Check that read = raw + duplicates + quarantined, and return a verdict with the faults. Writes nothing.
 
-    The batches with an `ingested_at` from `begin` on and before `end` are checked. Both times must have a time zone;
-    None means no bound. With `cloudwatch` the records that arrived are compared with CloudWatch's count. The verdict's
-    `refuse_faults` raises DataLossError if there are faults. Raise UserError if there is no ledger.
+    Only the tables are read; with `cloudwatch` the records that arrived are also compared with CloudWatch's count. The
+    batches with an `ingested_at` from `begin` on and before `end` are checked. Both times must have a time zone; None
+    means no bound. The verdict's `refuse_faults` raises DataLossError if there are faults. Raise UserError if there is
+    no ledger.
     """
     refuse_unconfigured(spark)
     incoming = CloudWatch(settings.source.region) if cloudwatch else None

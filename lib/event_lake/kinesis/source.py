@@ -51,8 +51,8 @@ def register(spark: SparkSession) -> None:
 def observe_receipts(rows: DataFrame, shard_id: str = "shardId") -> DataFrame:
     """Return `rows`, whose receipts Spark then puts into each progress event: `observedMetrics["kinesis"].shards`.
 
-    A receipt says what a batch read of a shard (see KinesisDataSource). `shard_id` is the column with a row's shard. To
-    observe costs least where Spark has made rows anyway, which is beside a watermark.
+    A receipt says what a batch read of a shard (see KinesisDataSource). `shard_id` is the column with a row's shard.
+    Observe beside a watermark: Spark makes rows there anyway, so it costs least.
     """
     receipt = F.struct(F.col(shard_id).alias("shardId"), "receipt.*")
     # A set, because Spark observes rows again if it loses an executor.
@@ -62,10 +62,9 @@ def observe_receipts(rows: DataFrame, shard_id: str = "shardId") -> DataFrame:
 class KinesisDataSource(DataSource):
     """The rows of one stream's records, and one receipt for each shard of a batch.
 
-    A receipt says what was read of the shard. It's in the column `receipt` of the shard's last row, where `data` is
-    null; in a record's row `receipt` is null. Each record in a KPL aggregate is a row of its own, and with the option
-    payloadSplit = "lines" so is each line. `options.options_of` has all options. The source polls: enhanced fan-out
-    isn't supported.
+    A receipt says what was read of the shard. A shard's last row holds its receipt and no `data`. In records' rows
+    `receipt` is null. Each record in a KPL aggregate is a row of its own, and with the option payloadSplit = "lines" so
+    is each line. `options.options_of` has all options. The source polls: enhanced fan-out isn't supported.
     """
 
     @classmethod
@@ -83,13 +82,15 @@ class KinesisDataSource(DataSource):
 class KinesisStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
     """Plans batches on the driver and reads them on executors, where it keeps nothing between batches.
 
-    The first batch of a query is empty. Its end, which Spark writes into the offset log, has a position for each shard,
-    so that "latest" stays what it was when the query first ran.
+    The first batch of a query is empty on Spark 4.2, on 4.1 with a bound, and always with "latest". Its end, which
+    Spark writes into the offset log, has a position for each shard, so that "latest" stays what it was when the query
+    first ran.
 
     Spark 4.1 has no admission control: it asks only once for an offset in a run with Trigger.AvailableNow, and doesn't
-    tell which trigger a query has. So there a batch takes all there is, parents and children side by side, unless
-    `is_bounded`, which says that the option maxBatchSeconds or maxRecordsPerBatch is given. Then batches are as on 4.2,
-    but such a run takes only one of them. Nothing is lost or read twice either way.
+    tell which trigger a query has. Nothing is lost or read twice either way:
+    - On 4.1 without bounds, a batch takes all there is, parents and children side by side.
+    - On 4.1 with a bound (`is_bounded`: the option maxBatchSeconds or maxRecordsPerBatch is given), batches are as on
+      4.2, but a run with Trigger.AvailableNow takes only one.
     """
 
     def __init__(self, source: Source, raw: Raw = _PLAIN, *, is_bounded: bool = True) -> None:

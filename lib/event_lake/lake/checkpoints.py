@@ -32,8 +32,8 @@ class PlannedBatch:
     def makes_late(self, following: "PlannedBatch") -> bool:
         """True if Spark drops all rows of the batch `following` as late.
 
-        Spark compares a batch's rows with the watermark of the batch before it, and drops rows that aren't later. The
-        rows' time is their batch's clock. Source: a test that compares this function with Spark.
+        Spark drops rows of `following` that aren't later than the watermark noted for the batch before it (`self`). All
+        rows of a batch have its clock, so it drops all or none. Source: a test that compares this function with Spark.
         """
         return following.clock <= self.watermark
 
@@ -100,9 +100,10 @@ class Checkpoint:
         self.put(_RULES, json.dumps(dict(rules), indent=2))
 
     def refuse_damaged(self) -> None:
-        """Raise UserError if a file is missing or damaged that Spark reads to resume a query with a planned batch.
+        """Raise UserError if a file that Spark needs to resume the query is missing or damaged.
 
-        These are `metadata`, which holds the query's id, and the newest two files of `offsets` and of `commits`.
+        Call it only for a checkpoint with a batch. The files are `metadata`, which holds the query's id, and the newest
+        two files of `offsets` and of `commits`.
         """
         metadata = _parsed(self.text("metadata"))
         if not isinstance(metadata, dict) or "id" not in metadata:
@@ -119,7 +120,8 @@ class Checkpoint:
 
     def set_aside(self) -> None:
         """Begin the replacement: rename the folder to `<path>.replaced-<time>`, if there is one. Nothing is deleted."""
-        # A folder in S3 is renamed object by object, and a crash leaves a part of it. The mark forbids to use that.
+        # A folder in S3 is renamed object by object, and a crash leaves a part of it. While the mark is there, no
+        # start uses such a part.
         self.begin_replacement()
         if self._files.exists(self.path):
             # No colons: Hadoop can't list such names.
@@ -147,7 +149,7 @@ class Checkpoint:
         self._files.delete(self._note)
 
     def numbers(self, folder: str) -> list[int]:
-        """Return the names of the files in a folder of the checkpoint that are numbers."""
+        """Return the numbers that name files in a folder of the checkpoint."""
         return self._files.numbers(f"{self.path}/{folder}")
 
     def text(self, name: str) -> str:
@@ -173,7 +175,10 @@ class Checkpoint:
         return self._damaged(name, "isn't what was written")
 
     def put(self, name: str, text: str) -> None:
-        """Write `text` to a file of the checkpoint. A crash may leave no file, but never a part of one."""
+        """Write `text` to a file of the checkpoint. After a crash the new file is there as a whole, or not at all.
+
+        The old one may be gone then.
+        """
         self._files.put(f"{self.path}/{name}", text)
 
     def delete(self, name: str) -> None:

@@ -28,7 +28,8 @@ _log = logging.getLogger(__name__)
 
 # In lengths of the lease: how long a record must stay the same before a watcher replaces it.
 _PATIENCE = 1.25
-# In each length: the owner's writes, its attempts while they fail, and a watcher's reads.
+# Per length of the lease: `_RENEWALS` writes by the owner; `_RETRIES` writes instead while they fail; `_LOOKS` reads by
+# a watcher.
 _RENEWALS, _RETRIES, _LOOKS = 3, 30, 20
 _ATTEMPTS = 3
 
@@ -103,7 +104,7 @@ def _now() -> str:
 
 
 class Lease:
-    """The lease whose record lies in `store`, as one process holds it; `hold_lease` does so for a block.
+    """One process's hold on the lease in `store`. `hold_lease` acquires, renews and releases one around a block.
 
     One thread may renew it while another checks it. `over` says why this process hasn't got the lease any more, and is
     None until then.
@@ -173,9 +174,9 @@ class Lease:
     def check(self) -> None:
         """Return if nobody else can have the lease, and raise otherwise; call it right before each write to a table.
 
-        It asks the storage only if the last renewal is a length ago, as after a standstill of this process. A renewal
-        that succeeds then proves that nobody had the lease meanwhile. Raise UserError if the lease was lost, and
-        ServiceUnavailableError, or what the store raises, if that can't be known.
+        It asks the storage only if the last renewal that succeeded began a length ago or more, for example because this
+        process stood still. A renewal that succeeds then proves that nobody had the lease meanwhile. Raise
+        UserError if the lease was lost, and ServiceUnavailableError, or what the store raises, if that can't be known.
         """
         self._refuse_if_over()
         if self._machine.clock() < self._sure_until:
@@ -187,7 +188,10 @@ class Lease:
             )
 
     def release(self) -> None:
-        """Give the lease up at once. Raise what the store raises; the next process must watch the record first then."""
+        """Give the lease up at once. Raise UserError if the lease was lost.
+
+        If this raises what the store raises, or ServiceUnavailableError, the next process must watch the record first.
+        """
         with self._lock:
             if self.over is None:
                 self.over = f"{self._lake}: its lease was released"

@@ -20,9 +20,10 @@ from event_lake.quality.hour.refused import Refusals
 from event_lake.quality.hour.view import HourView
 from event_lake.quality.metric import Metric
 
-# Measured together: they share a pass over raw's files. More would fill the driver with their rows.
+# So many hours share one pass over raw's files; more would fill the driver's memory.
 _HOURS_AT_ONCE = 24
-# Far more digits than a share of an hour's events has, and fewer than sums in another order differ by.
+# Values are rounded to so many decimal places: finer than any share of an hour's events, and coarse enough to hide that
+# sums in another order differ in their last digits.
 _DIGITS = 9
 
 
@@ -39,9 +40,11 @@ def measure(
     tables must be there. The rows depend on the tables alone: neither on the clock, nor on what an earlier call wrote
     of these hours.
 
-    Reads the files of raw/events that have arrivals of `hours` twice, once for payloads (once more those of types whose
-    contracts reach into objects), and of staging/events the event_uuids of the dates from the day before the first hour
-    to the last one's.
+    Reads, for up to 24 of `hours` at a time:
+    - twice the files of raw/events that have arrivals of these hours, once for payloads; and, which is rare, a third
+      time if an event_uuid seems to be in staging on another date or under another type, too;
+    - once more the payloads of the types whose contracts reach into objects;
+    - the event_uuids in staging/events of the dates from the day before the first hour to the last hour's date.
     """
     every = sorted(set(hours))
     if every:
@@ -75,7 +78,10 @@ class _Measuring:
     contracts: Mapping[str, Contract]
 
     def metrics(self) -> list[Metric]:
-        """Return the rows of all hours; the time before each of them has earlier ones of these in it."""
+        """Return the rows of all hours.
+
+        Each measured hour is added to `before`, so later ones are compared with it too.
+        """
         metrics: list[Metric] = []
         for view in self._views():
             metrics += measure_hour(view)
@@ -126,7 +132,7 @@ class _Measuring:
     def _count_elsewhere(
         self, events: DataFrame, narrow: DataFrame, staged: DataFrame, arrived: Mapping[datetime, Arrivals]
     ) -> list[Row]:
-        """Return the rows of `count_elsewhere`: nearly always there are none, and then the events aren't read again."""
+        """Return the rows of `count_elsewhere`. If there are no candidates, as usual, don't read the events again."""
         total = sum(of_hour.in_all.events for of_hour in arrived.values())
         if not total:
             return []

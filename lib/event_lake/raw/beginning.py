@@ -26,8 +26,8 @@ _log = logging.getLogger(__name__)
 _FILE = "event_lake.json"
 _FORMAT = 1
 _SHUFFLE_PARTITIONS = "spark.sql.shuffle.partitions"
-# The settings that mustn't change while a checkpoint is in use, by their keys: the field of `Beginning`, and the
-# reason.
+# The settings that mustn't change while a checkpoint is in use. Each key has its field in `Beginning`, and the reason
+# that the error's message gives.
 _KEPT = {
     "source.stream": ("stream", "its positions are of that stream's shards"),
     "raw.dedup_window": ("dedup_window", "events that came before would be remembered for that long only"),
@@ -40,13 +40,13 @@ _KEPT = {
 class Beginning:
     """The settings and the positions with which a checkpoint of ingest_raw's query began; a file in it holds them.
 
-    - `start_from` has the form of `config.Source.start_from`. A new checkpoint begins at the positions that the ledger
-      has.
+    - `start_from` has the form of `config.Source.start_from`. A checkpoint that replaces another one begins at the
+      ledger's positions, if it has any.
     - `first_batch` is the number in the lake of Spark's batch 0. Spark numbers the batches of each checkpoint from 0;
       `batch_id` in all tables is `first_batch` + Spark's number, so it grows over the lake's whole life.
     - `older_until` is the last `ingested_at` of the batches before `first_batch`, None if there were none.
     - `holes` says by shard which records expired before they were read and before this checkpoint began.
-    - `gone` has the position up to which each shard was read that the stream hasn't got any more.
+    - `gone` has, for each shard that the stream no longer has, the position up to which it was read.
     """
 
     stream: str
@@ -83,7 +83,7 @@ def beginning_of(checkpoint: Checkpoint) -> Beginning:
 
 
 def keep_beginning(checkpoint: Checkpoint, beginning: Beginning) -> None:
-    """Write `beginning` into `checkpoint`. A crash may leave no file, but never a part of one."""
+    """Write `beginning` into `checkpoint`. After a crash the new file is there as a whole, or not at all."""
     fields = asdict(beginning)
     fields["dedup_window_seconds"] = fields.pop("dedup_window").total_seconds()
     fields["older_until"] = beginning.older_until.isoformat() if beginning.older_until else None
@@ -99,7 +99,7 @@ def open_or_replace_checkpoint(
     - If neither the checkpoint nor the lake has a batch, the query begins as the settings say.
     - If `anew`, the checkpoint is replaced by one that resumes from the ledger. The same happens without `anew` if an
       earlier start began to replace it, and ended before the new checkpoint had a batch.
-    - If only the lake has batches, the checkpoint is lost, which is a UserError.
+    - If the lake has batches, and the checkpoint has neither a batch nor its `Beginning`, it's lost: UserError.
 
     The tables must exist. Raise UserError also for a checkpoint that is damaged or older than the ledger, ConfigError
     if a setting has changed that must stay (`refuse_changes`), and what `raw.resume` and `kinesis.planning.resume`
@@ -159,10 +159,10 @@ def _replace_checkpoint(
 ) -> Beginning:
     """Put the old checkpoint aside, and begin another one at the positions that the ledger has.
 
-    All that may raise comes before the first change. From then on until the new checkpoint is whole, it's marked as
-    being replaced, and a start that finds the mark repeats the replacement. Every step can be repeated. The old
-    checkpoint is put aside first: with it Spark would complete the unfinished batch, whose rows are deleted next. The
-    query reads nothing before the new checkpoint holds its start.
+    All that may raise comes before the first change. From the first change until the new checkpoint is whole, a mark
+    beside the folder says that it's being replaced. A start that finds the mark does it all again. Every step can be
+    repeated. The old checkpoint is put aside first: with it Spark would complete the unfinished batch, whose rows are
+    deleted next. The query reads nothing before the new checkpoint holds its start.
     """
     source, root = settings.source, settings.lake.root
     unfinished = resume.find_unfinished(spark, root, committed.last)

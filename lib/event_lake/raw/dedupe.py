@@ -51,9 +51,12 @@ def _position() -> Column:
 def drop_duplicates(watermarked_rows: DataFrame) -> DataFrame:
     """Return one of the watermarked rows with each `dedup_key`, without that column.
 
-    Of copies in several batches the first is kept. Of copies in several shards of one batch any shard's may be kept; of
-    copies in one shard the first. The window runs on `ingested_at`: a copy that comes within it is dropped, one that
-    comes after two windows is kept.
+    The first batch's copy is kept. Within a batch it's a shard's first copy, but any of the shards may win.
+
+    The window runs on `ingested_at`. A copy that comes within it is dropped. A later one is kept once Spark has
+    forgotten the key. That happens at the end of a batch whose watermark is a window or more past the first copy, so
+    about two windows after that copy, or later after a pause. (Spark looks a key up without testing its expiry, and
+    evicts keys only at the end of a batch, by the watermark of the batches before it.)
     """
     return watermarked_rows.dropDuplicatesWithinWatermark(["dedup_key"]).drop("dedup_key")
 
@@ -74,8 +77,8 @@ def known_events(raw_events: DataFrame, beginning: Beginning, clock: datetime) -
 def drop_known(batch: DataFrame, known: DataFrame, dedup_on: str) -> DataFrame:
     """Return the rows of `batch` (from `drop_duplicates`) without the events of which `known` has a copy.
 
-    `dedup_on` is `config.Raw.dedup_on`. The ledger counts what is dropped here as duplicates, because the receipts
-    count it as read.
+    `dedup_on` is `config.Raw.dedup_on`. The receipts count the dropped rows as read, so the ledger counts them as
+    duplicates.
     """
     key = dedup_on.split("+")
     known_keys = known.select(*(F.col(name).alias(f"known_{name}") for name in key))

@@ -33,10 +33,10 @@ from event_lake.raw.running import RunResult, run_to_end
 from event_lake.raw.source import read_validated
 from event_lake.raw.write import EarlierRules, RawWriter
 
-# AWS refuses requests whose signature is 5 minutes off.
+# A clock further off than this is refused, well before the 5 minutes at which AWS refuses signatures.
 _LARGEST_CLOCK_ERROR = timedelta(minutes=1)
 _QUERY = "ingest_raw"
-# How long a call is repeated before the query runs, while a user waits for the first line of output.
+# How long a call to Kinesis is repeated while the job starts: a user waits for the first line of output.
 _PATIENCE_SECONDS = 20.0
 
 
@@ -100,7 +100,7 @@ def _may_have_begun(root: str) -> bool:
 
 
 def deduplicate(validated_rows: DataFrame, settings: Raw) -> DataFrame:
-    """Drop the duplicates of a stream of validated rows. The rest is what the raw layer holds, and the receipts.
+    """Drop the duplicates of a stream of validated rows. What remains are the rows for the raw layer, and the receipts.
 
     Spark's progress events then hold the receipts, too (`kinesis.source.observe_receipts`).
     """
@@ -132,7 +132,7 @@ def ingest_raw(
     begun_settings = replace(settings, source=replace(settings.source, start_from=beginning.start_from))
     query = _Query(spark, begun_settings, checkpoint, beginning, check)
     # On Spark 4.1, a run with Trigger.AvailableNow that repeats a batch after a crash ends with that batch. A second
-    # run reads what is behind it.
+    # run reads what comes after it.
     runs = 2 if options.until_caught_up and not ADMISSION_CONTROL else 1
     result = RunResult(Totals(), stopped=False)
     while runs and not result.stopped:
@@ -160,7 +160,7 @@ class _Query:
         self._check = check
         self._writer: RawWriter | None = None
         self._newest_planned = checkpoint.newest_batch
-        # Each batch's entry is needed twice: for the batch, and as the one before the next.
+        # Each entry is needed twice: for its own batch, and as the predecessor of the next batch.
         self._planned = lru_cache(maxsize=2)(checkpoint.planned)
         self.checks = KeptChecks(spark, settings.lake.root, checkpoint, first_batch=beginning.first_batch)
 

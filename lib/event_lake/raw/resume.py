@@ -61,7 +61,7 @@ def positions_reached(spark: SparkSession, root: str, stream: str) -> tuple[dict
 
 
 def find_unfinished(spark: SparkSession, root: str, last: int) -> set[int]:
-    """Return the number of the batch behind the ledger's `last` of which a crash left rows, or an empty set.
+    """Return the number of the batch after the ledger's `last` of which a crash left rows, or an empty set.
 
     Raise DataLossError if there are several such batches, or rows of a later batch than 0 and none in the ledger. Then
     the ledger has lost rows, as a batch begins only once the ledger has the one before.
@@ -80,7 +80,7 @@ def find_unfinished(spark: SparkSession, root: str, last: int) -> set[int]:
 
 
 def delete_unfinished(spark: SparkSession, root: str, last: int) -> None:
-    """Delete the rows that a crash left of the batch behind the ledger's `last`, which will be read again.
+    """Delete the rows that a crash left of the batch after the ledger's `last`, which will be read again.
 
     A file holds rows of one batch only, so whole files are deleted, and Delta's statistics of `batch_id` tell which.
     """
@@ -89,7 +89,7 @@ def delete_unfinished(spark: SparkSession, root: str, last: int) -> None:
 
 
 def position_behind(row: Row) -> str | None:
-    """Return the position behind a ledger row in `kinesis.offsets.to_text`'s form, or None if the row has none.
+    """Return the position after a ledger row in `kinesis.offsets.to_text`'s form, or None if the row has none.
 
     If all that there was to read had expired, it's the position before the oldest record that the shard still holds.
     """

@@ -35,13 +35,13 @@ from event_lake.raw.varying import vary_by_batch
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
-# How often a write is tried, as each attempt may lose another executor.
+# The most attempts of an action (`_repeat_if_refused`): each may lose another executor.
 _MOST_ATTEMPTS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
 class EarlierRules:
-    """The rules of an earlier run, which may have begun to write the batch that this run writes first.
+    """The rules of the last run that wrote. That run may have written a part of the batch with which this run begins.
 
     `changed` says in words how they differ from this run's (`rules_in_force.describe_changes`). `keep` replaces them in
     the checkpoint by this run's; the writer calls it before it writes anything.
@@ -82,9 +82,9 @@ class RawWriter:
         repetition skips those that have the batch, and writes the others.
 
         Raise DataLossError, before anything is written, if there are more rows than the receipts count, or if an
-        expected receipt is missing. Raise UserError, also before, if the batch is a repetition that would write other
-        rows than the tables have. Raise DataLossError, before the ledger is written, if raw/events has other events
-        than the batch.
+        expected receipt is missing. Raise UserError, also before anything is written, if the batch is a repetition that
+        would write other rows than the tables have. Raise DataLossError, before the ledger is written, if raw/events
+        has other events than the batch.
         """
         spark = rows.sparkSession
         with tables.enable_adaptive(spark), tables.cache(rows) as batch_rows:
@@ -141,17 +141,21 @@ class RawWriter:
         refuse_differences(batch.batch_id, differences, self._earlier_rules.changed)
 
     def _append_events(self, events: DataFrame, batch: Batch) -> Fingerprint | None:
-        """Append to raw/events. Return the fingerprint of what was written, or None if raw/events may have had it."""
+        """Append to raw/events. Return the fingerprint of what was written, or None if that's unknown.
+
+        It's unknown if raw/events may have had the batch already.
+        """
         observation = Observation()
         observed = events.observe(observation, *fingerprint_columns(self._settings.dedup_on))
         attempts = self._append(observed, layout.RAW_EVENTS, batch)
-        # If raw/events had the batch, Spark computed and so observed nothing, and `get` would wait for ever.
+        # If raw/events has the batch, Spark computes nothing. Nothing is observed then, and `get` would never return.
         return None if batch.may_repeat or attempts > 1 else read_fingerprint(observation.get)
 
     def _count_raw(self, spark: SparkSession, batch: Batch, expected: Fingerprint) -> Mapping[str | None, int]:
         """Count the rows of the batch in raw/events by shard. Raise DataLossError if they aren't the `expected` events.
 
-        They may be other copies: of copies in several shards, raw/events may have another one than was counted.
+        They may be other copies than those counted: of an event that came in several shards, any shard's copy may be
+        written.
         """
         raw = tables.read(spark, self._root, layout.RAW_EVENTS).where(F.col("batch_id") == batch.batch_id)
         shards = raw.groupBy("shard_id").agg(*fingerprint_columns(self._settings.dedup_on)).collect()

@@ -54,9 +54,9 @@ class Fault:
 class RowsFound:
     """One shard's part of one batch: the numbers by the ledger, and those by raw/events and raw/quarantine.
 
-    The ledger has `entered` rows of it, which give `start` to `quarantined`. The tables have `found_raw` and
-    `found_quarantined` rows of it, of which `unreadable` ones have no valid sequence number. `lowest` and `highest` are
-    the extremes of the other rows' sequence numbers.
+    The ledger has `entered` rows of it; the fields from `start` to `quarantined` are taken from these. The tables have
+    `found_raw` and `found_quarantined` rows of it, of which `unreadable` ones have no valid sequence number. `lowest`
+    and `highest` are the extremes of the other rows' sequence numbers.
     """
 
     stream: str | None
@@ -184,9 +184,10 @@ def _wrong_range(row: LedgerRow) -> str | None:
 
 
 def _check_first_row(row: LedgerRow) -> Iterator[Fault]:
-    """Yield a fault if a shard's first row has a range that starts neither with the shard nor at a time.
+    """Yield a fault if a shard's first row has a range that begins in the middle of the shard.
 
-    A first row without a range may start anywhere, as a query may begin anywhere.
+    Such a range starts neither at the oldest record nor at a time. A first row without a range may start anywhere, as a
+    query may begin anywhere.
     """
     start = _parsed(row.start)
     if row.has_range and not (start == TrimHorizon() or isinstance(start, At)):
@@ -197,8 +198,9 @@ def _check_link(row: LedgerRow, before: LedgerRow, reached: int | None) -> Itera
     """Yield a fault if a row doesn't start where the shard's row before it ended, or reads records again."""
     start, end = number_of(row.start), number_of(before.end)
     meets = row.start == before.end or (start is not None and start == end)
-    # A row may start anew at the oldest record in two cases. It has no range: a new checkpoint begins there once the
-    # last record that was read has expired. Or the row before it has only a hole: records that expired unread.
+    # In two cases a row may start at the oldest record though the row before ended elsewhere:
+    # 1. It has no range, as a new checkpoint begins there if the last record read has expired.
+    # 2. The row before is only a hole: records that expired unread.
     at = _parsed(row.start)
     is_oldest = isinstance(at, TrimHorizon) or (isinstance(at, Closed) and lost_at(at) is not None)
     begins_anew = is_oldest and (not row.has_range or (before.hole and not before.has_range))

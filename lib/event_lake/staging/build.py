@@ -42,10 +42,10 @@ class Run:
 def build_staging(spark: SparkSession, settings: Settings, run: Run | None = None) -> Staged:
     """Take all batches of raw that staging hasn't taken yet, and return what became of their events.
 
-    A batch is one in raw's ledger; its events are those that raw's newest version holds. They are taken in steps of
-    about `staging.max_batch_bytes`. A step that is repeated after a crash changes nothing twice. If it isn't known
-    which batches were taken, take all of raw; events that staging holds already stay as they are. Raise UserError if
-    there is no raw layer.
+    Only batches in raw's ledger count. Their events are read from raw's newest version, in steps of about
+    `staging.max_batch_bytes`. A step that is repeated after a crash changes nothing twice. If it isn't known which
+    batches were taken, take all of raw; events that staging holds already stay as they are. Raise UserError if there is
+    no raw layer.
     """
     run = run or Run()
     tables.refuse_missing_raw(spark, settings.lake.root)
@@ -90,14 +90,17 @@ def prepare_writer(spark: SparkSession, settings: Settings, run: Run) -> Staging
 
 
 def contracts_of(settings: Settings) -> Contracts:
-    """Return the contracts in the folder that the settings name, or none if they name none. Raise ConfigError."""
+    """Return the contracts in the folder that the settings name, or none if they name none.
+
+    Raise ConfigError for a contract that can't be read.
+    """
     return load_contracts(settings.staging.contracts) if settings.staging.contracts else {}
 
 
 def _take(spark: SparkSession, settings: Settings, writer: StagingWriter, planned: PlannedStep) -> Staged:
     chunk, number = planned.chunk, planned.step.number
     counts = writer.write(chunk, step=number, may_repeat=planned.may_repeat)
-    # The step isn't noted as done yet, so that no crash leaves its hours without measures.
+    # Measure before the step is noted as done: after a crash it's repeated, and its hours measured.
     if settings.quality.measure:
         measure(spark, settings, _hours_to_measure(chunk), writer.contracts, writer.note(counts, step=number))
     return counts

@@ -32,12 +32,16 @@ class LedgerBatch:
 
 @dataclass(frozen=True, kw_only=True)
 class Backlog:
-    """The batches of raw that staging hasn't taken yet: those from `first` on that the ledger has, `batches`.
+    """The batches of raw that staging hasn't taken yet.
 
-    `pending` is a step that a run has begun and that isn't noted as done; it must be taken first. If the last step was
-    a part of its batches, `batches` begins with the last of these, and of the batches from `first` up to that one only
-    the partitions after `behind` are left. New steps get numbers from `number` on. Batches up to `again_until` may have
-    been taken before, as a whole or in part, by a run whose steps aren't known.
+    `batches` are the ledger's batches from `first` on, except as said below. `pending` is a step that a run has begun
+    and that isn't noted as done; it must be taken first.
+
+    If the last step took only some partitions, `batches` begins with that step's last batch. Of the batches from
+    `first` to that one, only the partitions after `behind` are left.
+
+    New steps get numbers from `number` on. Batches up to `again_until` may have been taken before, as a whole or in
+    part, by a run whose steps aren't known.
     """
 
     first: int
@@ -87,7 +91,7 @@ def find_backlog(spark: SparkSession, root: str, checkpoint: Checkpoint) -> Back
 
 
 def plan_steps(spark: SparkSession, settings: Settings, backlog: Backlog) -> Iterator[PlannedStep]:
-    """Yield the steps that take the backlog. Each reads raw as it is at the moment when the step is asked for.
+    """Yield the steps that take the backlog. The generator is lazy: it reads raw's newest version anew for each step.
 
     A step takes whole batches, of no more than `staging.max_batch_bytes` together. If a batch is larger by itself, or
     the batches have more rows than the ledger says, a step takes some of their partitions: at least one.
@@ -103,7 +107,8 @@ def plan_steps(spark: SparkSession, settings: Settings, backlog: Backlog) -> Ite
     while batches:
         last = batches.popleft()
         rows = last.rows
-        # A step that continues one which took some partitions only takes the rest of the same batches.
+        # After a step that took only some partitions, the next one takes just the rest of these batches, and no further
+        # batch.
         while batches and behind is None and rows + batches[0].rows <= most_rows:
             last = batches.popleft()
             rows += last.rows
@@ -134,11 +139,12 @@ def _all_from(spark: SparkSession, root: str, first: int, *, number: int) -> Bac
 
 
 def _first_of_stream(spark: SparkSession, root: str, checkpoint: Checkpoint) -> int:
-    """Return the first batch that an older version of this job may not have taken as a whole, or 0 if that's unknown.
+    """Return the batch from which to look at raw again after an upgrade, or 0 if that's unknown.
 
-    That version read raw/events as a Delta stream, and its checkpoint has a version of the table in place of steps.
-    Source: Delta's DeltaSourceOffset. `reservoirVersion` is the version that the stream reads next or, if `index` is 0
-    or more, the one that it has read in part. `isStartingVersion` is true while it reads the version it began with.
+    An older version of this job may have taken only a part of that batch. That version read raw/events as a Delta
+    stream, and its checkpoint has a version of the table in place of steps. Source: Delta's DeltaSourceOffset.
+    `reservoirVersion` is the version that the stream reads next or, if `index` is 0 or more, the one that it has read
+    in part. `isStartingVersion` is true while it reads the version it began with.
     """
     newest_commit = max(checkpoint.numbers("commits"), default=None)
     end = None if newest_commit is None or checkpoint.is_being_replaced else checkpoint.ends(newest_commit)[0]

@@ -37,7 +37,9 @@ OpenPosition = TrimHorizon | At | After
 class End:
     """The end of a shard's range of records.
 
-    `arrived` is when the record at the end arrived, or None if that is the last record that the shard holds.
+    `arrived` is the arrival time up to which the shard is read: that of the record at the end, or of a later one if a
+    target ends the range before it. None if the batch's cut doesn't depend on it: at the shard's last record, at the
+    range's start, or at a target.
     """
 
     position: Position
@@ -52,10 +54,10 @@ class _Idle:
 
 
 class Ends:
-    """Finds the ends of shards' ranges, one per call, and never one before the range's start.
+    """Finds the ends of shards' ranges. Each call finds one end, which never lies before the range's start.
 
-    It keeps the iterators of idle shards, so make one object per query. `millis_behind` is each shard's distance to the
-    tip, which is the end of what the shard holds, as last seen.
+    It keeps the iterators of idle shards, so make one object per query. `millis_behind` is each shard's distance in
+    milliseconds to its tip (its newest record), as last seen.
     """
 
     def __init__(self, reads: Reads) -> None:
@@ -64,7 +66,7 @@ class Ends:
         self.millis_behind: dict[str, int] = {}
 
     def find_first_arrival(self, shard_id: str, position: OpenPosition) -> datetime | None:
-        """Return when the first record behind `position` arrived, or None if there's none."""
+        """Return when the first record after `position` arrived, or None if there's none."""
         page = Cursor(self._reads, shard_id, position).records(limit=1)
         return instant_of_seconds(page.arrived[0]) if page.sequence_numbers else None
 
@@ -99,8 +101,9 @@ class Ends:
     def limit_end(self, shard_id: str, start: OpenPosition, end: End, cut: datetime, most: int) -> End:
         """Return `end`, or an earlier end if the range up to `end` holds more than `most` records.
 
-        The earlier end is exact if one answer holds `most` records, which it can't for more than 10,000. Else it's
-        estimated from the rate of the first records behind `start`: those of one answer, or 1,000 for a larger `most`.
+        The earlier end is exact if the first answer holds `most` records; no answer holds more than 10,000. Else it's
+        estimated from the rate of the records in the first answer after `start`. If `most` is more than 10,000, at most
+        1,000 records are requested for that.
         """
         number, read = last_read(end.position), last_read(start)
         if number is None or number == read:
@@ -155,9 +158,10 @@ class Ends:
 
 
 def _last_of_two_answers(cursor: Cursor, limit: int = _LARGEST_PAGE) -> Page:
-    """Return the next answer of `cursor`, or the one behind it if that has records too.
+    """Return the next answer of `cursor`, or the one after it if that has records too.
 
-    It takes the second because only an answer without records shows that the cursor is at the tip.
+    The cursor of an open shard is known to be at the tip only after an answer without records, so an answer with
+    records needs a second.
     """
     page = cursor.records(limit)
     following = page if cursor.at_tip else cursor.records(limit)
@@ -165,7 +169,7 @@ def _last_of_two_answers(cursor: Cursor, limit: int = _LARGEST_PAGE) -> Page:
 
 
 def _behind(page: Page, cursor: Cursor) -> After | Closed:
-    """Return the position behind the last record of `page`: Closed only if `cursor`, which read it, came to the end."""
+    """Return the position after the last record of `page`: Closed only if `cursor`, which read it, came to the end."""
     last, arrived = page.sequence_numbers[-1], instant_of_seconds(page.arrived[-1])
     return Closed(last, arrived=arrived) if cursor.closed else After(last, arrived)
 

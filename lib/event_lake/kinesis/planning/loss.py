@@ -44,13 +44,13 @@ class Losses:
         self._reads = reads
         self._go_on = go_on
         self._in_parallel = in_parallel
-        # By shard: the position that was looked at, and the one behind its hole.
+        # By shard: the position that was looked at, and the one after its hole.
         self._holes: dict[str, tuple[Position | None, Position]] = {}
 
     def step_over_holes(
         self, start: Offset, summary: Summary, lineage: Lineage, *, looks: bool = False
     ) -> dict[str, Position]:
-        """Return `start`'s positions, moved behind the holes, which `lost_at` marks.
+        """Return `start`'s positions, moved past the holes, which `lost_at` marks.
 
         Raise DataLossError, which names them, if there are any, unless `go_on`.
 

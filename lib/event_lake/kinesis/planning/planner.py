@@ -29,8 +29,8 @@ class Planner:
     - an idle shard that gets records costs 2, or 5 if they are more than 1,000;
     - a shard whose last record is far behind costs 2 log2(seconds) more, a batch before a gap 2 more, a batch that may
       reach `bounds.records` 2 more (`Ends.limit_end`), and a batch that closes a shard 2 more for each unread shard;
-    - a query's first plan looks at the last record that was read of each shard, for 2 more, and looks twice if the
-      query replays a batch before that.
+    - a query's first plan looks at the last record that was read of each shard, for 2 more, and again if it replays a
+      batch before its first plan.
     `Topology` says what the calls about the whole stream cost.
     Source: Kinesis API reference, GetShardIterator (AT_TIMESTAMP) and GetRecords (Limit, MillisBehindLatest).
     """
@@ -41,7 +41,7 @@ class Planner:
         self._in_parallel = in_parallel
         self._topology = Topology(reads)
         self._ends = Ends(reads)
-        # The end of the last plan that found nothing new: where the query is, with a later cut than Spark knows.
+        # The end of the last plan that found nothing new: Spark's positions, with a later cut that Spark wasn't told.
         self._idle_end: Offset | None = None
         self._has_planned = False
 
@@ -61,7 +61,7 @@ class Planner:
         return positions_in(self._topology)
 
     def tip(self, start: Offset) -> Offset:
-        """Return the offset behind all records that the stream holds now."""
+        """Return the offset after all records that the stream holds now."""
         begin = self._checked(start, plans=True)
         cut = max(begin.cut, self._reads.now() - TIP_WINDOW)
         first, ends = begin.shards, dict[str, Position]()
@@ -79,12 +79,12 @@ class Planner:
         return Offset(reached, cut, begin.summary)
 
     def next_end(self, start: Offset, target: Offset | None = None, bounds: Bounds | None = None) -> Offset:
-        """Return the end of the batch behind `start`: as much as `bounds` allow, or all there is if that is less.
+        """Return the end of the batch after `start`: as much as `bounds` allow, or all there is if that is less.
 
-        The end is never behind `target`. If there's nothing new, it's `start` itself, but four times in the stream's
-        retention it's an offset with the same positions and a later cut. If a batch has records of a shard that it
-        closes, it leaves the shard's children to later batches. Raise DataLossError if records behind `start` may have
-        expired. If the query goes on after a loss, return the end of a batch that has only the holes instead.
+        The end is never after `target`. If nothing is new, it's `start` itself. Once the cut is more than a quarter of
+        the retention later, it's an offset with the same positions and that cut. If a batch has records of a shard that
+        it closes, it leaves the shard's children to later batches. Raise DataLossError if records after `start` may
+        have expired. With `go_on_after_loss` don't raise: return the end of a batch that consists of the holes alone.
         """
         begin = self._idle_end if self._idle_end is not None and self._idle_end.shards == start.shards else start
         begin = self._checked(begin, plans=True)
@@ -100,15 +100,15 @@ class Planner:
         return start
 
     def refuse_losses(self, start: Offset) -> None:
-        """Raise DataLossError if records behind `start` may have expired, unless the query goes on after a loss.
+        """Raise DataLossError if records after `start` may have expired, unless the query goes on after a loss.
 
-        Call it before a query reads a batch, which it may replay without a plan. As long as nothing was planned, the
-        shards are looked at as in a first plan.
+        Call it before a query reads a batch, which it may replay without a plan. Before the first plan this looks at
+        the shards, at a first plan's cost.
         """
         self._checked(start)
 
     def _checked(self, start: Offset, *, plans: bool = False) -> Offset:
-        """Return `start` with the shards that there are now, moved behind its holes. Raise DataLossError for a loss."""
+        """Return `start` with the shards that there are now, moved past its holes. Raise DataLossError for a loss."""
         self._topology.look()
         summary, lineage = self._topology.summary, self._topology.lineage
         refuse_recreated_stream(start, summary)
@@ -127,13 +127,14 @@ class Planner:
                 return Offset(batch.ends, self._cut_of(batch, last_cut), start.summary)
             begins_with_gap = earliest - cut > TIP_WINDOW and self._first_arrival(batch.starts) >= earliest
             if batch.ends != start.shards and not begins_with_gap:
-                # Nothing arrived between `cut` and `earliest`, so the next batch begins behind that gap.
+                # If `earliest` is later than `cut`, no record arrived in between. This batch ends on the first records
+                # after that gap, so the next one begins after it.
                 return Offset(batch.ends, self._cut_of(batch, last_cut), start.summary)
             assert bounds is not None, "without bounds the first cut is the last"
             cut = min(max(cut, earliest) + bounds.time, last_cut)
 
     def _batch(self, start: Mapping[str, Position], find: Callable[[str, OpenPosition], End]) -> "_Batch":
-        """Return the batch behind `start`, with the end that `find` finds for each shard that may be read in it."""
+        """Return the batch after `start`, with the end that `find` finds for each shard that may be read in it."""
         at, starts, ends = dict(start), dict[str, OpenPosition](), dict[str, End]()
         while new := {s: p for s, p in self._topology.lineage.readable(at).items() if s not in ends}:
             starts |= new
@@ -150,7 +151,7 @@ class Planner:
     def _finder(
         self, start: Offset, cut: datetime, last_cut: datetime, target: Offset | None, bounds: Bounds | None
     ) -> Callable[[str, OpenPosition], End]:
-        """Return a function that finds a shard's end in the batch behind `start` that is cut at `cut`."""
+        """Return a function that finds a shard's end in the batch after `start` that is cut at `cut`."""
         share = _share(start, cut, bounds)
 
         def find(shard_id: str, position: OpenPosition) -> End:
@@ -172,7 +173,7 @@ class Planner:
         cut = min(last_cut, batch.earliest_end or last_cut)
         unread = {s: p for s, p in batch.ends.items() if s not in batch.starts and not isinstance(p, Closed)}
         closes = any(isinstance(batch.ends.get(s), Closed) for s in batch.starts)
-        # The children of a closed shard have records from the moment on at which it was closed.
+        # A closed shard's children may have records from the moment of its closing on.
         return min(cut, self._first_arrival(unread)) if closes and unread else cut
 
     def _tip_of(self, shard_id: str, position: Position, cut: datetime) -> Position:
@@ -181,7 +182,7 @@ class Planner:
         return self._ends.find_tip(shard_id, position, cut).position
 
     def _first_arrival(self, positions: Mapping[str, Position]) -> datetime:
-        """Return when the first record behind any of `positions` arrived, or the time now if there's none."""
+        """Return when the first record after any of `positions` arrived, or the time now if there's none."""
         open_shards = [(s, p) for s, p in positions.items() if not isinstance(p, Closed)]
         arrivals = self._in_parallel(lambda shard: self._ends.find_first_arrival(*shard), open_shards)
         return min((arrival for arrival in arrivals if arrival), default=self._reads.now())
@@ -191,8 +192,8 @@ class Planner:
 class _Batch:
     """A planned batch: `starts` of the shards that it reads, and `ends` of all shards.
 
-    `earliest_end` is the earliest `End.arrived` of the shards that it reads, or None if none has one: the arrival time
-    up to which all of them are read.
+    `earliest_end` is the arrival time up to which all shards that it reads are read: the earliest of their
+    `End.arrived`. It's None if none has one.
     """
 
     starts: Mapping[str, OpenPosition]
@@ -201,7 +202,10 @@ class _Batch:
 
 
 def _share(start: Offset, cut: datetime, bounds: Bounds | None) -> int | None:
-    """Return how many records each shard may give, or None if no shard can hold more than that before `cut`."""
+    """Return how many records each shard may give.
+
+    Return None if no shard can hold more than that before `cut`, or if there are no bounds.
+    """
     if bounds is None:
         return None
     shards = sum(not isinstance(position, Closed) for position in start.shards.values())

@@ -1,4 +1,4 @@
-"""Decides where a query goes on whose checkpoint is lost: behind the last records that are in the ledger."""
+"""Decides where a query goes on whose checkpoint is lost: after the last records that are in the ledger."""
 
 import json
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ def resume_positions(texts: Mapping[str, str], read_until: datetime, reads: Read
 
     The query had read all shards, also those without a position, at least up to the arrival time `read_until`
     (`Offset.cut`).
-    - The position of a parent that was read to its end is its last record. The query then finds it closed behind that.
+    - The position of a parent that was read to its end is its last record. The query then finds it closed after that.
     - A shard that isn't listed any more was closed longer ago than the retention. It had been read to its end if
       `read_until` is within the retention.
     - If the last record that was read of an idle shard has expired, the query goes on with all that the shard holds.

@@ -30,7 +30,7 @@ def starting_positions(start_from: str, lineage: Lineage, now: datetime, retenti
 
 
 def refuse_expired(positions: Mapping[str, Position], reads: Reads) -> None:
-    """Raise ConfigError if a query is to begin behind a record that its shard doesn't hold any more."""
+    """Raise ConfigError if a query is to begin after a record that its shard doesn't hold any more."""
     for shard_id, position in positions.items():
         if isinstance(position, After) and not holds_all_behind(reads, shard_id, position):
             raise unusable(

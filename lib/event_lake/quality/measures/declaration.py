@@ -14,7 +14,8 @@ Worse = Literal["higher", "lower", "either"]
 class Value:
     """A measure's value in an hour, of one event type (None: of all together).
 
-    `subject` is the field, column or reason that it's about, if it's about one. `detail` says what a number can't.
+    `subject` is the field, column or reason that it's about, if it's about one. `detail` is text that
+    the number can't hold, for example the JSON types of a field's values.
     """
 
     event_type: str | None
@@ -40,15 +41,16 @@ class ReportedChange:
 class Measure:
     """A measure of the events that arrived in an hour.
 
-    Its values are in `unit`, and `what` continues that: "share", "of events, that are in staging/conflicts". `worse`
-    says which values are worse; None if none are. `of_all` is true if there are rows of all types together, `of_types`
-    if there are rows of each type. `subject` describes the subjects of rows, if they have one; `is_also_whole` is true
-    if there are rows without a subject, too.
+    `unit` and `what` together read as one phrase, for example unit "share", what "of events, that are in
+    staging/conflicts". `worse` says which values are worse; None if none are. `of_all` is true if there are rows of all
+    types together, `of_types` if there are rows of each type. `subject` describes the subjects of rows, if they have
+    one; `is_also_whole` is true if there are rows without a subject, too.
 
-    `compute` yields the measure's values in an hour. It is None if quality/metrics has no rows of the measure.
+    `compute` yields the measure's values in an hour. It is None if quality/metrics has no rows of the measure, as of
+    freshness, which check_quality computes from newest_arrival.
 
-    `change` is set if the report is to list the measure's rows as drift. `is_reported_of_all` is true if the report
-    lists the values of all types together among its measures.
+    `change` is set if the report is to list the measure's rows as drift. `is_reported_of_all` is true if the report's
+    list of measures shows the value for all types together.
     """
 
     name: str
