@@ -44,6 +44,7 @@ WITHOUT_SPARK = [
     "generator",
     "lake.lease",
     "lake.lease_stores",
+    "lake.machine",
     *(f"contracts.{module}" for module in ("column_types", "contract", "evolution", "load", "proposals")),
     "progress.log",
     *(f"quality.{module}" for module in ("catalogue", "hour", "measures", "metric", "thresholds")),

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from event_lake.errors import ServiceUnavailableError, UserError
-from event_lake.lake.lease import Lease, Machine
+from event_lake.lake.lease import Lease
+from event_lake.lake.machine import Machine
 from support.fake_lease import OUTAGE, Clock, FakeStore, raising
 
 LENGTH = 60.0

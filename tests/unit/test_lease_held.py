@@ -7,7 +7,8 @@ from threading import enumerate as enumerate_threads
 import pytest
 
 from event_lake.errors import UserError
-from event_lake.lake.lease import Lease, Machine, hold_lease
+from event_lake.lake.lease import Lease, hold_lease
+from event_lake.lake.machine import Machine
 from support.fake_lease import OUTAGE, FakeStore, raising
 
 

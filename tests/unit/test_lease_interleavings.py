@@ -10,7 +10,8 @@ from typing import TypeVar
 import pytest
 
 from event_lake.errors import EventLakeError, ServiceUnavailableError
-from event_lake.lake.lease import Lease, Machine
+from event_lake.lake.lease import Lease
+from event_lake.lake.machine import Machine
 
 T = TypeVar("T")
 LENGTH = 60.0

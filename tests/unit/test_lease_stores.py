@@ -15,8 +15,9 @@ import pytest
 
 from event_lake.aws.s3 import S3Object
 from event_lake.errors import UserError
-from event_lake.lake.lease import Lease, Machine
+from event_lake.lake.lease import Lease
 from event_lake.lake.lease_stores import LeaseStore, LocalFile, lease_store
+from event_lake.lake.machine import Machine
 
 # Ends its lease when its standard input does.
 OWNER = """

@@ -10,19 +10,16 @@ quarter also leaves time for a commit that passed the check just before the leas
 
 import json
 import logging
-import os
-import socket
 import threading
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 from event_lake.errors import EventLakeError, ServiceUnavailableError, UserError
 from event_lake.lake.lease_stores import LeaseStore
+from event_lake.lake.machine import Machine
 
 _log = logging.getLogger(__name__)
 
@@ -32,43 +29,6 @@ _PATIENCE = 1.25
 # a watcher.
 _RENEWALS, _RETRIES, _LOOKS = 3, 30, 20
 _ATTEMPTS = 3
-
-
-def _pid_space() -> str:
-    # Name the boot and the container within which a process id belongs to one process; empty if that's unknown.
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
-    except OSError:
-        return ""
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except OSError as error:
-        return isinstance(error, PermissionError)  # the process is there, and another user's
-    return True
-
-
-def _seconds() -> float:
-    # time.monotonic() stands still while the machine is suspended, but a watcher on another machine counts on.
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Machine:
-    """The process and its machine, as a lease sees them; tests pass others.
-
-    `pid_space` names where `pid` is unique: within one boot and one container. `clock` and `sleep` count in seconds.
-    """
-
-    host: str = field(default_factory=socket.gethostname)
-    pid_space: str = field(default_factory=_pid_space)
-    pid: int = field(default_factory=os.getpid)
-    is_alive: Callable[[int], bool] = _is_alive
-    clock: Callable[[], float] = _seconds
-    sleep: Callable[[float], None] = time.sleep
 
 
 @dataclass(frozen=True, kw_only=True)
