@@ -10,6 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 import event_lake as el
+from event_lake.kinesis import source
 from event_lake.lake.session import REQUIRED
 from support.emulators import Stream
 from support.sent import an_event
@@ -19,12 +20,15 @@ NAMES = ("payment:order:completed", "lesson:started")
 
 @pytest.fixture
 def session(spark: SparkSession) -> Iterator[SparkSession]:
-    """A session of its own within the tests' Spark, with settings of somebody who hasn't heard of us."""
+    """A session of its own within the tests' Spark, with settings of somebody who hasn't heard of us.
+
+    Another session knows our source already, and is this thread's active one.
+    """
+    source.register(spark)
     own = spark.newSession()
     own.conf.set("spark.sql.session.timeZone", "Europe/Zurich")
     yield own
-    # Calls below look for the active session of their thread.
-    spark.range(1).count()
+    spark.createDataFrame([], "nothing int")
 
 
 def settings_of(stream: Stream, root: str, tmp_path: Path) -> el.Settings:

@@ -183,7 +183,7 @@ def test_a_batch_that_comes_after_a_stop_is_left_to_the_next_run(lines: Lines) -
 
     def write(rows: DataFrame, batch_id: int) -> Written:
         # Closed as by a signal, but by nobody who stops the query before Spark begins the next batch.
-        batches[0].__self__.close()  # type: ignore[attr-defined]
+        batches[0].__self__.refuse_batches()  # type: ignore[attr-defined]
         return lines.write(rows, batch_id)
 
     assert run_to_end(start, write, []) == RunResult(Totals(read=1, raw=1), stopped=True)

@@ -45,6 +45,9 @@ def register(spark: SparkSession) -> None:
     environment = spark.sparkContext.environment
     place = str(Path(event_lake.__file__).parents[1])
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [place, environment.get("PYTHONPATH")]))
+    # Spark looks a name up in the thread's active session, which may be another one that knows it: then it would refuse
+    # the name. This makes `spark` the active one, and runs nothing.
+    spark.createDataFrame([], "nothing int")
     spark.dataSource.register(KinesisDataSource)
 
 
