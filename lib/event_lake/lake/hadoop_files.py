@@ -62,6 +62,10 @@ class HadoopFiles:
         """Delete a file, if it's there."""
         self._files.delete(self._path(path), False)  # noqa: FBT003 (Java has no named arguments: recursive)
 
+    def delete_folder(self, path: str) -> None:
+        """Delete the folder with all that is in it, if it exists."""
+        self._files.delete(self._path(path), True)  # noqa: FBT003 (Java has no names: with what is in it)
+
     def rename(self, path: str, new_path: str) -> None:
         """Rename a file or folder to `new_path`, which must be free."""
         if not self._files.rename(self._path(path), self._path(new_path)):

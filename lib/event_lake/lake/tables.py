@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from event_lake.errors import UserError
 from event_lake.lake.formats import refuse_newer
+from event_lake.lake.hadoop_files import HadoopFiles
 from event_lake.lake.layout import LEDGER, RAW_EVENTS, Table
 from event_lake.lake.session import set_for
 from event_lake.lake.storage_errors import explain
@@ -24,12 +25,24 @@ def create(spark: SparkSession, root: str, tables: Sequence[Table]) -> None:
     """Make those of the tables that don't exist yet, with the same properties on every cluster (`table_properties`)."""
     properties = explicit_properties(lambda name: spark.conf.get(name, None) is not None)
     for table in tables:
+        if not exists(spark, root, table):
+            _clear_half_made(spark, table.path(root))
         builder = DeltaTable.createIfNotExists(spark).location(table.path(root)).addColumns(table.schema)
         builder = builder.partitionedBy(*table.partitioned_by)
         statistics = {"delta.dataSkippingStatsColumns": ",".join(table.statistics)}
         for key, value in {**properties, **statistics, _FORMAT_PROPERTY: str(_FORMAT)}.items():
             builder = builder.property(key, value)
         builder.execute()
+
+
+def _clear_half_made(spark: SparkSession, path: str) -> None:
+    """Delete what is left of a table whose making was killed before its first commit: Delta makes none in its place.
+
+    Such a table has a log without a commit, and no file of data. A table that has lost its log stays as it is.
+    """
+    files, log = HadoopFiles(spark, path), f"{path}/_delta_log"
+    if files.names(path) == ["_delta_log"] and not any(name[0].isdecimal() for name in files.names(log)):
+        files.delete_folder(log)
 
 
 def refuse_newer_ledger(spark: SparkSession, root: str) -> None:
