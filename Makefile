@@ -27,12 +27,14 @@ emulators:
 	@if command -v npm >/dev/null && [ ! tests/node_modules/.package-lock.json -nt tests/package-lock.json ]; then \
 		npm ci --silent --prefix tests || echo "make test: npm can't install the emulators of tests/package.json"; fi
 
-test-more: test-cluster test-kills test-documents test-some41 ## Run what takes longer: a cluster, killed jobs, what the documents show, the tests that depend on Spark's version by 4.1
+test-more: test-cluster ## Run what takes longer: a cluster, killed jobs, what the documents show, what depends on Spark's version by 4.1
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "(kills or documents) and not faults"
+	@$(MAKE) --no-print-directory test-some41
 
 test-fast: setup ## Run the tests that need no Spark
 	@$(BIN)/python -m pytest tests/unit
 
-test-cluster: setup ## Run the tests on two executors, some of which are killed
+test-cluster: setup emulators ## Run the tests on two executors, some of which are killed
 	@$(BIN)/python -m pytest -m "cluster and not faults"
 
 test-kills: setup emulators ## Kill jobs 3 times at any moment, and start them again
