@@ -16,6 +16,6 @@ atexit.register(session.close)
 for table in (*layout.RAW, *layout.STAGING):
     if tables.exists(spark, ROOT, table):
         view = table.name.replace("/", "_")
-        spark.read.format("delta").load(table.path(ROOT)).createOrReplaceTempView(view)
+        tables.read(spark, ROOT, table).createOrReplaceTempView(view)
 print(f"Views of {ROOT}: {', '.join(view.name for view in spark.catalog.listTables()) or 'none; make demo first'}")
 print('Try: spark.sql("select event_type, count(*) from raw_events group by 1 order by 2 desc").show()')

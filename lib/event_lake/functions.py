@@ -5,8 +5,6 @@ No function stops the session. Each job raises UserError unless `configure` was 
 
 from collections.abc import Sequence
 from datetime import datetime
-from getpass import getuser
-from socket import gethostname
 
 from pyspark.sql import SparkSession
 
@@ -58,7 +56,6 @@ def ingest_raw(
         until_caught_up=until_caught_up,
         new_checkpoint=new_checkpoint,
         acknowledge=acknowledge,
-        user=f"{getuser()} on {gethostname()}",
     )
     reporters = [LogReporter(settings.source.stream)]
     with sole_writer(settings.lake.root, "raw", job="ingest_raw") as check:

@@ -132,7 +132,10 @@ CLIENTS = {"event_lake.kinesis.api.client", "event_lake.aws.cloudwatch", "event_
     ("package", "importers"),
     [
         ("boto3", CLIENTS),
-        ("botocore", CLIENTS | {"event_lake.aws.errors"}),
+        (
+            "botocore",
+            CLIENTS - {"event_lake.aws.cloudwatch"} | {"event_lake.aws.client_config", "event_lake.aws.errors"},
+        ),
         ("delta", {"event_lake.lake.tables"}),
         ("orjson", {"event_lake.events.judge"}),
         ("rich", {"event_lake.progress.live"}),

@@ -8,15 +8,11 @@ from functools import partial
 from typing import Any
 
 import boto3
-from botocore.config import Config
 
+from event_lake.aws.client_config import CONFIG
 from event_lake.aws.errors import Explainer, text_of, translate_errors
 from event_lake.errors import EventLakeError, ServiceUnavailableError, UserError
 
-# Three attempts end within half a minute.
-_BOTO_CONFIG = Config(
-    retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=2, read_timeout=5, max_pool_connections=2
-)
 # One call may have 1,000 metrics and 1 MB (CloudWatch API reference, PutMetricData). 1,000 of ours are less than 1 MB.
 _MOST_METRICS = 1_000
 # CloudWatch keeps a value for each span of so many seconds, named so, for so many days.
@@ -51,9 +47,7 @@ class CloudWatch:
     ) -> None:
         self._now = now
         with translate_errors(_EXPLAINER.unusable, ValueError):  # ValueError: AWS_ENDPOINT_URL_CLOUDWATCH holds no URL
-            self._boto: Any = boto3.client(
-                "cloudwatch", region_name=region, endpoint_url=endpoint_url, config=_BOTO_CONFIG
-            )
+            self._boto: Any = boto3.client("cloudwatch", region_name=region, endpoint_url=endpoint_url, config=CONFIG)
 
     def put(self, namespace: str, metrics: Sequence[CloudWatchMetric]) -> None:
         """Put any number of metrics, in calls of 1,000. If a call fails, CloudWatch has the metrics of those before."""

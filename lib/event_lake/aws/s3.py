@@ -4,16 +4,11 @@ from contextlib import AbstractContextManager
 from functools import partial
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from event_lake.aws.client_config import CONFIG
 from event_lake.aws.errors import Explainer, code_of, text_of, translate_errors
 from event_lake.errors import EventLakeError, UserError
-
-# The object has some 400 bytes. Three attempts end within 25 s, so two calls fit into a lease of a minute.
-_BOTO_CONFIG = Config(
-    retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=2, read_timeout=5, max_pool_connections=2
-)
 
 # In this order: the condition isn't met (412), another write was under way (409), the object to replace is gone (404).
 _SOMEBODY_WAS_FASTER = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"}
@@ -34,7 +29,7 @@ class S3Object:
         self._key = "/".join(part for part in (prefix, "_leases", f"{name}.json") if part)
         self._explainer = Explainer(f"lake {root}", configure="check lake.root and the AWS SDK's usual chain")
         with translate_errors(self._explainer.unusable, ValueError):  # ValueError: AWS_ENDPOINT_URL_S3 holds no URL
-            self._boto = boto3.client("s3", endpoint_url=endpoint_url, config=_BOTO_CONFIG)
+            self._boto = boto3.client("s3", endpoint_url=endpoint_url, config=CONFIG)
 
     def read(self) -> tuple[bytes, str] | None:
         """Return the object's content and version, or None if it doesn't exist."""

@@ -6,8 +6,6 @@ The job runs until it is stopped, or with --until-caught-up until it has read wh
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
-from getpass import getuser
-from socket import gethostname
 
 from event_lake.cli.jobs import JobParser, run_job
 from event_lake.config.settings import Settings
@@ -53,7 +51,6 @@ def _ingest(args: Namespace, settings: Settings) -> int:
             until_caught_up=args.until_caught_up,
             new_checkpoint=args.new_checkpoint,
             acknowledge=args.acknowledge,
-            user=f"{getuser()} on {gethostname()}",
         )
         ended = ingest_raw(spark, settings, options, check=check, reporters=reporters)
     print(ended.totals)

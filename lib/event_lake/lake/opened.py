@@ -10,40 +10,47 @@ from event_lake.lake import layout, tables
 from event_lake.lake.hadoop_files import HadoopFiles
 
 
-class OpenLake:
+class _Tables:
+    def __init__(self, spark: SparkSession, root: str) -> None:
+        self._spark = spark
+        self._root = root
+
+    def _read(self, table: layout.Table) -> DataFrame:
+        if not tables.exists(self._spark, self._root, table):
+            raise UserError(f"lake.root = {self._root!r} has no {table.name} yet: the job that makes it hasn't run")
+        return tables.read(self._spark, self._root, table)
+
+
+class OpenLake(_Tables):
     """The tables of the lake at `root` as DataFrames. Each attribute reads its table as it is at that moment.
 
     It raises UserError if no job has made the table yet. docs/reference/tables.md explains the columns.
     """
 
-    def __init__(self, spark: SparkSession, root: str) -> None:
-        self._spark = spark
-        self._root = root
-
     @property
     def raw_events(self) -> DataFrame:
         """Return the events as ingest_raw wrote them, one row each."""
-        return _read(self._spark, self._root, layout.RAW_EVENTS)
+        return self._read(layout.RAW_EVENTS)
 
     @property
     def quarantine(self) -> DataFrame:
         """Return the records that are no events, byte for byte, with the reasons why not."""
-        return _read(self._spark, self._root, layout.QUARANTINE)
+        return self._read(layout.QUARANTINE)
 
     @property
     def ledger(self) -> DataFrame:
         """Return the ledger: how many records each batch read of each shard, and what became of them."""
-        return _read(self._spark, self._root, layout.LEDGER)
+        return self._read(layout.LEDGER)
 
     @property
     def findings(self) -> DataFrame:
         """Return the losses that ingest_raw found, and who acknowledged them."""
-        return _read(self._spark, self._root, layout.FINDINGS)
+        return self._read(layout.FINDINGS)
 
     @property
     def metrics(self) -> DataFrame:
         """Return the quality measures, hour by hour."""
-        return _read(self._spark, self._root, layout.METRICS)
+        return self._read(layout.METRICS)
 
     @property
     def staging(self) -> "Staging":
@@ -51,27 +58,23 @@ class OpenLake:
         return Staging(self._spark, self._root)
 
 
-class Staging:
+class Staging(_Tables):
     """The tables of the staging layer as DataFrames, read in the same way as those of `OpenLake`."""
-
-    def __init__(self, spark: SparkSession, root: str) -> None:
-        self._spark = spark
-        self._root = root
 
     @property
     def events(self) -> DataFrame:
         """Return the events, one version of each."""
-        return _read(self._spark, self._root, layout.STAGING_EVENTS)
+        return self._read(layout.STAGING_EVENTS)
 
     @property
     def conflicts(self) -> DataFrame:
         """Return the other versions: events with the event_uuid of one in `events`, and another payload."""
-        return _read(self._spark, self._root, layout.CONFLICTS)
+        return self._read(layout.CONFLICTS)
 
     @property
     def rejected(self) -> DataFrame:
         """Return the events that break their type's contract, with the reasons."""
-        return _read(self._spark, self._root, layout.REJECTED)
+        return self._read(layout.REJECTED)
 
     @property
     def types(self) -> Mapping[str, DataFrame]:
@@ -79,11 +82,7 @@ class Staging:
         return _TypedTables(self._spark, self._root)
 
 
-class _TypedTables(Mapping[str, DataFrame]):
-    def __init__(self, spark: SparkSession, root: str) -> None:
-        self._spark = spark
-        self._root = root
-
+class _TypedTables(_Tables, Mapping[str, DataFrame]):
     def __getitem__(self, event_type: str) -> DataFrame:
         table = layout.typed_table(event_type, StructType())
         if not tables.exists(self._spark, self._root, table):
@@ -96,9 +95,3 @@ class _TypedTables(Mapping[str, DataFrame]):
 
     def __len__(self) -> int:
         return len(list(iter(self)))
-
-
-def _read(spark: SparkSession, root: str, table: layout.Table) -> DataFrame:
-    if not tables.exists(spark, root, table):
-        raise UserError(f"lake.root = {root!r} has no {table.name} yet: the job that makes it hasn't run")
-    return tables.read(spark, root, table)

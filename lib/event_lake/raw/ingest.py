@@ -1,10 +1,12 @@
 """Run the streaming query that reads the Kinesis stream into the raw layer."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
+from getpass import getuser
 from pathlib import Path
+from socket import gethostname
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
@@ -20,7 +22,7 @@ from event_lake.kinesis.planning.start import refuse_expired, starting_positions
 from event_lake.kinesis.planning.topology import Topology
 from event_lake.kinesis.source import observe_receipts
 from event_lake.lake import layout, tables
-from event_lake.lake.checkpoints import Checkpoint
+from event_lake.lake.checkpoints import Checkpoint, PlannedBatch
 from event_lake.lake.ledger import Totals, Written
 from event_lake.progress.reporter import Reporter
 from event_lake.raw.beginning import Beginning, open_or_replace_checkpoint
@@ -46,13 +48,13 @@ class IngestOptions:
 
     - `until_caught_up`: end once all is read that the stream held at the start.
     - `new_checkpoint`: put the checkpoint aside and resume from the ledger.
-    - `acknowledge`: the batches whose findings `user` acknowledges.
+    - `acknowledge`: the batches whose findings `user` acknowledges, by default the user of this process.
     """
 
     until_caught_up: bool = False
     new_checkpoint: bool = False
     acknowledge: Sequence[int] = ()
-    user: str = ""
+    user: str = field(default_factory=lambda: f"{getuser()} on {gethostname()}")
 
 
 def check_pace(settings: Settings) -> None:
@@ -161,7 +163,7 @@ class _Query:
         self._writer: RawWriter | None = None
         self._newest_planned = checkpoint.newest_batch
         # Each entry is needed twice: for its own batch, and as the predecessor of the next batch.
-        self._planned = lru_cache(maxsize=2)(checkpoint.planned)
+        self._planned = lru_cache(maxsize=2)(self._look_up)
         self.checks = KeptChecks(spark, settings.lake.root, checkpoint, first_batch=beginning.first_batch)
 
     def start(self, write_batch: Callable[[DataFrame, int], None], *, until_caught_up: bool) -> StreamingQuery:
@@ -196,11 +198,15 @@ class _Query:
 
         return EarlierRules(changed=describe_changes(begun, now), keep=keep)
 
+    def _look_up(self, batch_id: int) -> tuple[PlannedBatch, Offset]:
+        planned = self._checkpoint.planned(batch_id)
+        return planned, Offset.from_json(planned.source)
+
     def _describe_batch(self, batch_id: int) -> Batch:
         """Return what the offset log says of a batch. Raise DataLossError if Spark would drop all its rows as late."""
-        planned = self._planned(batch_id)
-        before = self._planned(batch_id - 1) if batch_id else None
-        end, number = Offset.from_json(planned.source), self._beginning.first_batch + batch_id
+        planned, end = self._planned(batch_id)
+        before, begin = self._planned(batch_id - 1) if batch_id else (None, None)
+        number = self._beginning.first_batch + batch_id
         if before:
             self.checks.refuse_late(number, planned, before)
         may_repeat = self._newest_planned is not None and batch_id <= self._newest_planned
@@ -212,6 +218,6 @@ class _Query:
             begins=begins,
             positions={**end.positions, **(self._beginning.gone if begins else {})},
             holes=self._beginning.holes if begins else {},
-            expected=shards_with_receipts(Offset.from_json(before.source), end) if before else (),
+            expected=shards_with_receipts(begin, end) if begin else (),
             may_repeat=may_repeat,
         )

@@ -89,12 +89,11 @@ class _Lake:
 
     @staticmethod
     def pinned(spark: SparkSession, root: str, ledger_version: int) -> "_Lake":
-        others = [(table, _versions(spark, root, table, "LIMIT 1")) for table in (layout.RAW_EVENTS, layout.QUARANTINE)]
         return _Lake(
             tables.at_version(spark, root, layout.LEDGER, ledger_version),
             *(
-                tables.at_version(spark, root, table, newest.select("version").collect()[0][0])
-                for table, newest in others
+                tables.at_version(spark, root, table, tables.newest_version(spark, root, table))
+                for table in (layout.RAW_EVENTS, layout.QUARANTINE)
             ),
         )
 
@@ -170,7 +169,7 @@ def _check_findings(findings: Sequence[Finding], faults: FaultsFound) -> Iterato
 
 
 def _read_history(spark: SparkSession, root: str) -> list[Commit]:
-    commits = _versions(spark, root, layout.LEDGER).select(
+    commits = spark.sql(f"DESCRIBE HISTORY delta.`{layout.LEDGER.path(root)}`").select(
         "version",
         F.unix_micros("timestamp").alias("at"),
         "operation",
@@ -178,7 +177,3 @@ def _read_history(spark: SparkSession, root: str) -> list[Commit]:
         F.when(F.col("operation") == "RESTORE", F.col("operationParameters")["version"].cast("long")).alias("restored"),
     )
     return [Commit(**{**row.asDict(), "at": instant_of(row["at"])}) for row in commits.collect()]
-
-
-def _versions(spark: SparkSession, root: str, table: layout.Table, limit: str = "") -> DataFrame:
-    return spark.sql(f"DESCRIBE HISTORY delta.`{table.path(root)}` {limit}")
