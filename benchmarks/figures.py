@@ -28,7 +28,7 @@ class _Commit:
 def figures_of(
     marks: Sequence[Mark], usage: Usage, *, warm_up: int, receipts: int, written: Sequence[Path], state: Path
 ) -> Figures:
-    """Return the figures of a query's batches behind the first `warm_up`. Peaks and state are those of all batches.
+    """Return the figures of a query's batches after the first `warm_up`. Peaks and state are those of all batches.
 
     In each batch, `receipts` rows are no events. `written` are the folders of the tables that the query wrote to.
     `state` is the folder of its state store, which needn't exist.

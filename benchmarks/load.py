@@ -20,7 +20,7 @@ BATCH_SECONDS = 600
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """A load of `batches` that are measured, behind `warm_up` others that aren't.
+    """A load of `batches` that are measured, after `warm_up` others that aren't.
 
     The first of all batches has one record more for each shard, the last one less.
     """

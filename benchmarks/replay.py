@@ -105,7 +105,7 @@ class _Arrivals:
 
 
 class _Shard:
-    """A shard: the JSON of its records end to end, each with a comma behind it, and the index where each starts."""
+    """A shard: the JSON of its records end to end, each with a comma after it, and the index where each starts."""
 
     def __init__(self, index: int, payloads: Iterable[bytes], arrivals: _Arrivals) -> None:
         self.shard_id = f"shardId-{index:012}"

@@ -1,6 +1,6 @@
 """Measure each station of the way from Kinesis to the lake, on two cores and 4 GiB of heap, and the source alone.
 
-The stream is replayed over HTTP from memory; everything behind it is what the jobs run. A station that loses or
+The stream is replayed over HTTP from memory; everything after it is what the jobs run. A station that loses or
 invents an event fails the benchmark. compare.py compares two runs, for which the machine must have been quiet in both.
 The source alone has targets: a figure that misses its target is printed as missed, and fails nothing.
 """

@@ -57,7 +57,7 @@ class Put:
         ]
 
     def pages(self, cursor: Cursor, limit: int) -> Iterator[Page]:
-        """Up to the last record of this run, and on to the tip behind it."""
+        """Up to the last record of this run, and on to the tip after it."""
         while not cursor.at_tip:
             yield cursor.records(limit)
 
@@ -70,14 +70,14 @@ def boto() -> Any:
 @pytest.fixture(scope="module")
 def put(boto: Any) -> Put:
     client, key = KinesisClient(str(STREAM), REGION), uuid4().hex
-    began, told = client.now(), []
+    began, answers = client.now(), []
     for number in range(SINGLE):
-        told.append(boto.put_record(StreamName=STREAM, PartitionKey=key, Data=b"%d" % number))
+        answers.append(boto.put_record(StreamName=STREAM, PartitionKey=key, Data=b"%d" % number))
         time.sleep(GAP_SECONDS)
     entries = [{"PartitionKey": key, "Data": b"%d" % (SINGLE + number)} for number in range(TOGETHER)]
-    told += boto.put_records(StreamName=STREAM, Records=entries)["Records"]
-    assert {record["ShardId"] for record in told} == {told[0]["ShardId"]}, "throttled: use a stream that is idle"
-    made = Put(client, key, told[0]["ShardId"], [record["SequenceNumber"] for record in told], began)
+    answers += boto.put_records(StreamName=STREAM, Records=entries)["Records"]
+    assert {record["ShardId"] for record in answers} == {answers[0]["ShardId"]}, "throttled: use a stream that is idle"
+    made = Put(client, key, answers[0]["ShardId"], [record["SequenceNumber"] for record in answers], began)
     # What was put is to be read a moment later.
     for _ in range(50):
         if made.own(made.first_page(After(made.numbers[-2]), limit=100)):
@@ -113,10 +113,10 @@ def test_an_arrival_is_of_this_minute_by_the_clock_of_answers(put: Put) -> None:
     assert put.began - timedelta(seconds=1) <= instant_of_seconds(page.arrived[0]) <= put.began + timedelta(seconds=60)
 
 
-def test_behind_a_record_comes_the_next_and_inclusive_is_the_record_itself(put: Put) -> None:
-    behind = put.first_page(After(put.numbers[1]))
+def test_after_a_record_comes_the_next_and_inclusive_is_the_record_itself(put: Put) -> None:
+    after = put.first_page(After(put.numbers[1]))
     itself = put.first_page(After(put.numbers[1]), inclusive=True)
-    assert [put.own(behind), put.own(itself)] == [[put.numbers[2]], [put.numbers[1]]]
+    assert [put.own(after), put.own(itself)] == [[put.numbers[2]], [put.numbers[1]]]
 
 
 @pytest.mark.parametrize("off", [0, 1], ids=["its own arrival", "a millisecond later"])
@@ -150,7 +150,7 @@ def test_an_empty_answer_with_0_ms_behind_it_is_the_tip_of_a_shard_that_goes_on(
     assert put.client.get_records(tip.next_iterator).data == []
 
 
-def test_no_empty_answer_says_0_ms_while_records_of_the_same_millisecond_are_behind_it(put: Put) -> None:
+def test_no_empty_answer_says_0_ms_while_records_of_the_same_millisecond_are_after_it(put: Put) -> None:
     for before in range(SINGLE, SINGLE + TOGETHER - 1, 100):
         page = put.client.get_records(put.client.iterator(put.shard_id, After(put.numbers[before])), limit=1)
         assert page.data or not page.at_tip
@@ -180,11 +180,11 @@ def test_an_unknown_shard_is_gone(put: Put) -> None:
 
 
 @pytest.mark.skipif(not os.environ.get("RESHARD"), reason="splits a shard and merges it again: RESHARD=1")
-def test_a_shard_that_is_split_ends_behind_its_last_record_and_its_children_begin_later(put: Put, boto: Any) -> None:
+def test_a_shard_that_is_split_ends_after_its_last_record_and_its_children_begin_later(put: Put, boto: Any) -> None:
     children = split(boto, put.shard_id)
     try:
-        told = boto.put_record(StreamName=STREAM, PartitionKey=put.key, Data=b"child")
-        assert told["ShardId"] in children
+        answers = boto.put_record(StreamName=STREAM, PartitionKey=put.key, Data=b"child")
+        assert answers["ShardId"] in children
         cursor = Cursor(put.client, put.shard_id, After(put.numbers[0]), inclusive=True)
         pages = []
         while not cursor.closed:
@@ -195,8 +195,8 @@ def test_a_shard_that_is_split_ends_behind_its_last_record_and_its_children_begi
         assert (end.data, end.next_iterator) == ([], None)
         listed = {shard.shard_id: shard.parents for shard in put.client.list_shards()}
         assert {listed[child] for child in children} == {(put.shard_id,)}
-        first = Cursor(put.client, told["ShardId"], TrimHorizon()).records(limit=1)
-        assert first.sequence_numbers == [told["SequenceNumber"]]
+        first = Cursor(put.client, answers["ShardId"], TrimHorizon()).records(limit=1)
+        assert first.sequence_numbers == [answers["SequenceNumber"]]
         assert first.arrived[0] >= [page for page in pages if page.arrived][-1].arrived[-1]
     finally:
         boto.merge_shards(StreamName=STREAM, ShardToMerge=children[0], AdjacentShardToMerge=children[1])

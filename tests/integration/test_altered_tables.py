@@ -36,9 +36,9 @@ ALTERED = (layout.RAW_EVENTS, layout.LEDGER, layout.STAGING_EVENTS)
 def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> TakenOver:
     """Gone on with, over its stream with some more records."""
     golden = unpack(FOLDER / "lake-1.tar.xz", tmp_path_factory.mktemp("altered"))
-    told = ", ".join(f"'{key}' = '{value}'" for key, value in FEATURES.items())
+    properties = ", ".join(f"'{key}' = '{value}'" for key, value in FEATURES.items())
     for table in ALTERED:
-        spark.sql(f"alter table delta.`{golden.folder}/lake/{table.name}` set tblproperties ({told})")
+        spark.sql(f"alter table delta.`{golden.folder}/lake/{table.name}` set tblproperties ({properties})")
     # An event and its conflicts, in a file with others: they get a deletion vector.
     spark.sql(f"delete from delta.`{golden.folder}/lake/{layout.RAW_EVENTS.name}` where event_uuid = 'unread-0'")
     return go_on_with(spark, golden)

@@ -43,7 +43,7 @@ class Sender:
             json.dumps({"event_uuid": f"uuid {n}", "event_name": f"lesson:{n % 2}", "created_at": now})
             for n in range(first, first + 6)
         ]
-        junk = [b"junk behind %d" % first]
+        junk = [b"junk after %d" % first]
         self.stream.put(*(text.encode() for text in made), *junk, key=str(first))
         self.events += made
         self.junk += junk

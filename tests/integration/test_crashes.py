@@ -89,7 +89,7 @@ def test_kills_while_events_arrive_shards_are_resharded_and_rules_change_leave_e
                     kill(running)
         for new_checkpoint in (True, False):
             ingest_raw(spark, stream.settings(root), IngestOptions(until_caught_up=True, new_checkpoint=new_checkpoint))
-        print(f"{KILLS} kills, {refused} of the runs behind them refused to finish a batch")
+        print(f"{KILLS} kills, {refused} of the runs after them refused to finish a batch")
         _assert_each_once(spark, root, sent)
         reconcile(spark, stream.settings(root), Window()).refuse_faults()
 

@@ -37,8 +37,8 @@ class Query:
     def run(self, until: float = float("inf"), **options: str) -> None:
         """Run it until it has read so many records; else what is there."""
         register(self.spark)
-        told = {"streamName": "events", "region": "us-east-1", "endpointUrl": self.kinesis.url, **options}
-        rows = self.spark.readStream.format(FORMAT).options(**told).load()
+        all_options = {"streamName": "events", "region": "us-east-1", "endpointUrl": self.kinesis.url, **options}
+        rows = self.spark.readStream.format(FORMAT).options(**all_options).load()
         writing = rows.writeStream.foreachBatch(self._collect).option("checkpointLocation", str(self.checkpoint))
         trigger: Any = {"availableNow": True} if until == float("inf") else {"processingTime": "0 seconds"}
         query = writing.trigger(**trigger).start()
@@ -113,9 +113,9 @@ def assert_all_is_read_once(query: Query, shards: FakeShards) -> None:
 
 def assert_receipts_balance(query: Query) -> None:
     for rows in query.batches.values():
-        told = {row.shardId: row.receipt for row in rows if row.receipt}
-        assert set(told) == {row.shardId for row in rows}
-        for shard_id, receipt in told.items():
+        receipts = {row.shardId: row.receipt for row in rows if row.receipt}
+        assert set(receipts) == {row.shardId for row in rows}
+        for shard_id, receipt in receipts.items():
             records = [row for row in rows if row.shardId == shard_id and row.receipt is None]
             assert (receipt.records, receipt.user_records) == (len(records), len(records))
             assert receipt.bytes == sum(len(row.data) for row in records)
@@ -198,7 +198,7 @@ def test_records_that_nobody_read_stop_the_query_or_leave_a_hole(query_of, resha
         shards.put([A, *resharded][-1], *each_tenth(DAY + 1100, DAY + 1103))
         refused = query.refusal()
         assert type(refused) is DataLossError
-        why = f"shard {A} is gone, which was read up to" if resharded else f"records of {A} behind"
+        why = f"shard {A} is gone, which was read up to" if resharded else f"records of {A} after"
         assert f"{why} {read[-1]}" in str(refused)
         query.run(failOnDataLoss="false")
     later = shards.numbers(D) if resharded else shards.numbers(A)[50:]
@@ -206,7 +206,7 @@ def test_records_that_nobody_read_stop_the_query_or_leave_a_hole(query_of, resha
     assert_receipts_balance(query)
     [hole] = [receipt for receipt in query.receipts() if receipt.hole]
     assert hole.records == 0
-    assert hole.hole.startswith(f"{A} behind {read[-1]}: ")
+    assert hole.hole.startswith(f"{A} after {read[-1]}: ")
 
 
 def test_a_retention_that_was_shorter_while_the_query_was_stopped_hides_no_loss(query_of) -> None:
@@ -220,7 +220,7 @@ def test_a_retention_that_was_shorter_while_the_query_was_stopped_hides_no_loss(
         kinesis.pass_time(1000)
         refused = query.refusal()
         assert type(refused) is DataLossError
-        assert f"records of {A} behind {read[-1]} may have expired unread" in str(refused)
+        assert f"records of {A} after {read[-1]} may have expired unread" in str(refused)
         query.run(failOnDataLoss="false")
     assert query.numbers(A) == read + shards.numbers(A)[len(read) + 15 :]
     assert_receipts_balance(query)
@@ -248,7 +248,7 @@ def test_records_that_expire_once_their_batch_is_planned_are_missed(query_of) ->
         query = query_of(kinesis)
         refused = query.refusal()
     assert type(refused) is DataLossError
-    assert f"records of {A} behind {shards.numbers(A)[19]} expired before they were read" in str(refused)
+    assert f"records of {A} after {shards.numbers(A)[19]} expired before they were read" in str(refused)
 
 
 def test_a_stream_that_was_made_again_or_is_gone_is_a_loss_to_those_who_read_it(query_of) -> None:

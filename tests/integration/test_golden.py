@@ -31,7 +31,7 @@ def test_every_other_record_is_quarantined_once(lake: TakenOver) -> None:
     assert Counter({bytes(data): n for (data,), n in lake.rows("raw/quarantine", "data").items()}) == expected
 
 
-def test_only_records_behind_the_ledger_are_read(lake: TakenOver) -> None:
+def test_only_records_after_the_ledger_are_read(lake: TakenOver) -> None:
     before = sum(row["read"] or 0 for row in lake.ledger_before)
     assert 0 < before < len(lake.records)
     assert lake.read.read == len(lake.records) - before

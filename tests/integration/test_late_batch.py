@@ -67,9 +67,9 @@ def test_a_late_batch_stays_an_error_until_it_is_acknowledged_and_then_loses_not
 
     with pytest.raises(StreamingQueryException) as refused:
         ingest(spark, settings)
-    told = error_in_traceback(str(refused.value))
-    assert isinstance(told, DataLossError)
-    assert re.match(f"batch {late}: its clock, 1970-.* isn't later than the watermark of the batches", str(told))
+    error = error_in_traceback(str(refused.value))
+    assert isinstance(error, DataLossError)
+    assert re.match(f"batch {late}: its clock, 1970-.* isn't later than the watermark of the batches", str(error))
     for _ in range(2):
         with pytest.raises(DataLossError, match=f"batch {late}: its clock, .* ingest_raw --acknowledge {late}"):
             ingest(spark, settings)

@@ -61,9 +61,9 @@ def test_a_batch_begun_by_narrow_rules_is_not_finished_by_wide_ones(spark: Spark
     for _ in range(2):
         with pytest.raises(StreamingQueryException) as refused:
             ingest(spark, wide)
-        told = error_in_traceback(str(refused.value))
-        assert isinstance(told, UserError)
-        assert "raw.max_future is '3600 seconds' and was '300 seconds'" in str(told)
+        error = error_in_traceback(str(refused.value))
+        assert isinstance(error, UserError)
+        assert "raw.max_future is '3600 seconds' and was '300 seconds'" in str(error)
         assert counts(spark, wide) == before
     assert before[:2] == [5, 0]
     # The way out that the line names.

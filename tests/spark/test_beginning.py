@@ -281,7 +281,7 @@ def test_a_folder_that_is_renamed_object_by_object_is_not_used_where_that_was_ki
     assert aside(written) == ["2", "event_lake.json", "metadata"]
 
 
-def test_a_stream_that_the_lake_does_not_know_begins_as_configured_behind_the_others_batches(
+def test_a_stream_that_the_lake_does_not_know_begins_as_configured_after_the_others_batches(
     spark: SparkSession, written: Settings
 ) -> None:
     other = replace(written, source=Source(stream="other", start_from="latest"))
@@ -292,7 +292,7 @@ def test_records_that_expired_are_told_before_anything_is_changed(spark: SparkSe
     plan(written, 2)
     late = FakeShards("a", "b", clock=3 * 24 * 3600)
     late.put("a", 10, 100)
-    with pytest.raises(DataLossError, match=r"records of a behind 1 .* may have expired unread"):
+    with pytest.raises(DataLossError, match=r"records of a after 1 .* may have expired unread"):
         open_or_replace_checkpoint(spark, written, checkpoint_of(spark, written), late, anew=True)
     assert batches(spark, written) == [[1, 2], [1, 2]]
     assert aside(written) == []

@@ -81,8 +81,8 @@ def test_a_file_that_is_not_what_was_written_is_told_with_the_way_out(checkpoint
 
 def test_a_value_too_many_is_no_beginning(checkpoint: Checkpoint) -> None:
     keep_beginning(checkpoint, BEGINNING)
-    told = json.loads(Path(checkpoint.path, FILE).read_text("utf-8"))
-    write(checkpoint, FILE, json.dumps({**told, "version": 2}))
+    stored = json.loads(Path(checkpoint.path, FILE).read_text("utf-8"))
+    write(checkpoint, FILE, json.dumps({**stored, "version": 2}))
     with pytest.raises(UserError, match="isn't what was written"):
         beginning_of(checkpoint)
 
@@ -158,13 +158,13 @@ def queried(spark: SparkSession, stream: Stream, checkpoint: Checkpoint) -> list
     """A query has run on the checkpoint: of each receipt its batch, clock, and last record."""
     stream.put(b"1", b"2", key="a")
     stream.put(b"3", key="b")
-    told: list[tuple[int, datetime, str]] = []
+    found: list[tuple[int, datetime, str]] = []
     source.register(spark)
 
     def note(rows: DataFrame, batch_id: int) -> None:
         clock = F.unix_millis("ingested_at").alias("clock")
         receipts = rows.where("receipt is not null").select(clock, "receipt.last_sequence_number").collect()
-        told.extend((batch_id, EPOCH + timedelta(milliseconds=row.clock), row[1]) for row in receipts)
+        found.extend((batch_id, EPOCH + timedelta(milliseconds=row.clock), row[1]) for row in receipts)
 
     keep_beginning(checkpoint, BEGINNING)
     records = spark.readStream.format(FORMAT).options(**options_of(stream.settings("lake").source)).load()
@@ -177,7 +177,7 @@ def queried(spark: SparkSession, stream: Stream, checkpoint: Checkpoint) -> list
     )
     query.awaitTermination()
     query.stop()
-    return told
+    return found
 
 
 def test_sparks_own_log_tells_where_a_batch_ends_and_its_clock(

@@ -46,7 +46,7 @@ def acknowledged(spark: SparkSession, root: str, *batches: int, by: str = "ada")
     acknowledge(spark, root, find_standing(read_findings(spark, root), batches), by)
 
 
-def told(found: list[Finding]) -> list[tuple[int, str, str | None]]:
+def in_short(found: list[Finding]) -> list[tuple[int, str, str | None]]:
     return [(finding.batch_id, finding.kind, finding.acknowledged_by) for finding in found]
 
 
@@ -66,7 +66,7 @@ def test_a_finding_stands_until_it_is_acknowledged(spark: SparkSession, lake: st
     acknowledged(spark, lake, 8, by="ada on host")
     found = read_findings(spark, lake)
     refuse_standing(found)
-    assert told(found) == [(7, "lost", "ada on host"), (8, "late", "ada on host")]
+    assert in_short(found) == [(7, "lost", "ada on host"), (8, "late", "ada on host")]
     assert all(f.acknowledged_at and before < f.found_at < f.acknowledged_at < datetime.now(UTC) for f in found)
 
 
@@ -74,7 +74,7 @@ def test_the_same_batch_may_lose_something_again(spark: SparkSession, lake: str)
     keep_finding(spark, lake, 7, Kind.LATE, "batch 7: late")
     acknowledged(spark, lake, 7)
     keep_finding(spark, lake, 7, Kind.LATE, "batch 7: late")
-    assert told(read_findings(spark, lake)) == [(7, "late", "ada"), (7, "late", None)]
+    assert in_short(read_findings(spark, lake)) == [(7, "late", "ada"), (7, "late", None)]
 
 
 @pytest.mark.parametrize("there", [True, False])
@@ -86,7 +86,7 @@ def test_only_a_finding_that_stands_can_be_acknowledged(spark: SparkSession, lak
         acknowledged(spark, lake, 7, 6)
     batches = "7" if there else "none"
     assert str(refused.value) == f"--acknowledge 6: no finding stands in this batch; batches with one: {batches}"
-    assert told(read_findings(spark, lake))[1:] == ([(7, "lost", None)] if there else [])
+    assert in_short(read_findings(spark, lake))[1:] == ([(7, "lost", None)] if there else [])
 
 
 def losing(lines: Lines) -> Callable[[DataFrame, int], Written]:
@@ -111,7 +111,7 @@ def test_a_batch_that_lost_records_lets_no_run_begin_another(
     assert not settle_findings(spark, lake, checkpoint, [41], "ada")
     assert not settle_findings(spark, lake, checkpoint, [], "ada")
     run_to_end(lines.start_all, lines.write, [], kept(spark, lake, checkpoint, 40))
-    assert told(read_findings(spark, lake)) == [(41, "lost", "ada")]
+    assert in_short(read_findings(spark, lake)) == [(41, "lost", "ada")]
     assert checkpoint.unchecked is None
 
 
@@ -143,7 +143,7 @@ def test_a_kill_before_the_check_leaves_an_unchecked_batch_unless_it_is_repeated
     assert checkpoint.unchecked == Unchecked(0, 0)
     assert not settle_findings(spark, lake, checkpoint, [], "ada")
     found = read_findings(spark, lake)
-    assert told(found) == ([] if by_the_commit else [(0, "unchecked", None)])
+    assert in_short(found) == ([] if by_the_commit else [(0, "unchecked", None)])
     assert [str(finding) for finding in found] == (
         [] if by_the_commit else ["batch 0 was never held against the state store's count: its job ended before that"]
     )
@@ -160,7 +160,7 @@ def test_a_batch_whose_progress_spark_has_forgotten_is_kept_as_unchecked(
         run_to_end(lines.start_all, lines.write, [], kept(spark, lake, checkpoint))
     finally:
         spark.conf.unset("spark.sql.streaming.numRecentProgressUpdates")
-    assert told(read_findings(spark, lake)) == [(0, "unchecked", None)]
+    assert in_short(read_findings(spark, lake)) == [(0, "unchecked", None)]
 
 
 def test_a_late_batch_is_found_once_and_its_acknowledgement_asks_for_a_new_checkpoint(
@@ -175,7 +175,7 @@ def test_a_late_batch_is_found_once_and_its_acknowledgement_asks_for_a_new_check
         settle_findings(spark, lake, checkpoint, [], "ada")
     assert settle_findings(spark, lake, checkpoint, [41], "ada")
     assert checkpoint.is_being_replaced
-    assert told(read_findings(spark, lake)) == [(41, "late", "ada")]
+    assert in_short(read_findings(spark, lake)) == [(41, "late", "ada")]
 
 
 def test_nothing_changes_where_one_of_the_acknowledged_batches_has_no_finding(
@@ -184,4 +184,4 @@ def test_nothing_changes_where_one_of_the_acknowledged_batches_has_no_finding(
     keep_finding(spark, lake, 41, Kind.LATE, "batch 41: late")
     with pytest.raises(UserError, match="--acknowledge 40: no finding stands in this batch; batches with one: 41"):
         settle_findings(spark, lake, checkpoint, [41, 40], "ada")
-    assert (checkpoint.is_being_replaced, told(read_findings(spark, lake))) == (False, [(41, "late", None)])
+    assert (checkpoint.is_being_replaced, in_short(read_findings(spark, lake))) == (False, [(41, "late", None)])

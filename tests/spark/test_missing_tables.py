@@ -15,7 +15,7 @@ DATA = (an_event(event_uuid="1"), b"x")
 
 
 @pytest.mark.parametrize(
-    ("table", "told"),
+    ("table", "message"),
     [
         (layout.RAW_EVENTS, "by the ledger it held 1 rows of the batches 0 to 0"),
         (layout.QUARANTINE, "by the ledger it held 1 rows of the batches 0 to 0"),
@@ -23,11 +23,11 @@ DATA = (an_event(event_uuid="1"), b"x")
         (layout.LEDGER, "what every batch read"),
     ],
 )
-def test_a_table_that_held_rows_is_missed(spark: SparkSession, root: str, table: layout.Table, told: str) -> None:
+def test_a_table_that_held_rows_is_missed(spark: SparkSession, root: str, table: layout.Table, message: str) -> None:
     write_first_batch(spark, root, DATA)
     refuse_missing_tables(spark, root, has_begun=True)
     shutil.rmtree(table.path(root))
-    with pytest.raises(DataLossError, match=f"{table.path(root)} is gone.*{told}"):
+    with pytest.raises(DataLossError, match=f"{table.path(root)} is gone.*{message}"):
         refuse_missing_tables(spark, root, has_begun=False)
 
 

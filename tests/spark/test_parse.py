@@ -187,7 +187,7 @@ def test_any_string_can_be_a_uuid_that_fits_and_can_be_written(spark: SparkSessi
 def test_names_that_look_like_other_things_are_names(spark: SparkSession, tmp_path: Path) -> None:
     names = ["true", "null", "5", "-1.5e3", "-", "_", ".", "..", "a.", "CON", ":".join("abcdefgh"), "a" * 100]
     rows = select_events(_batch(spark, *(an_event(event_name=name) for name in names)))
-    # Folders that mean something to some file system, behind "event_type=", mean nothing.
+    # Folders that mean something to some file system, after "event_type=", mean nothing.
     rows.write.format("delta").partitionBy("event_type").save(str(tmp_path / "table"))
     written = spark.read.format("delta").load(str(tmp_path / "table")).orderBy("sequence_number").collect()
     assert [(row.event_name, row.event_type) for row in written] == [(name, name.split(":")[0]) for name in names]

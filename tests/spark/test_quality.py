@@ -154,11 +154,11 @@ def rows(spark: SparkSession, lake: Settings) -> Sequence[Metric]:
 
 
 def of(rows: Sequence[Metric], *measures: str, hour: datetime = NINE) -> set[tuple[Any, ...]]:
-    """What is told of one hour: (event_type, subject, value, detail), behind the measure if there are several."""
+    """What is told of one hour: (event_type, subject, value, detail), after the measure if there are several."""
     found = [m for m in rows if m.measure in measures and m.hour == hour]
-    told = {(m.event_type, m.subject, m.value, m.detail) for m in found}
-    assert len(found) == len(told)
-    return told if len(measures) == 1 else {(m.measure, m.event_type, m.subject, m.value, m.detail) for m in found}
+    short = {(m.event_type, m.subject, m.value, m.detail) for m in found}
+    assert len(found) == len(short)
+    return short if len(measures) == 1 else {(m.measure, m.event_type, m.subject, m.value, m.detail) for m in found}
 
 
 def third(count: int) -> float:
@@ -177,11 +177,11 @@ def test_events_are_counted_by_type_and_others_together_unless_they_have_a_contr
 
 
 def test_an_hour_is_held_against_the_same_hour_of_the_weeks_before(rows: Sequence[Metric]) -> None:
-    told = "0 events, usually 20 (median of 4 weeks)"
+    detail = "0 events, usually 20 (median of 4 weeks)"
     found = of(rows, "unusual_events", "vanished_type")
     assert ("unusual_events", None, None, 0.0, "6 events, usually 6 (median of 4 weeks)") in found
-    assert ("unusual_events", "gone", None, round(-20 / 20**0.5, 3), told) in found
-    assert {row for row in found if row[0] == "vanished_type"} == {("vanished_type", "gone", None, 20.0, told)}
+    assert ("unusual_events", "gone", None, round(-20 / 20**0.5, 3), detail) in found
+    assert {row for row in found if row[0] == "vanished_type"} == {("vanished_type", "gone", None, 20.0, detail)}
 
 
 def test_what_was_sent_is_complete_and_well_formed_but_for_what_was_quarantined(rows: Sequence[Metric]) -> None:
@@ -315,15 +315,15 @@ def test_the_newest_measures_are_held_to_the_rules(spark: SparkSession, lake: Se
         Rule(measure="contract_violations", event_type="*", subject="*", max=0, min_events=2),
     ]
     checked = check_quality(spark, lake, rules, now=lambda: NINE + HOUR / 2 + timedelta(seconds=180))
-    told = [
+    lines = [
         "quarantined, all types, 2026-11-20T09:00Z: 0.25 breaks max = 0.2",
         "vanished_type, gone, 2026-11-20T09:00Z: 20 breaks max = 0 (0 events, usually 20 (median of 4 weeks))",
         "freshness, all types, 2026-11-20T09:00Z: 90 breaks max = 60",
     ]
-    assert checked.as_text().splitlines() == told
+    assert checked.as_text().splitlines() == lines
     with pytest.raises(QualityError) as refused:
         checked.refuse_breaches()
-    assert str(refused.value) == f"{told[0]} (and 2 more)"
+    assert str(refused.value) == f"{lines[0]} (and 2 more)"
     assert refused.value.exit_code == 5
     kept = check_quality(spark, lake, rules[3:], now=lambda: NINE)
     kept.refuse_breaches()

@@ -126,7 +126,7 @@ def audit(
     return reconcile(spark, configured, window, counter, now=lambda: ingested(30))
 
 
-def told(verdict: Verdict) -> list[str]:
+def faults_of(verdict: Verdict) -> list[str]:
     return [str(fault) for fault in verdict.faults.first]
 
 
@@ -141,7 +141,7 @@ def sql(spark: SparkSession, root: str, statement: str) -> None:
 
 
 def span(shard: int, batch: int) -> str:
-    return f"behind {number(shard, batch - 1, 4)} up to {number(shard, batch, 4)}"
+    return f"after {number(shard, batch - 1, 4)} up to {number(shard, batch, 4)}"
 
 
 def remove(path: str) -> None:
@@ -151,7 +151,7 @@ def remove(path: str) -> None:
 
 def test_a_lake_as_ingest_raw_writes_it_has_no_fault(spark: SparkSession, model: Path) -> None:
     verdict = audit(spark, str(model))
-    assert (told(verdict), verdict.notes) == ([], [])
+    assert (faults_of(verdict), verdict.notes) == ([], [])
     counts = [(s.shard_id, s.rows, s.first_batch, s.last_batch, s.read, s.raw, s.quarantined) for s in verdict.shards]
     assert counts == [("shardId-0", 5, 0, 4, 20, 12, 4), ("shardId-1", 5, 0, 4, 20, 12, 4)]
     assert sum(shard.duplicates or 0 for shard in verdict.shards) == 8
@@ -161,7 +161,7 @@ def test_compaction_is_no_fault(spark: SparkSession, lake: str) -> None:
     for table in TABLES:
         sql(spark, lake, f"OPTIMIZE [{table.name}]")
     sql(spark, lake, "VACUUM [raw/ledger]")
-    assert told(audit(spark, lake)) == []
+    assert faults_of(audit(spark, lake)) == []
 
 
 def test_rows_of_raw_that_are_deleted_repeated_or_changed_are_named(spark: SparkSession, lake: str) -> None:
@@ -172,7 +172,7 @@ def test_rows_of_raw_that_are_deleted_repeated_or_changed_are_named(spark: Spark
     moved = f"UPDATE [raw/events] SET sequence_number = '{number(0, 3, 0)}' WHERE sequence_number = "
     sql(spark, lake, f"{moved}'{number(0, 4, 1)}'")
     sql(spark, lake, f"UPDATE [raw/events] SET sequence_number = 'x' WHERE sequence_number = '{number(1, 4, 0)}'")
-    assert told(audit(spark, lake)) == [
+    assert faults_of(audit(spark, lake)) == [
         f"raw: shardId-1, batch 1, {span(1, 1)}: rows in raw/events: 2; by the ledger: 3",
         f"raw: shardId-0, batch 3, {span(0, 3)}: rows in raw/events: 4; by the ledger: 3",
         f"quarantine: shardId-0, batch 2, {span(0, 2)}: rows in raw/quarantine: 0; by the ledger: 1",
@@ -187,9 +187,9 @@ def test_ledger_rows_that_are_deleted_leave_a_gap_and_rows_without_a_ledger(spar
     verdict = audit(spark, lake)
     assert by_check(verdict) == {Check.CHAIN: 2, Check.UNKNOWN: 2, Check.CHANGED: 1}
     lost = [f"records {number(shard, batch, 0)} to {number(shard, batch, 4)}" for shard, batch in ((0, 1), (1, 3))]
-    gap = f"behind {number(1, 2, 4)} up to {number(1, 3, 4)}: gap: batch 2 ended on {number(1, 2, 4)}"
-    assert told(verdict)[:4] == [
-        f"chain: shardId-0, batch 2, behind TRIM_HORIZON up to {number(0, 1, 4)}: gap: batch 0 ended on TRIM_HORIZON",
+    gap = f"after {number(1, 2, 4)} up to {number(1, 3, 4)}: gap: batch 2 ended on {number(1, 2, 4)}"
+    assert faults_of(verdict)[:4] == [
+        f"chain: shardId-0, batch 2, after TRIM_HORIZON up to {number(0, 1, 4)}: gap: batch 0 ended on TRIM_HORIZON",
         f"chain: shardId-1, batch 4, {gap}",
         f"unknown: shardId-0, batch 1, {lost[0]}: raw/events has 3 of its rows, and raw/quarantine 1",
         f"unknown: shardId-1, batch 3, {lost[1]}: raw/events has 3 of its rows, and raw/quarantine 1",
@@ -199,16 +199,16 @@ def test_ledger_rows_that_are_deleted_leave_a_gap_and_rows_without_a_ledger(spar
 def test_the_newest_ledger_rows_are_missed_until_they_are_restored(spark: SparkSession, lake: str) -> None:
     sql(spark, lake, "DELETE FROM [raw/ledger] WHERE batch_id = 4")
     verdict = audit(spark, lake)
-    [fault] = told(verdict)
+    [fault] = faults_of(verdict)
     assert fault.startswith("changed: version 6 of raw/ledger: DELETE at 2")
     sql(spark, lake, "RESTORE [raw/ledger] TO VERSION AS OF 5")
-    assert told(audit(spark, lake)) == []
+    assert faults_of(audit(spark, lake)) == []
 
 
 def test_the_newest_file_of_the_ledger_is_missed(spark: SparkSession, lake: str) -> None:
     [file] = spark.read.format("delta").load(layout.LEDGER.path(lake)).where("batch_id = 4").inputFiles()
     remove(file)
-    assert told(audit(spark, lake)) == ["changed: raw/ledger: 2 of its rows lie in files that are gone"]
+    assert faults_of(audit(spark, lake)) == ["changed: raw/ledger: 2 of its rows lie in files that are gone"]
 
 
 def test_only_the_last_batch_may_be_under_way(spark: SparkSession, lake: str) -> None:
@@ -239,13 +239,13 @@ def test_a_count_that_is_changed_no_longer_balances_and_what_expired_unread_is_l
     spark: SparkSession, lake: str
 ) -> None:
     sql(spark, lake, "UPDATE [raw/ledger] SET duplicates = 0 WHERE batch_id = 2 AND shard_id = 'shardId-0'")
-    end, hole = number(1, 4, 4), "shardId-1 behind 5: expired before 2026-11-21T09:00:00+00:00"
+    end, hole = number(1, 4, 4), "shardId-1 after 5: expired before 2026-11-21T09:00:00+00:00"
     enter(spark, lake, [a_start(end, batch_id=5, shard_id="shardId-1", hole=hole)])
     verdict = audit(spark, lake)
     assert by_check(verdict) == {Check.BALANCE: 1, Check.HOLE: 1, Check.CHANGED: 1}
-    assert told(verdict)[:2] == [
+    assert faults_of(verdict)[:2] == [
         f"balance: shardId-0, batch 2, {span(0, 2)}: 5 were read, but there are 3 raw, 1 quarantined, 0 duplicates",
-        f"hole: shardId-1, batch 5, behind {end} up to {end}: lost: {hole}",
+        f"hole: shardId-1, batch 5, after {end} up to {end}: lost: {hole}",
     ]
 
 
@@ -293,7 +293,7 @@ def test_what_was_put_is_compared_with_what_arrived_in_the_same_minutes(spark: S
     assert counter.asked == [("events", begin, end)]
     within, around, copies = 8 + 2, 8 + 8 + 2 + 8, 8
     assert verdict.comparison == Comparison(begin=begin, end=end, put=20, least=within, most=around + copies)
-    assert told(verdict) == []
+    assert faults_of(verdict) == []
 
 
 def test_more_records_put_than_can_have_been_read_are_missing(spark: SparkSession, model: Path) -> None:
@@ -358,7 +358,7 @@ def test_the_job_exits_with_3_and_names_what_is_at_fault(spark: SparkSession, la
     done = run(lake, "--json")
     fault = f"raw: shardId-1, batch 2, {span(1, 2)}: rows in raw/events: 2; by the ledger: 3"
     assert (done.returncode, done.stderr.splitlines()[-1]) == (3, f"reconcile.py: DataLossError: {fault}")
-    assert [told["batch_id"] for told in json.loads(done.stdout)["faults"]] == [2]
+    assert [faults_of["batch_id"] for faults_of in json.loads(done.stdout)["faults"]] == [2]
 
 
 def test_the_job_exits_with_0_where_all_is_well(model: Path) -> None:

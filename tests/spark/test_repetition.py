@@ -84,8 +84,8 @@ def test_records_that_have_become_events_would_be_in_no_table(spark: SparkSessio
 
 def test_events_that_are_none_any_more_would_be_in_both_tables(spark: SparkSession, root: str) -> None:
     leave(rows_of(spark, [*GOOD, *BAD]), root, layout.RAW_EVENTS)
-    told = refusal(rows_of(spark, [*GOOD[:2], *BAD, b"bad, too"]), root)
-    assert "raw/events holds 3 records that wouldn't be there, and lacks 0. Changed since" in told
+    message = refusal(rows_of(spark, [*GOOD[:2], *BAD, b"bad, too"]), root)
+    assert "raw/events holds 3 records that wouldn't be there, and lacks 0. Changed since" in message
 
 
 def test_what_quarantine_holds_is_compared_where_raw_has_nothing_yet(spark: SparkSession, root: str) -> None:
@@ -99,14 +99,14 @@ def test_what_quarantine_holds_is_compared_where_raw_has_nothing_yet(spark: Spar
 def test_thirty_events_in_the_place_of_thirty_others_are_not_the_same(spark: SparkSession, root: str) -> None:
     ones, others = ([an_event(event_uuid=f"{kind} {n}") for n in range(30)] for kind in ("one", "other"))
     leave(rows_of(spark, [*GOOD, *ones]), root, layout.RAW_EVENTS)
-    told = refusal(rows_of(spark, [*GOOD, *others]), root)
-    assert "raw/events holds 30 records that wouldn't be there, and lacks 30" in told
+    message = refusal(rows_of(spark, [*GOOD, *others]), root)
+    assert "raw/events holds 30 records that wouldn't be there, and lacks 30" in message
 
 
 def test_other_bytes_in_the_place_of_a_record_are_not_the_same(spark: SparkSession, root: str) -> None:
     leave(rows_of(spark, [b"two\nlines"]), root, layout.QUARANTINE)
-    told = refusal(rows_of(spark, [b"two", b"lines"]), root)
-    assert "raw/quarantine holds 1 records that wouldn't be there, and lacks 2" in told
+    message = refusal(rows_of(spark, [b"two", b"lines"]), root)
+    assert "raw/quarantine holds 1 records that wouldn't be there, and lacks 2" in message
 
 
 def test_other_shards_copies_of_the_same_events_complete_the_batch(spark: SparkSession, root: str) -> None:
@@ -128,8 +128,8 @@ def test_another_payload_of_an_event_is_another_event_only_where_payloads_count(
     if dedup_on == "event_uuid":
         assert write(rows_of(spark, others), root, raw) == Totals(read=3, raw=3)
     else:
-        told = refusal(rows_of(spark, others), root, raw)
-        assert "raw/events holds 3 records that wouldn't be there, and lacks 3" in told
+        message = refusal(rows_of(spark, others), root, raw)
+        assert "raw/events holds 3 records that wouldn't be there, and lacks 3" in message
 
 
 def test_rules_are_kept_once_the_batch_is_known_to_be_the_same_and_before_it_is_written(

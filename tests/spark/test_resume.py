@@ -73,7 +73,7 @@ def test_the_ledger_tells_its_last_batch_and_when_that_was_ingested(spark: Spark
 
 def test_each_shard_was_read_up_to_its_newest_entry(spark: SparkSession, root: str) -> None:
     entries = (
-        # The number 10 is behind 9, whatever the order of the texts.
+        # The number 10 is after 9, whatever the order of the texts.
         an_entry("a", 9, start="5", last_sequence_number="9"),
         an_entry("a", 10, start="9", last_sequence_number="10"),
         an_entry("b", 1, start="TRIM_HORIZON"),
@@ -112,12 +112,14 @@ def test_a_batch_that_a_crash_left_in_one_table_alone_is_found(spark: SparkSessi
     assert find_unfinished(spark, root, 2) == {5}
 
 
-@pytest.mark.parametrize(("last", "told"), [(1, "2, 3"), (-1, "2, 3")])
+@pytest.mark.parametrize(("last", "batches"), [(1, "2, 3"), (-1, "2, 3")])
 def test_several_batches_that_the_ledger_lacks_are_its_own_loss(
-    spark: SparkSession, root: str, last: int, told: str
+    spark: SparkSession, root: str, last: int, batches: str
 ) -> None:
     holding(spark, root, events=[2], quarantined=[3])
-    with pytest.raises(DataLossError, match=f"raw/ledger ends with batch {last}, but .* hold {told}: it has lost rows"):
+    with pytest.raises(
+        DataLossError, match=f"raw/ledger ends with batch {last}, but .* hold {batches}: it has lost rows"
+    ):
         find_unfinished(spark, root, last)
 
 

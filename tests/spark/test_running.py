@@ -31,18 +31,18 @@ def lines(spark: SparkSession, tmp_path: Path) -> Lines:
 
 def test_every_batch_is_told_once_and_in_order(lines: Lines) -> None:
     lines.put(*"abcde")
-    told = RememberingReporter()
-    ended = run_to_end(lines.start_all, lines.write, [told])
+    reporter = RememberingReporter()
+    ended = run_to_end(lines.start_all, lines.write, [reporter])
     assert ended == RunResult(Totals(read=5, raw=5), stopped=False)
-    assert (told.began_batches, told.finished_batches) == ([*range(5)], [*range(5)])
-    assert [report.totals for report in told.reports] == [Totals(read=1, raw=1)] * 5
+    assert (reporter.began_batches, reporter.finished_batches) == ([*range(5)], [*range(5)])
+    assert [report.totals for report in reporter.reports] == [Totals(read=1, raw=1)] * 5
 
 
 def test_batches_are_told_by_the_numbers_that_the_ledger_has(lines: Lines) -> None:
     lines.put(*"ab")
-    told = RememberingReporter()
-    run_to_end(lines.start_all, lines.write, [told], Checks(first_batch=70))
-    assert (told.began_batches, told.finished_batches, lines.log("commits")) == ([70, 71], [70, 71], [0, 1])
+    reporter = RememberingReporter()
+    run_to_end(lines.start_all, lines.write, [reporter], Checks(first_batch=70))
+    assert (reporter.began_batches, reporter.finished_batches, lines.log("commits")) == ([70, 71], [70, 71], [0, 1])
 
 
 def test_a_report_counts_what_the_receipts_and_the_state_store_say(
@@ -51,8 +51,8 @@ def test_a_report_counts_what_the_receipts_and_the_state_store_say(
     stream.put(b"1", b"22", b"22")
     stream.put(b"333", key="another")
     source.register(spark)
-    told = without_bounds(options_of(stream.settings("lake").source))
-    records = source.observe_receipts(spark.readStream.format(FORMAT).options(**told).load())
+    reporter = without_bounds(options_of(stream.settings("lake").source))
+    records = source.observe_receipts(spark.readStream.format(FORMAT).options(**reporter).load())
     key = F.when(F.col("receipt").isNull(), F.col("data").cast("string")).otherwise(F.col("shardId"))
     rows = records.withColumns({"at": F.current_timestamp(), "key": key}).withWatermark("at", "1 hour")
 
@@ -92,22 +92,22 @@ def test_a_run_in_another_thread_ends_as_well(lines: Lines) -> None:
     assert ended == [RunResult(Totals(read=1, raw=1), stopped=False)]
 
 
-def test_a_batch_that_lost_records_ends_the_run_and_none_is_written_behind_it(lines: Lines) -> None:
+def test_a_batch_that_lost_records_ends_the_run_and_none_is_written_after_it(lines: Lines) -> None:
     lines.put(*"abc")
 
     def write(rows: DataFrame, batch_id: int) -> Written:
         lines.write(rows, batch_id)
         return Written(totals=Totals(read=2, raw=1, duplicates=1)) if batch_id == 1 else Written(totals=Totals())
 
-    told = RememberingReporter()
+    reporter = RememberingReporter()
     with pytest.raises(DataLossError) as lost:
-        run_to_end(lines.start_all, write, [told])
+        run_to_end(lines.start_all, write, [reporter])
     assert str(lost.value) == (
         "the ledger doesn't balance: batch 1: 1 duplicates by the ledger, but the state store dropped 0 and the writer"
         " 0: 1 records vanished; no batch is begun until somebody has looked into it: ingest_raw --acknowledge 1, given"
         " once, notes who did, and goes on"
     )
-    assert (lines.batches, told.finished_batches, lines.log("commits")) == ([0, 1], [0, 1], [0, 1])
+    assert (lines.batches, reporter.finished_batches, lines.log("commits")) == ([0, 1], [0, 1], [0, 1])
 
 
 def test_rows_that_were_dropped_by_the_state_store_are_no_loss(lines: Lines, spark: SparkSession) -> None:
@@ -118,17 +118,17 @@ def test_rows_that_were_dropped_by_the_state_store_are_no_loss(lines: Lines, spa
         lines.write(rows, batch_id)
         return Written(totals=Totals(read=1, raw=1 - batch_id, duplicates=batch_id))
 
-    told = RememberingReporter()
-    run_to_end(lines.start_all, write, [told])
-    assert [(report.dropped, report.imbalance) for report in told.reports] == [(0, 0), (1, 0)]
+    reporter = RememberingReporter()
+    run_to_end(lines.start_all, write, [reporter])
+    assert [(report.dropped, report.imbalance) for report in reporter.reports] == [(0, 0), (1, 0)]
 
 
 def test_more_rows_dropped_than_the_ledger_knows_are_a_warning(lines: Lines, caplog: pytest.LogCaptureFixture) -> None:
     lines.put("a", "b")
     (lines._folder / "in" / "b").write_text("a\n", "utf-8")
-    told = RememberingReporter()
-    run_to_end(lines.start_all, lines.write, [told])
-    assert [report.imbalance for report in told.reports] == [0, -1]
+    reporter = RememberingReporter()
+    run_to_end(lines.start_all, lines.write, [reporter])
+    assert [report.imbalance for report in reporter.reports] == [0, -1]
     assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
         "batch 1: the state store dropped 1 rows more than the ledger has duplicates: tasks ran again"
     ]
@@ -175,11 +175,11 @@ def test_spark_drops_the_batches_that_are_said_to_be_late(
         path.unlink()
     assert before.makes_late(checkpoint.planned(2)) == late
     lines.written.clear()
-    told = RememberingReporter()
-    run = partial(run_to_end, lines.start_all, lines.write, [told])
+    reporter = RememberingReporter()
+    run = partial(run_to_end, lines.start_all, lines.write, [reporter])
     if late:
         with pytest.raises(DataLossError, match="Spark dropped 1 rows as late"):
             run()
     else:
         run()
-    assert ([report.late for report in told.reports], lines.written) == ([int(late)], [] if late else ["c"])
+    assert ([report.late for report in reporter.reports], lines.written) == ([int(late)], [] if late else ["c"])

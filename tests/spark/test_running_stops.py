@@ -61,10 +61,10 @@ def test_a_signal_in_the_middle_of_a_batch_lets_it_be_finished_and_committed(
             assert noticed.wait(60)
         return lines.write(rows, batch_id)
 
-    told = RememberingReporter()
-    ended = run_to_end(lines.start, write, [told])
+    reporter = RememberingReporter()
+    ended = run_to_end(lines.start, write, [reporter])
     assert ended == RunResult(Totals(read=2, raw=2), stopped=True)
-    assert (lines.batches, told.finished_batches, lines.log("commits")) == ([0, 1], [0, 1], [0, 1])
+    assert (lines.batches, reporter.finished_batches, lines.log("commits")) == ([0, 1], [0, 1], [0, 1])
     assert signal.getsignal(number) == before
 
     assert run_to_end(lines.start_all, lines.write, []).totals == Totals(read=1, raw=1)
@@ -88,9 +88,9 @@ def test_a_signal_between_write_and_commit_lets_the_batch_be_committed(lines: Li
         if noticed.is_set():
             goes_on.set()
 
-    told = RememberingReporter(see_that_it_goes_on)
-    assert run_to_end(start, lines.write, [told]) == RunResult(Totals(read=1, raw=1), stopped=True)
-    assert (lines.batches, told.finished_batches, lines.log("commits")) == ([0], [0], [0])
+    reporter = RememberingReporter(see_that_it_goes_on)
+    assert run_to_end(start, lines.write, [reporter]) == RunResult(Totals(read=1, raw=1), stopped=True)
+    assert (lines.batches, reporter.finished_batches, lines.log("commits")) == ([0], [0], [0])
 
 
 def test_a_signal_between_triggers_ends_the_run_at_once(lines: Lines) -> None:
@@ -102,8 +102,8 @@ def test_a_signal_between_triggers_ends_the_run_at_once(lines: Lines) -> None:
         queries.append(lines.start(batch, every="10 minutes"))
         return queries[0]
 
-    def send_when_it_waits(told: RememberingReporter) -> None:
-        if told.reports and not sent and queries[0].status["message"] == "Waiting for next trigger":
+    def send_when_it_waits(reporter: RememberingReporter) -> None:
+        if reporter.reports and not sent and queries[0].status["message"] == "Waiting for next trigger":
             sent.append(time.monotonic())
             send(signal.SIGTERM)
 
@@ -130,8 +130,8 @@ def test_a_signal_while_a_batch_is_planned_ends_the_run_at_once(spark: SparkSess
         batches.append(rows.count())
         return Written(totals=Totals())
 
-    def send_when_it_is_planned(told: RememberingReporter) -> None:
-        if told.reports and not sent and queries[0].status["message"].startswith("Getting offsets"):
+    def send_when_it_is_planned(reporter: RememberingReporter) -> None:
+        if reporter.reports and not sent and queries[0].status["message"].startswith("Getting offsets"):
             sent.append(signal.SIGTERM)
             send(signal.SIGTERM)
 
@@ -224,10 +224,10 @@ def test_a_second_signal_interrupts_the_batch_which_the_next_run_repeats(
             sent.append(time.monotonic())
             send(signal.SIGTERM)
 
-    told = RememberingReporter(send_another_a_second_later)
+    reporter = RememberingReporter(send_another_a_second_later)
     with pytest.raises(KeyboardInterrupt):
-        run_to_end(lines.start, write, [told])
-    assert (told.finished_batches, lines.log("offsets"), lines.log("commits")) == ([], [0], [])
+        run_to_end(lines.start, write, [reporter])
+    assert (reporter.finished_batches, lines.log("offsets"), lines.log("commits")) == ([], [0], [])
     assert signal.getsignal(signal.SIGTERM) == before
 
     run_to_end(lines.start_all, lines.write, [])

@@ -50,7 +50,7 @@ def test_a_rebuild_keeps_what_raw_gains_while_it_begins(spark: SparkSession, roo
         if coming:
             raw.gains(coming.pop())
 
-    # The lease is first looked at behind the look for raw's newest version, and before the stream is.
+    # The lease is first looked at after the look for raw's newest version, and before the stream is.
     rebuild_staging(spark, settings, Dates(FIRST, FIRST), Run(check=gain))
     assert _rows(spark, root, layout.STAGING_EVENTS) == [("a", FIRST), ("b", FIRST)]
     assert build_staging(spark, settings) == Staged()
@@ -88,8 +88,8 @@ def test_the_history_tells_what_each_commit_did(spark: SparkSession, root: str) 
     raw.gains(Event(uuid="a"), Event(uuid="a", number=101))
     build_staging(spark, settings)
     [row] = spark.sql(f"describe history delta.`{layout.STAGING_EVENTS.path(root)}` limit 1").collect()
-    told = json.loads(row.userMetadata)
-    assert {**told, "run": len(told["run"])} == {
+    metadata = json.loads(row.userMetadata)
+    assert {**metadata, "run": len(metadata["run"])} == {
         "job": "build_staging",
         "run": 32,
         "step": 0,

@@ -64,7 +64,7 @@ def plain(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> str:
     return root
 
 
-def told(spark: SparkSession, root: str, table: layout.Table) -> Row:
+def describe(spark: SparkSession, root: str, table: layout.Table) -> Row:
     columns = ("properties", "minReaderVersion", "minWriterVersion", "tableFeatures", "partitionColumns")
     [row] = spark.sql(f"describe detail delta.`{table.path(root)}`").select(*columns).collect()
     return row
@@ -78,8 +78,8 @@ def without_newer(row: Row) -> Row:
 
 def test_a_clusters_defaults_dont_change_what_a_table_is(odd: SparkSession, plain: str, root: str) -> None:
     tables.create(odd, root, ALL)
-    made = [told(odd, root, table) for table in ALL]
-    assert [without_newer(row) for row in made] == [told(odd, plain, table) for table in ALL]
+    made = [describe(odd, root, table) for table in ALL]
+    assert [without_newer(row) for row in made] == [describe(odd, plain, table) for table in ALL]
     assert all(
         NEWER_PROPERTIES.items() >= (row.properties.items() - without_newer(row).properties.items()) for row in made
     )
@@ -89,13 +89,13 @@ def test_a_rewritten_typed_table_stays_what_it_is(odd: SparkSession, root: str) 
     def made_with(kind: str) -> Row:
         contract = a_contract(Column(name="score", type=kind))
         typed_tables.prepare_tables(odd, root, {"lesson": contract})
-        return told(odd, root, typed_tables.table_of(contract))
+        return describe(odd, root, typed_tables.table_of(contract))
 
     assert made_with("int") == made_with("bigint")
 
 
 def test_a_table_asks_no_more_than_the_first_versions_of_the_protocol(spark: SparkSession, plain: str) -> None:
-    row = told(spark, plain, layout.RAW_EVENTS)
+    row = describe(spark, plain, layout.RAW_EVENTS)
     assert (row.minReaderVersion, row.minWriterVersion, row.tableFeatures) == (1, 2, ["appendOnly", "invariants"])
 
 

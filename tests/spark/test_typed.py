@@ -116,11 +116,11 @@ def test_each_value_reads_as_the_rules_say_and_each_event_is_in_one_of_the_two(s
     assert [(f.name, f.dataType) for f in typed.schema] == [(f.name, f.dataType) for f in typed_schema(contract)]
     found = {row.event_uuid: _values(row.asDict()) for row in typed.collect()}
     assert {payloads[int(uuid)]: values for uuid, values in found.items()} == dict(GOOD)
-    told = select_rejected(rows, contract)
-    assert told.schema.names == REJECTED.names
-    assert {payloads[int(row.event_uuid)]: [tuple(reason) for reason in row.reasons] for row in told.collect()} == dict(
-        BAD
-    )
+    rejected = select_rejected(rows, contract)
+    assert rejected.schema.names == REJECTED.names
+    assert {
+        payloads[int(row.event_uuid)]: [tuple(reason) for reason in row.reasons] for row in rejected.collect()
+    } == dict(BAD)
 
 
 def _values(row: dict[str, Any]) -> dict[str, Any]:
@@ -165,10 +165,10 @@ def test_required_allowed_and_bounded_values_are_told_apart_and_subtypes_have_co
     events = [Event(uuid=str(at), name=name, payload=payload) for at, (name, payload, _) in enumerate(cases)]
     rows = frame(spark, events)
     kept = {int(row.event_uuid): (row.score, row["at"]) for row in select_typed(rows, contract).collect()}
-    told = {
+    rejected = {
         int(row.event_uuid): [tuple(one) for one in row.reasons] for row in select_rejected(rows, contract).collect()
     }
-    assert told == {at: reasons for at, (_, _, reasons) in enumerate(cases) if reasons}
+    assert rejected == {at: reasons for at, (_, _, reasons) in enumerate(cases) if reasons}
     assert kept == {
         at: (5 if name == "lesson:finished" else None, None)
         for at, (name, _, reasons) in enumerate(cases)

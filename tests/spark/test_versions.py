@@ -43,28 +43,30 @@ def test_of_new_versions_one_is_inserted_and_the_other_refused_whatever_their_or
     spark: SparkSession, keep: str, kept: Event, refused: Event
 ) -> None:
     for came in ([ONE, COPY, TWO], [TWO, COPY, ONE]):
-        told = rank_versions(frame(spark, came), frame(spark, []), _conflicts(spark, []), keep)
-        _assert_equal(select_inserted(told), frame(spark, [kept]))
-        _assert_equal(select_replaced(told), frame(spark, []))
-        _assert_equal(select_conflicts(told), _changes(spark, [(refused, kept, None, False)]))
+        ranked = rank_versions(frame(spark, came), frame(spark, []), _conflicts(spark, []), keep)
+        _assert_equal(select_inserted(ranked), frame(spark, [kept]))
+        _assert_equal(select_replaced(ranked), frame(spark, []))
+        _assert_equal(select_conflicts(ranked), _changes(spark, [(refused, kept, None, False)]))
 
 
 def test_a_copy_of_what_is_staged_or_refused_changes_nothing(spark: SparkSession) -> None:
     came = frame(spark, [COPY, replace(TWO, number=12, arrived=9)])
-    told = rank_versions(came, frame(spark, [ONE]), _conflicts(spark, [(TWO, ONE)]), "first")
-    _assert_equal(select_inserted(told), frame(spark, []))
-    _assert_equal(select_replaced(told), frame(spark, []))
-    _assert_equal(select_conflicts(told), _changes(spark, []))
+    ranked = rank_versions(came, frame(spark, [ONE]), _conflicts(spark, [(TWO, ONE)]), "first")
+    _assert_equal(select_inserted(ranked), frame(spark, []))
+    _assert_equal(select_replaced(ranked), frame(spark, []))
+    _assert_equal(select_conflicts(ranked), _changes(spark, []))
 
 
 def test_a_refused_version_that_turns_out_to_be_the_first_changes_places_with_the_staged_one(
     spark: SparkSession,
 ) -> None:
     earlier = replace(TWO, number=1, arrived=0)
-    told = rank_versions(frame(spark, [earlier]), frame(spark, [ONE]), _conflicts(spark, [(TWO, ONE)]), "first")
-    _assert_equal(select_inserted(told), frame(spark, []))
-    _assert_equal(select_replaced(told), frame(spark, [earlier]))
-    _assert_equal(select_conflicts(told), _changes(spark, [(ONE, earlier, None, False), (earlier, earlier, TWO, True)]))
+    ranked = rank_versions(frame(spark, [earlier]), frame(spark, [ONE]), _conflicts(spark, [(TWO, ONE)]), "first")
+    _assert_equal(select_inserted(ranked), frame(spark, []))
+    _assert_equal(select_replaced(ranked), frame(spark, [earlier]))
+    _assert_equal(
+        select_conflicts(ranked), _changes(spark, [(ONE, earlier, None, False), (earlier, earlier, TWO, True)])
+    )
 
 
 def _assert_equal(found: DataFrame, wanted: DataFrame) -> None:

@@ -71,19 +71,19 @@ def test_a_record_in_the_ledger_is_a_user_record_not_the_aggregate_that_it_came_
 
 
 def test_a_hole_is_a_row_of_the_ledger_though_nothing_was_read(spark: SparkSession, root: str) -> None:
-    lost = "shardId-7 behind 5: expired before 2026-11-21T09:00:00+00:00"
+    lost = "shardId-7 after 5: expired before 2026-11-21T09:00:00+00:00"
     rows = _deduplicated(records(spark, DATA[:1]).union(a_hole(spark, lost, shard="shardId-7")))
     assert _writer(spark, root).write(rows, BATCH).totals == Totals(read=1, raw=1)
-    told = {row.shard_id: (row.read, row.raw, row.first_sequence_number, row.hole) for row in _ledger(spark, root)}
-    assert told == {"shardId-0": (1, 1, "100", None), "shardId-7": (0, 0, None, lost)}
+    found = {row.shard_id: (row.read, row.raw, row.first_sequence_number, row.hole) for row in _ledger(spark, root)}
+    assert found == {"shardId-0": (1, 1, "100", None), "shardId-7": (0, 0, None, lost)}
 
 
 def test_where_a_query_begins_the_ledger_says_where_and_what_was_lost_before(spark: SparkSession, root: str) -> None:
     positions = {"a": "AT 2026-11-21T08:00:00+00:00", "b": "5"}
     begins = replace(BATCH, begins=True, positions=positions, holes={"b": "lost"})
     assert _writer(spark, root).write(_batch(spark).limit(0), begins).totals == Totals()
-    told = {row.shard_id: (row.start, row.read, row.last_sequence_number, row.hole) for row in _ledger(spark, root)}
-    assert told == {"a": ("AT 2026-11-21T08:00:00+00:00", 0, None, None), "b": ("5", 0, None, "lost")}
+    found = {row.shard_id: (row.start, row.read, row.last_sequence_number, row.hole) for row in _ledger(spark, root)}
+    assert found == {"a": ("AT 2026-11-21T08:00:00+00:00", 0, None, None), "b": ("5", 0, None, "lost")}
 
 
 def test_a_replayed_batch_adds_no_row(spark: SparkSession, root: str) -> None:

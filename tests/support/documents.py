@@ -18,7 +18,7 @@ _MARKDOWN = MarkdownIt("commonmark").enable("table")
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block of code: its `words` are what stands behind the fence, its language first."""
+    """A fenced block of code: its `words` are what stands after the fence, its language first."""
 
     document: Path
     line: int
@@ -42,7 +42,7 @@ class Block:
 
     @property
     def output(self) -> str:
-        """What a console shows behind its last command."""
+        """What a console shows after its last command."""
         lines = self.text.replace("\\\n", " ").splitlines()
         commands = [at for at, line in enumerate(lines) if line.startswith("$ ")]
         return "\n".join(lines[commands[-1] + 1 :]) if commands else ""
@@ -67,7 +67,7 @@ def blocks_of(document: Path, *languages: str) -> list[Block]:
 
 
 def commands_in(block: Block) -> Iterator[list[str]]:
-    """Yield the words of each command: of a console what stands behind "$ ", else every line but comments."""
+    """Yield the words of each command: of a console what stands after "$ ", else every line but comments."""
     lines = block.text.replace("\\\n", " ").splitlines()
     if block.language == "console":
         lines = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]

@@ -178,8 +178,8 @@ class FakeShards:
                 raise EventLakeError("InvalidArgumentException: a time in the future")
             return self._token(shard_id, shard.first_at(since, self.clock, trimmed), since)
         if isinstance(position, After):
-            behind = shard.behind(position.sequence_number, self.clock)
-            return self._token(shard_id, max(behind - inclusive, trimmed), shard.arrivals[behind - 1])
+            first = shard.after(position.sequence_number, self.clock)
+            return self._token(shard_id, max(first - inclusive, trimmed), shard.arrivals[first - 1])
         return self._token(shard_id, trimmed, shard.arrivals[trimmed] if trimmed < len(shard.arrivals) else 0.0)
 
     def get_records(self, iterator: str, limit: int = 10_000) -> Page:
@@ -245,7 +245,7 @@ class _Shard:
     def number(self, index: int) -> str:
         return str(self.first + 3 * index)
 
-    def behind(self, number: str, clock: float) -> int:
+    def after(self, number: str, clock: float) -> int:
         index, off = divmod(int(number) - self.first, 3)
         if off or not 0 <= index < self.visible(clock):
             raise EventLakeError("InvalidArgumentException: no such sequence number")

@@ -18,7 +18,7 @@ from support.fake_shards import T0, FakeShards
 # Neighbours in one shard arrive out of order by this many seconds at most.
 DISORDER = 0.9
 RETENTION = timedelta(days=365)
-# In seconds: histories, and the steps that tests take behind them, end in a fifth of this.
+# In seconds: histories, and the steps that tests take after them, end in a fifth of this.
 _LATEST = 100_000.0
 
 gaps = st.one_of(
@@ -56,7 +56,7 @@ class Stream:
     offset: Offset = field(init=False)
     expected: dict[str, list[str]] = field(init=False)
     read: dict[str, list[str]] = field(init=False)
-    # The seconds that the search for a catch-up's end took. The end may lie behind records that arrived meanwhile.
+    # The seconds that the search for a catch-up's end took. The end may lie after records that arrived meanwhile.
     search_seconds: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
@@ -123,7 +123,7 @@ class Stream:
                     assert not numbers.get(ancestor)
 
     def check_bounds(self, numbers: dict[str, list[str]], start: Offset, seconds: float) -> None:
-        """Check the batch with the records `numbers`, behind `start`, which was planned within `seconds`."""
+        """Check the batch with the records `numbers`, after `start`, which was planned within `seconds`."""
         arrivals = [self.shards.arrival(s, number) for s in numbers for number in numbers[s][:-1]]
         most = self.bounds.time + TIP_WINDOW + timedelta(seconds=self.shards.slow + seconds + DISORDER + 0.001)
         if not self.lists_late:

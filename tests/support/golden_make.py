@@ -116,7 +116,7 @@ def half_written() -> list[Record]:
     return [*minute(4_000, "half"), Record(A, 4_020, unread()[0].data), Record(B, 4_021, staged()[1].data)]
 
 
-def killed_behind_raw() -> None:
+def killed_after_raw() -> None:
     """Raise KilledError before quarantine is written; to be given as the `check` before each write.
 
     The job writes quarantine beside raw/events, in a thread of its own.
@@ -145,7 +145,7 @@ def sets_in(folder: Path, spark: SparkSession) -> dict[str, GoldenSet]:
     killed = GoldenSet(folder / "killed", [*whole.records, *half_written()])
     shutil.copytree(whole.folder, killed.folder)
     with suppress(StreamingQueryException):
-        ingest(spark, killed, killed_behind_raw)
+        ingest(spark, killed, killed_after_raw)
     return {"lake": whole, "killed": killed}
 
 

@@ -28,8 +28,8 @@ def arrivals(**events: int) -> Arrivals:
 
 
 def rows_of(view: HourView, *measures: str) -> list[tuple[Any, ...]]:
-    """(event_type, subject, value, detail) of the measure's rows; behind the measure, if there are several."""
+    """(event_type, subject, value, detail) of the measure's rows; after the measure, if there are several."""
     rows = [metric for name in measures for metric in MEASURES[name].metrics(view)]
     assert all(metric.hour == view.hour for metric in rows)
-    told = [(m.measure, m.event_type, m.subject, m.value, m.detail) for m in rows]
-    return [row[1:] for row in told] if len(measures) == 1 else told
+    found = [(m.measure, m.event_type, m.subject, m.value, m.detail) for m in rows]
+    return [row[1:] for row in found] if len(measures) == 1 else found

@@ -14,7 +14,7 @@ NUMBERS = st.one_of(st.integers(1, 1_000), st.integers(10**55, 10**56 - 1))
 
 
 def an_entry(**changed: Any) -> LedgerRow:
-    """Return the ledger row of batch 7 of a shard, which read 3 records behind sequence number 100."""
+    """Return the ledger row of batch 7 of a shard, which read 3 records after sequence number 100."""
     entry = LedgerRow(
         stream="events",
         shard_id="shardId-0",

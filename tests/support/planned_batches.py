@@ -58,7 +58,7 @@ def a_shard(*arrivals: float, clock: float, **kinds: Any) -> FakeShards:
 
 
 def batches(planner: Planner, start: Offset, most: Bounds | None = A_MINUTE) -> list[Offset]:
-    """Return the ends of all batches behind `start`, while time stands still."""
+    """Return the ends of all batches after `start`, while time stands still."""
     ends = [start]
     while len(ends) < 2 or ends[-1] is not ends[-2]:
         ends.append(planner.next_end(ends[-1], bounds=most))
@@ -75,7 +75,7 @@ def counts(shards: FakeShards, start: Offset, end: Offset) -> dict[str, int]:
 def in_batches(
     shards: FakeShards, planner: Planner, start: Offset, most: Bounds | None = A_MINUTE
 ) -> list[dict[str, int]]:
-    """Return `counts` for each batch behind `start`."""
+    """Return `counts` for each batch after `start`."""
     offsets = [start, *batches(planner, start, most)]
     return [counts(shards, one, other) for one, other in pairwise(offsets)]
 

@@ -22,7 +22,7 @@ RULES = Raw()
 def records(
     spark: SparkSession, data: Sequence[bytes], *, shard: str = "shardId-0", first: int = 100, aggregated: bool = False
 ) -> DataFrame:
-    """Return a record for each of `data`, numbered from `first`, and behind them a receipt, as the source does.
+    """Return a record for each of `data`, numbered from `first`, and after them a receipt, as the source does.
 
     If `aggregated`, all of them came in one Kinesis record, which has the number `first`.
     """

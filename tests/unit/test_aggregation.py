@@ -96,7 +96,7 @@ def test_an_aggregate_cut_off_anywhere_is_plain(records: list[Put], data: st.Dat
     assert user_records(aggregate[: data.draw(st.integers(0, len(aggregate) - 1))]) is None
 
 
-def test_an_aggregate_with_anything_behind_it_is_plain() -> None:
+def test_an_aggregate_with_anything_after_it_is_plain() -> None:
     assert user_records(aggregated(("a", b"1", None)) + b"\n") is None
 
 

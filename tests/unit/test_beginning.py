@@ -31,7 +31,7 @@ def refusal(**changed: Any) -> str:
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "message"),
     [
         (
             {"stream": "x"},
@@ -55,14 +55,14 @@ def refusal(**changed: Any) -> str:
     ],
 )
 def test_a_changed_setting_is_told_with_both_values_the_reason_and_the_way_out(
-    changed: dict[str, Any], told: str
+    changed: dict[str, Any], message: str
 ) -> None:
-    assert refusal(**changed) == f"{told}; {WAY_OUT}"
+    assert refusal(**changed) == f"{message}; {WAY_OUT}"
 
 
 def test_all_changed_settings_are_told_at_once() -> None:
-    told = refusal(shuffle_partitions="8", dedup_window=timedelta(minutes=90))
-    assert told.startswith(f"{WINDOW}; spark.\"spark.sql.shuffle.partitions\" = '8': ")
+    message = refusal(shuffle_partitions="8", dedup_window=timedelta(minutes=90))
+    assert message.startswith(f"{WINDOW}; spark.\"spark.sql.shuffle.partitions\" = '8': ")
 
 
 def test_where_to_start_from_and_what_the_ledger_told_may_differ() -> None:

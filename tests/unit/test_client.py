@@ -83,8 +83,8 @@ def test_parents_are_seen() -> None:
 
 
 def test_the_streams_birth_and_retention_are_asked_for() -> None:
-    told = {"StreamCreationTimestamp": 1795251600.5, "RetentionPeriodHours": 48}
-    with script(ok(StreamDescriptionSummary=told)) as kinesis:
+    summary = {"StreamCreationTimestamp": 1795251600.5, "RetentionPeriodHours": 48}
+    with script(ok(StreamDescriptionSummary=summary)) as kinesis:
         made = datetime(2026, 11, 21, 9, 0, 0, 500_000, tzinfo=UTC)
         assert kinesis.client.summary() == Summary(made, timedelta(days=2))
     assert kinesis.requests == [("DescribeStreamSummary", {"StreamName": "events"})]
@@ -128,7 +128,7 @@ def test_a_page_has_a_column_for_each_field() -> None:
     [
         (records(0, 0, NextShardIterator="n"), True),
         (records(0, 5, NextShardIterator="n"), False),
-        # More of the same millisecond may lie behind any record: a page holds 10 MB at most, whatever is asked for.
+        # More of the same millisecond may lie after any record: a page holds 10 MB at most, whatever is asked for.
         (records(1, 0, NextShardIterator="n"), False),
         (records(2, 0, NextShardIterator="n"), False),
         # A closed shard that is read to its end.
@@ -136,7 +136,7 @@ def test_a_page_has_a_column_for_each_field() -> None:
         (records(0, 0, NextShardIterator=None), True),
     ],
 )
-def test_an_answer_is_at_the_tip_where_nothing_can_be_behind_it(answer: Answer, *, at_tip: bool) -> None:
+def test_an_answer_is_at_the_tip_where_nothing_can_be_after_it(answer: Answer, *, at_tip: bool) -> None:
     with script(answer) as kinesis:
         assert kinesis.client.get_records("i", limit=2).at_tip is at_tip
 
@@ -161,7 +161,7 @@ def test_now_is_kinesis_clock_at_most_some_seconds_slow_and_costs_one_call() -> 
         assert calls(url) == {"DescribeStreamSummary": 1}
 
 
-def test_now_costs_nothing_behind_any_call() -> None:
+def test_now_costs_nothing_after_any_call() -> None:
     with serve(lambda: Stream([[]], START, 1)) as url:
         client = KinesisClient("events", REGION, url)
         client.list_shards()

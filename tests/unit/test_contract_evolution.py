@@ -40,16 +40,16 @@ def test_wider_than_wider_is_wider() -> None:
 def test_new_columns_wider_types_and_new_descriptions_are_taken() -> None:
     new = Column(name="new", type="string")
     wide = Column(name="wide", type="bigint")
-    told = Column(name="told", type="int", description="Says more.")
+    described = Column(name="described", type="int", description="Says more.")
     same = Column(name="same", type="int")
     held = {"event_uuid": TableColumn("string"), "date": TableColumn("date")}
-    held |= {"same": TableColumn("int"), "wide": TableColumn("int"), "told": TableColumn("int", "Said.")}
-    found = plan_evolution(a_contract(new, wide, told, same), held)
-    assert found == Evolution(added=(new,), widened=(("int", wide),), described=(told,))
+    held |= {"same": TableColumn("int"), "wide": TableColumn("int"), "described": TableColumn("int", "Said.")}
+    found = plan_evolution(a_contract(new, wide, described, same), held)
+    assert found == Evolution(added=(new,), widened=(("int", wide),), described=(described,))
     assert found.lines() == [
         "adds new string, null in old rows",
         "widens wide from int to bigint",
-        "describes told anew",
+        "describes described anew",
     ]
 
 

@@ -149,10 +149,10 @@ def test_a_folder_that_is_not_there_is_an_error_with_a_remedy(folder: Path) -> N
 def test_a_mistake_is_told_in_one_line_that_names_the_file(folder: Path, text: str, said: str) -> None:
     with pytest.raises(ConfigError) as raised:
         load_contracts(write(folder, text))
-    told = str(raised.value)
-    assert told.startswith(f"{folder}/lesson.toml: ")
-    assert said in told
-    assert "\n" not in told.removesuffix("\n")
+    message = str(raised.value)
+    assert message.startswith(f"{folder}/lesson.toml: ")
+    assert said in message
+    assert "\n" not in message.removesuffix("\n")
 
 
 def test_types_that_differ_in_capitals_only_cannot_both_have_contracts(folder: Path) -> None:

@@ -36,7 +36,7 @@ def test_pages_follow_each_other_and_the_position_with_them() -> None:
     assert shards.calls == {"iterator": 1, "get_records": 4}
 
 
-def test_an_expired_iterator_is_taken_anew_behind_the_last_record() -> None:
+def test_an_expired_iterator_is_taken_anew_after_the_last_record() -> None:
     shards = a_shard(*range(5), clock=10)
     cursor = Cursor(shards, "a", at(0))
     before = numbers_of(cursor, 2)
@@ -88,7 +88,7 @@ def test_a_shard_that_is_not_there_is_gone() -> None:
         Cursor(FakeShards("a"), "b", TrimHorizon()).page()
 
 
-def test_records_come_behind_empty_answers() -> None:
+def test_records_come_after_empty_answers() -> None:
     shards = FakeShards("a", clock=1_000, covers=30)
     shards.put("a", 900)
     cursor = Cursor(shards, "a", at(0))
@@ -109,7 +109,7 @@ def test_empty_answers_that_come_no_nearer_to_the_tip_end_in_an_error() -> None:
     with pytest.raises(ServiceUnavailableError) as ended:
         Cursor(shards, "a", After(shards.numbers("a")[0])).records()
     assert str(ended.value) == (
-        "shard a: 1000 empty answers behind 1, though there is more, 1000 ms from the tip at the nearest"
+        "shard a: 1000 empty answers after 1, though there is more, 1000 ms from the tip at the nearest"
     )
     assert shards.pauses == [0.2] * 1_000
 

@@ -81,7 +81,7 @@ def test_only_an_answer_without_records_tells_the_tip_of_an_open_shard(kinesis: 
     assert empty.next_iterator
 
 
-def test_a_position_behind_a_record_starts_with_the_next(kinesis: Kinesis) -> None:
+def test_a_position_after_a_record_starts_with_the_next(kinesis: Kinesis) -> None:
     known = numbers(kinesis.pages(limit=100))
     page = kinesis.reads.get_records(kinesis.reads.iterator(SHARD, After(known[11])))
     assert page.sequence_numbers == known[12:]
@@ -100,7 +100,7 @@ def test_a_time_starts_with_the_first_record_at_or_after_it(kinesis: Kinesis, se
     assert page.data == [b"%d" % first]
 
 
-def test_a_time_behind_the_last_record_is_the_tip(kinesis: Kinesis) -> None:
+def test_a_time_after_the_last_record_is_the_tip(kinesis: Kinesis) -> None:
     page = kinesis.reads.get_records(kinesis.reads.iterator(SHARD, At(kinesis.arrival(COUNT))))
     assert (page.data, page.at_tip) == ([], True)
 

@@ -28,11 +28,11 @@ def reasons(data: bytes, rules: Rules = RULES) -> list[str]:
 
 
 def test_each_record_of_the_hostile_corpus_has_its_reasons() -> None:
-    assert [(data, told) for data, told in poison() if reasons(data) != told] == []
+    assert [(data, expected) for data, expected in poison() if reasons(data) != expected] == []
 
 
 def test_megabytes_of_poison_have_their_reasons() -> None:
-    assert [(data[:80], told) for data, told in heavy() if reasons(data) != told] == []
+    assert [(data[:80], expected) for data, expected in heavy() if reasons(data) != expected] == []
 
 
 def test_what_only_looks_like_poison_is_an_event() -> None:
@@ -40,7 +40,7 @@ def test_what_only_looks_like_poison_is_an_event() -> None:
 
 
 def test_every_reason_is_in_the_corpus() -> None:
-    assert {told for _, every in [*poison(), *heavy()] for told in every} == {reason.name for reason in REASONS}
+    assert {name for _, expected in [*poison(), *heavy()] for name in expected} == {reason.name for reason in REASONS}
 
 
 def brackets() -> Iterator[bytes]:
@@ -86,7 +86,7 @@ def test_what_is_judged_at_once_and_what_is_looked_at_have_the_same_verdict() ->
 
 def test_an_event_has_the_type_and_subtype_that_its_name_says() -> None:
     named = [judge(an_event(event_name=name), ARRIVED.timestamp(), RULES) for name in ("a", "a:b", "a:b:c")]
-    assert [(told.event_type, told.event_subtype) for told in named] == [("a", None), ("a", "b"), ("a", "b")]
+    assert [(event.event_type, event.event_subtype) for event in named] == [("a", None), ("a", "b"), ("a", "b")]
 
 
 def test_a_key_of_more_characters_than_jackson_takes_is_no_json_wherever_it_is() -> None:
@@ -108,9 +108,9 @@ def test_where_orjson_is_missing_one_line_says_on_which_machine_and_what_to_do()
         "judge(b'{}', 0.0, Rules.of(Raw()))"
     )
     failed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    told = error_in_traceback(failed.stderr)
-    assert isinstance(told, UserError)
-    assert str(told) == (
+    error = error_in_traceback(failed.stderr)
+    assert isinstance(error, UserError)
+    assert str(error) == (
         f"Python on {gethostname()} has no orjson: install it on each machine of the cluster, like"
         " pip install 'orjson>=3.10,<4'"
     )

@@ -178,9 +178,9 @@ def _difference(data: bytes) -> tuple[bytes, object, object] | None:
     judged = judge(data, ARRIVED.timestamp(), RULES)
     # Of what is an event nobody needs to know how its time was spelled.
     spelled = expected.fields[2] if expected.reasons else None
-    told = (expected.reasons, *_undecoded((*expected.fields[:2], spelled, expected.seconds)))
+    exact = (expected.reasons, *_undecoded((*expected.fields[:2], spelled, expected.seconds)))
     has = (list(judged.reasons), *_undecoded(judged[1:]))
-    return None if told == has else (data, told, has)
+    return None if exact == has else (data, exact, has)
 
 
 def _undecoded(values: Iterable[object]) -> list[object]:

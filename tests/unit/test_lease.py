@@ -45,16 +45,16 @@ def acquired(store: FakeStore, clock: Clock, **machine: Any) -> Lease:
 def test_a_free_lease_is_taken_at_once_and_tells_people_whose_it_is() -> None:
     store, clock = FakeStore(), Clock()
     acquired(store, clock).check()
-    told = store.fields
+    stored = store.fields
     assert clock.slept == []
-    assert {key: told[key] for key in ("job", "host", "pid", "length_seconds", "released")} == {
+    assert {key: stored[key] for key in ("job", "host", "pid", "length_seconds", "released")} == {
         "job": "ingest_raw",
         "host": "one",
         "pid": 7,
         "length_seconds": 60.0,
         "released": False,
     }
-    assert told["acquired_at"] <= told["renewed_at"]
+    assert stored["acquired_at"] <= stored["renewed_at"]
 
 
 def test_who_finds_an_owner_that_renews_is_refused_at_once_and_told_whose_the_lake_is() -> None:
@@ -87,9 +87,9 @@ def test_who_waits_says_for_whom_once_and_takes_the_lease_at_its_release(caplog:
     waiting.acquire(wait=True)
     waiting.check()
     assert clock.now == 1090.0
-    told = [message for message in caplog.messages if "waiting" in message]
-    assert len(told) == 1
-    assert told[0].startswith("lake there: waiting for the end of ingest_raw on host one, pid 7, since ")
+    waits = [message for message in caplog.messages if "waiting" in message]
+    assert len(waits) == 1
+    assert waits[0].startswith("lake there: waiting for the end of ingest_raw on host one, pid 7, since ")
 
 
 def test_an_owner_that_is_silent_for_its_length_and_a_quarter_loses_its_lease() -> None:

@@ -33,7 +33,7 @@ class Process:
         self.may: Sequence[str] = ()
         self.wakes_at = 0.0
         self._world = world
-        self._told = ""
+        self._outcome = ""
         self._go = Semaphore(0)
         self._machine = Machine(
             host="host",
@@ -46,9 +46,9 @@ class Process:
         Thread(target=self._live, daemon=True).start()
         assert world.stands.acquire(timeout=60)
 
-    def goes_on(self, told: str) -> None:
+    def goes_on(self, outcome: str) -> None:
         """Tell it one of what it `may` do or meet, or "dies"; returns when it stands still again."""
-        self._told = told
+        self._outcome = outcome
         self._go.release()
         assert self._world.stands.acquire(timeout=60)
 
@@ -56,9 +56,9 @@ class Process:
         self.may, self.wakes_at = may, until
         self._world.stands.release()
         self._go.acquire()
-        if self._told == "dies":
+        if self._outcome == "dies":
             raise Killed
-        return self._told
+        return self._outcome
 
     def _live(self) -> None:
         with suppress(Killed):

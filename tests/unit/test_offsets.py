@@ -150,7 +150,7 @@ def test_the_same_offset_is_always_the_same_text(offset: Offset) -> None:
 )
 def test_json_that_is_no_offset_is_refused(changed: dict[str, Any]) -> None:
     with pytest.raises(
-        ValueError, match=r"is no offset of a stream|no position|no time zone|behind no record|Invalid isoformat"
+        ValueError, match=r"is no offset of a stream|no position|no time zone|after no record|Invalid isoformat"
     ):
         Offset.from_json(an_offset_as_json(**changed))
 

@@ -10,7 +10,7 @@ from support.fake_shards import FakeShards
 from support.planned_batches import A_MINUTE, a_shard, an_offset, at, batches, beginning, bounds, earliest, in_batches
 
 
-def test_a_batch_ends_with_the_first_record_at_or_behind_the_cut() -> None:
+def test_a_batch_ends_with_the_first_record_at_or_after_the_cut() -> None:
     shards = a_shard(0, 30, 60, 90, clock=600)
     assert Planner(shards).next_end(beginning("a"), bounds=A_MINUTE) == an_offset(60, a=After(shards.numbers("a")[2]))
 
@@ -24,7 +24,7 @@ def test_all_shards_are_cut_at_the_same_time() -> None:
     assert end == an_offset(61, a=After(a[2]), b=After(b[1]))
 
 
-def test_a_shard_without_a_record_behind_the_cut_ends_with_its_last() -> None:
+def test_a_shard_without_a_record_after_the_cut_ends_with_its_last() -> None:
     shards = FakeShards("a", "b", clock=600)
     shards.put("a", 0, 61)
     shards.put("b", 0, 7, 9)
@@ -54,7 +54,7 @@ def test_without_bounds_a_batch_takes_all_there_is() -> None:
     assert batches(Planner(shards), start, None) == [an_offset(99_999, retention=10**6, a=After(a[-1]), b=After(b[-1]))]
 
 
-def test_the_tip_is_behind_all_that_the_stream_holds() -> None:
+def test_the_tip_is_after_all_that_the_stream_holds() -> None:
     shards = FakeShards("a", "b", clock=1_000)
     shards.put("a", 10, 20, 1_001)
     assert Planner(shards).tip(beginning("a", "b")) == an_offset(999, a=After(shards.numbers("a")[1]), b=TrimHorizon())
@@ -105,7 +105,7 @@ def test_a_batch_that_begins_with_a_gap_reaches_over_it() -> None:
     shards.clock = 500
     numbers = shards.numbers("a")
     assert caught_up.shards["a"] == After(numbers[0])
-    # A batch of the record at 100 alone would be one for each gap; the record at 150 is the first behind the cut.
+    # A batch of the record at 100 alone would be one for each gap; the record at 150 is the first after the cut.
     assert Planner(shards).next_end(caught_up, bounds=bounds(10)).shards["a"] == After(numbers[4])
 
 
@@ -176,7 +176,7 @@ def test_a_query_that_begins_at_a_time_begins_with_the_first_record_from_then_on
     assert Planner(shards).beginning(positions) == an_offset(10, a=at(5))
 
 
-def test_the_tip_lies_behind_a_burst_of_many_pages() -> None:
+def test_the_tip_lies_after_a_burst_of_many_pages() -> None:
     shards = a_shard(*[99.5] * 10, clock=100, page_size=3)
     assert Planner(shards).tip(beginning("a")) == an_offset(99, a=After(shards.numbers("a")[-1]))
 
@@ -193,7 +193,7 @@ def test_a_shard_that_slow_planning_read_beyond_the_cut_never_goes_back() -> Non
     assert after.reaches(before.sequence_number)
 
 
-def test_empty_answers_with_data_behind_them_are_followed() -> None:
+def test_empty_answers_with_data_after_them_are_followed() -> None:
     shards = FakeShards("a", clock=5_000, covers=30)
     shards.put("a", 0, 4_000)
     planner = Planner(shards)

@@ -19,7 +19,7 @@ def a_split() -> FakeShards:
     return shards
 
 
-def test_the_children_of_a_split_are_read_in_the_batch_behind_their_parent() -> None:
+def test_the_children_of_a_split_are_read_in_the_batch_after_their_parent() -> None:
     shards = a_split()
     assert in_batches(shards, Planner(shards), beginning("a", "b", "c")) == [{"a": 2}, {"b": 2, "c": 1}]
 
@@ -179,7 +179,7 @@ def test_a_closed_shard_leaves_the_offset_once_kinesis_lists_it_no_more() -> Non
 
 
 @pytest.mark.parametrize("tells_end_late", [False, True])
-def test_a_target_lies_behind_parents_and_children_and_is_reached(*, tells_end_late: bool) -> None:
+def test_a_target_lies_after_parents_and_children_and_is_reached(*, tells_end_late: bool) -> None:
     shards = FakeShards("a", "x", clock=600, tells_end_late=tells_end_late)
     shards.put("a", *range(0, 50, 10))
     shards.put("x", *range(0, 600, 7))
@@ -200,14 +200,14 @@ def test_a_target_lies_behind_parents_and_children_and_is_reached(*, tells_end_l
     assert ends[-1].shards == target.shards
 
 
-def test_the_tip_is_behind_parents_and_children() -> None:
+def test_the_tip_is_after_parents_and_children() -> None:
     shards = a_split()
     a, b, c = (shards.numbers(shard_id)[-1] for shard_id in "abc")
     planner = Planner(shards)
     assert planner.tip(planner.beginning(earliest)) == an_offset(599, a=Closed(a), b=After(b), c=After(c))
 
 
-def test_a_target_shortly_behind_a_reshard_is_reached_though_the_parents_end_is_told_late() -> None:
+def test_a_target_shortly_after_a_reshard_is_reached_though_the_parents_end_is_told_late() -> None:
     shards = a_shard(1.5, clock=2, tells_end_late=True)
     shards.split("a", 1.75, "b", "c")
     shards.put("b", 1.9)

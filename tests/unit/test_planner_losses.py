@@ -25,15 +25,15 @@ def test_records_that_may_have_expired_unread_are_a_loss_with_names_and_times() 
     shards = a_shard(0, 10, clock=3700, retention=HOUR)
     last = shards.numbers("a")[1]
     assert loss(shards, an_offset(10, retention=HOUR, a=After(last))) == (
-        f"records of a behind {last} that arrived from 2026-11-21T00:00:10+00:00 to 2026-11-21T00:01:40+00:00"
+        f"records of a after {last} that arrived from 2026-11-21T00:00:10+00:00 to 2026-11-21T00:01:40+00:00"
         f" may have expired unread; {WAY_OUT}"
     )
 
 
-def test_what_expired_behind_latest_is_a_loss() -> None:
+def test_what_expired_after_latest_is_a_loss() -> None:
     shards = FakeShards("a", clock=5000, retention=HOUR)
     assert loss(shards, an_offset(100, retention=HOUR, a=at(100))) == (
-        "records of a behind AT 2026-11-21T00:01:40+00:00 that arrived from 2026-11-21T00:01:40+00:00 to"
+        "records of a after AT 2026-11-21T00:01:40+00:00 that arrived from 2026-11-21T00:01:40+00:00 to"
         f" 2026-11-21T00:23:20+00:00 may have expired unread; {WAY_OUT}"
     )
 
@@ -53,7 +53,7 @@ def test_every_loss_is_told_at_once() -> None:
     shards.split("a", 20, "c", "d")
     first, last = shards.numbers("a")[0], shards.numbers("b")[0]
     assert loss(shards, an_offset(15, retention=HOUR, a=After(first), b=After(last))) == (
-        f"shard a is gone, which was read up to {first}; records of b behind {last} that arrived from"
+        f"shard a is gone, which was read up to {first}; records of b after {last} that arrived from"
         f" 2026-11-21T00:00:15+00:00 to 2026-11-21T00:23:20+00:00 may have expired unread; {WAY_OUT}"
     )
 
@@ -66,7 +66,7 @@ def test_a_stream_made_again_under_its_name_is_refused_even_by_a_query_that_goes
         Planner(shards, go_on_after_loss=True).next_end(start, bounds=A_MINUTE)
     assert str(another.value) == (
         "the stream was deleted and made again at 2026-11-21T00:01:00+00:00: what the one of"
-        " 2026-11-21T00:00:00+00:00 held behind a 4 is gone; a new lake.root starts afresh"
+        " 2026-11-21T00:00:00+00:00 held after a 4 is gone; a new lake.root starts afresh"
     )
 
 
@@ -93,7 +93,7 @@ def test_a_shard_that_was_never_read_loses_nothing_by_expiry() -> None:
     assert end.shards == {"a": After(shards.numbers("a")[0])}
 
 
-def test_the_last_record_that_was_read_is_proof_that_nothing_expired_behind_it() -> None:
+def test_the_last_record_that_was_read_is_proof_that_nothing_expired_after_it() -> None:
     # Kinesis may keep records a little longer than it promises.
     shards = a_shard(0, 10, 20, clock=3700, retention=HOUR + 200)
     numbers = shards.numbers("a")
@@ -105,13 +105,13 @@ def test_a_retention_that_was_raised_while_the_query_was_stopped_hides_no_loss()
     shards = a_shard(0, 10, 20, 7000, clock=7200, retention=DAY)
     shards.trim("a", 3)
     start = an_offset(5, retention=HOUR, a=After(shards.numbers("a")[0]))
-    assert loss(shards, start).startswith(f"records of a behind {shards.numbers('a')[0]} that arrived from ")
+    assert loss(shards, start).startswith(f"records of a after {shards.numbers('a')[0]} that arrived from ")
 
 
 def test_a_retention_that_was_lowered_while_the_query_was_stopped_hides_no_loss() -> None:
     shards = a_shard(0, 10, 20, 7000, clock=7200, retention=HOUR)
     start = an_offset(5, retention=DAY, a=After(shards.numbers("a")[0]))
-    assert loss(shards, start).startswith(f"records of a behind {shards.numbers('a')[0]} that arrived from ")
+    assert loss(shards, start).startswith(f"records of a after {shards.numbers('a')[0]} that arrived from ")
 
 
 def test_an_offset_tells_the_retention_that_the_stream_has_now() -> None:
@@ -172,7 +172,7 @@ def test_a_hole_that_was_told_is_not_told_again_by_a_restarted_query() -> None:
     assert end.shards == {"a": After(shards.numbers("a")[2])}
 
 
-def test_what_expires_behind_a_hole_that_was_told_is_another_loss() -> None:
+def test_what_expires_after_a_hole_that_was_told_is_another_loss() -> None:
     shards = a_shard(3800, 9000, clock=10_000, retention=HOUR)
     loss(shards, an_offset(3800, retention=HOUR, a=TrimHorizon(lost_at=at(5000).time)))
 

@@ -21,7 +21,7 @@ from support.planned_batches import (
 
 
 def stopped(shards: FakeShards, start: Offset) -> Offset:
-    """Where a query stops that has read all there is behind `start`, as Spark's offset log has it."""
+    """Where a query stops that has read all there is after `start`, as Spark's offset log has it."""
     *_, end = batches(Planner(shards), start)
     return Offset.from_json(json.loads(json.dumps(end.to_json())))
 
@@ -46,7 +46,7 @@ def test_a_retention_that_was_lowered_and_raised_again_while_the_query_was_stopp
     shards.clock = 2 * HOUR
     last = shards.numbers("a")[1]
     assert loss(shards, start) == (
-        f"records of a behind {last} may have expired unread: that one arrived at 2026-11-21T00:00:10+00:00, within"
+        f"records of a after {last} may have expired unread: that one arrived at 2026-11-21T00:00:10+00:00, within"
         f" the retention, and is gone, so the retention was shorter for a time; {WAY_OUT}"
     )
 
@@ -97,10 +97,10 @@ def test_where_one_shard_proves_a_loss_those_that_cannot_prove_to_be_whole_are_n
     )
     shards.trim("a", 1)
     shards.clock = 2 * HOUR
-    told = loss(shards, start)
-    assert "records of a behind 1 may have expired unread" in told
-    assert "records of b behind AT 2026-11-21T00:00:03+00:00 may have expired unread too" in told
-    assert "records of c" not in told
+    message = loss(shards, start)
+    assert "records of a after 1 may have expired unread" in message
+    assert "records of b after AT 2026-11-21T00:00:03+00:00 may have expired unread too" in message
+    assert "records of c" not in message
 
 
 def test_an_unread_child_is_whole_as_long_as_its_parents_last_record_is_there() -> None:
@@ -113,7 +113,7 @@ def test_an_unread_child_is_whole_as_long_as_its_parents_last_record_is_there() 
     Planner(shards).refuse_losses(start)
     shards.trim("a", 2)
     shards.trim("b", 1)
-    assert "records of b behind TRIM_HORIZON may have expired unread" in loss(shards, start)
+    assert "records of b after TRIM_HORIZON may have expired unread" in loss(shards, start)
 
 
 def test_a_query_that_goes_on_steps_once_over_a_hole_that_only_its_start_shows() -> None:

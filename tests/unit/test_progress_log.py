@@ -154,14 +154,14 @@ def settings(**progress: str) -> Settings:
 def test_who_is_told_follows_the_settings_and_the_terminal(terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
 
-    def told(stream, **progress: str) -> list[type]:
+    def reporters(stream, **progress: str) -> list[type]:
         with open_reporters(settings(**progress), stream) as reporters:
             return [type(reporter) for reporter in reporters]
 
-    assert told(terminal) == [LiveReporter]
-    assert told(terminal, log="text") == [LogReporter]
-    assert told(StringIO()) == [LogReporter]
-    assert told(StringIO(), cloudwatch_namespace="EventLake") == [LogReporter, MetricsReporter]
+    assert reporters(terminal) == [LiveReporter]
+    assert reporters(terminal, log="text") == [LogReporter]
+    assert reporters(StringIO()) == [LogReporter]
+    assert reporters(StringIO(), cloudwatch_namespace="EventLake") == [LogReporter, MetricsReporter]
 
 
 _WHO_IS_TOLD = """

@@ -102,7 +102,7 @@ def test_a_field_of_another_type_has_changed() -> None:
     ("now", "then"),
     [("null", "string"), ("integer", "number"), ("object", "null"), ("integer", "integer null")],
 )
-def test_null_a_whole_number_and_the_first_type_behind_null_are_no_change(now: str, then: str) -> None:
+def test_null_a_whole_number_and_the_first_type_after_null_are_no_change(now: str, then: str) -> None:
     assert drift(Inventory(1000, has(a=now)), day(a=(1.0, then))) == []
 
 
@@ -166,8 +166,8 @@ def test_an_hour_that_was_measured_had_no_events_of_a_type_that_it_doesnt_name()
     came = arrivals(new=20)
     came.in_all.events = 30
     view = a_view(arrivals=came, refusals=Refusals(is_complete=True), before=before_with(1, 2, 3, 4))
-    told = [row[:2] + row[3:4] for row in rows_of(view, "unusual_events", "vanished_type")]
-    assert told == [
+    measured = [row[:2] + row[3:4] for row in rows_of(view, "unusual_events", "vanished_type")]
+    assert measured == [
         ("unusual_events", None, 0.0),
         ("unusual_events", "new", 20.0),
         ("unusual_events", "lesson", round(-20 / 20**0.5, 3)),

@@ -47,7 +47,7 @@ def expired(shards: FakeShards, end: int) -> str:
     return f"records of a up to {shards.numbers('a')[end]} expired before they were read"
 
 
-def test_a_range_begins_behind_its_start_and_ends_with_its_end() -> None:
+def test_a_range_begins_after_its_start_and_ends_with_its_end() -> None:
     shards = ten_records()
     numbers = shards.numbers("a")
     assert read(shards, After(numbers[2]), numbers[6]) == [numbers[3:7]]
@@ -92,7 +92,7 @@ def test_a_replay_reads_the_same_however_much_has_arrived_since(
     assert list(chain(*read(shards, position, numbers[end]))) == first == numbers[start : end + 1]
 
 
-def test_an_iterator_that_expires_midway_is_taken_anew_behind_the_last_record() -> None:
+def test_an_iterator_that_expires_midway_is_taken_anew_after_the_last_record() -> None:
     shards = ten_records(page_size=3)
     numbers = shards.numbers("a")
     part = Range("a", TrimHorizon(), After(numbers[7]), at(0).time, timedelta(days=1))
@@ -131,7 +131,7 @@ def test_records_that_expired_before_the_first_are_told_and_the_rest_is_read() -
     shards = a_shard(*range(0, 100, 10), clock=HOUR + 45, retention=HOUR)
     numbers, reading = shards.numbers("a"), Reading(shards)
     assert reading.read(After(numbers[1]), numbers[6], retention=HOUR) == [numbers[5:7]]
-    assert reading.lost == [f"records of a behind {numbers[1]} expired before they were read"]
+    assert reading.lost == [f"records of a after {numbers[1]} expired before they were read"]
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ def test_a_start_that_is_gone_is_told_where_it_arrived_within_the_retention(arri
     numbers, reading = shards.numbers("a"), Reading(shards)
     start = After(numbers[1], arrived=arrived.time if arrived else None)
     assert reading.read(start, numbers[6]) == [numbers[5:7]]
-    assert reading.lost == [f"records of a behind {numbers[1]} expired before they were read"] * lost
+    assert reading.lost == [f"records of a after {numbers[1]} expired before they were read"] * lost
 
 
 def test_records_that_expire_between_two_pages_are_told_and_the_rest_is_read() -> None:
@@ -157,7 +157,7 @@ def test_records_that_expire_between_two_pages_are_told_and_the_rest_is_read() -
         found += page.sequence_numbers
     assert (found, lost) == (
         numbers[:3] + numbers[6:9],
-        [f"records of a behind {numbers[2]} expired before they were read"],
+        [f"records of a after {numbers[2]} expired before they were read"],
     )
 
 
@@ -168,7 +168,7 @@ def test_an_end_that_has_expired_with_all_before_it_is_told() -> None:
     assert (reading.pages, reading.lost) == ([], [expired(shards, 6)])
 
 
-def test_an_end_that_has_expired_where_nothing_came_behind_is_told() -> None:
+def test_an_end_that_has_expired_where_nothing_came_after_is_told() -> None:
     shards = a_shard(*range(0, 100, 10), clock=HOUR + 200, retention=HOUR)
     reading = Reading(shards)
     reading.read(TrimHorizon(), shards.numbers("a")[6], retention=HOUR)
@@ -190,7 +190,7 @@ def test_a_shard_that_is_gone_is_told() -> None:
     reading.read(After(numbers[2]), numbers[6], retention=HOUR)
     assert (reading.pages, reading.lost) == (
         [],
-        [f"shard a is gone: records behind {numbers[2]} up to {numbers[6]}"],
+        [f"shard a is gone: records after {numbers[2]} up to {numbers[6]}"],
     )
 
 
@@ -201,15 +201,15 @@ def test_what_lost_raises_ends_the_reading() -> None:
     shards = a_shard(*range(0, 100, 10), clock=HOUR + 45, retention=HOUR)
     numbers = shards.numbers("a")
     part = Range("a", After(numbers[1]), After(numbers[6]), at(0).time, timedelta(seconds=HOUR))
-    with pytest.raises(DataLossError, match=f"behind {numbers[1]} expired"):
+    with pytest.raises(DataLossError, match=f"after {numbers[1]} expired"):
         next(read_pages(part, shards, lost))
 
 
-def test_records_that_expired_behind_a_time_are_told() -> None:
+def test_records_that_expired_after_a_time_are_told() -> None:
     shards = a_shard(*range(0, 100, 10), clock=HOUR + 45, retention=HOUR)
     numbers, reading = shards.numbers("a"), Reading(shards)
     assert reading.read(at(0), numbers[6], retention=HOUR) == [numbers[5:7]]
-    assert reading.lost == [f"records of a behind AT {at(0).time.isoformat()} expired before they were read"]
+    assert reading.lost == [f"records of a after AT {at(0).time.isoformat()} expired before they were read"]
 
 
 def test_an_end_that_kinesis_denies_is_no_wait_for_ever() -> None:

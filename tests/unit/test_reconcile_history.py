@@ -12,8 +12,8 @@ NINE = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 def commits(*operations: str) -> list[Commit]:
     """A version a minute from nine on; "RESTORE 3" restores version 3, "WRITE" appends."""
     made = []
-    for version, told in enumerate(operations):
-        operation, _, rest = told.partition(" to ")
+    for version, done in enumerate(operations):
+        operation, _, rest = done.partition(" to ")
         mode = {"WRITE": "Append", "OVERWRITE": "Overwrite"}.get(operation)
         made.append(
             Commit(
@@ -68,6 +68,6 @@ def test_a_restore_of_a_version_that_the_log_has_forgotten_is_a_fault() -> None:
 
 
 def test_what_was_changed_before_a_window_does_not_touch_it() -> None:
-    told = ("CREATE TABLE", "DELETE", "WRITE", "DELETE")
-    assert versions(*told, since=NINE + timedelta(minutes=2)) == ["3"]
-    assert versions(*told, since=NINE + timedelta(minutes=1)) == ["1", "3"]
+    operations = ("CREATE TABLE", "DELETE", "WRITE", "DELETE")
+    assert versions(*operations, since=NINE + timedelta(minutes=2)) == ["3"]
+    assert versions(*operations, since=NINE + timedelta(minutes=1)) == ["1", "3"]

@@ -11,7 +11,7 @@ from event_lake.reconciliation.rules import Check, Fault, RowsFound, check_ledge
 from support.ledger_histories import NUMBERS, a_start, an_entry, find_faults, histories
 
 LOST = "TRIM_HORIZON LOST 2026-11-21T09:00:00+00:00"
-HOLE = "shardId-0 behind 103: expired before 2026-11-21T09:00:00+00:00"
+HOLE = "shardId-0 after 103: expired before 2026-11-21T09:00:00+00:00"
 
 
 def checks(faults: list[Fault]) -> list[Check]:
@@ -77,7 +77,7 @@ def test_a_start_that_is_moved_or_missing_is_found_but_of_the_first_row(
 ) -> None:
     """Where a shard's first row starts, nothing else tells."""
     changed = data.draw(st.integers(0, len(rows) - 1))
-    other = data.draw(st.none() | NUMBERS.map(str) | st.just("behind 5"))
+    other = data.draw(st.none() | NUMBERS.map(str) | st.just("after 5"))
     assume(other != rows[changed].start)
     assume(changed > 0 or rows[changed].has_range or other is None)
     rows[changed] = replace(rows[changed], start=other)
@@ -106,23 +106,23 @@ def test_a_gap_names_the_shard_the_batch_and_what_is_missing() -> None:
             stream="events",
             shard_id="shardId-0",
             batch_id=7,
-            place="behind 90 up to 100",
+            place="after 90 up to 100",
         )
     ]
 
 
 def test_an_overlap_names_what_was_read_twice() -> None:
     [found] = check_ledger_row(an_entry(start="95"), an_entry(batch_id=6, last_sequence_number="99"), 99)
-    assert (found.place, found.what) == ("behind 95 up to 99", "overlap: batch 6 ended on 99")
+    assert (found.place, found.what) == ("after 95 up to 99", "overlap: batch 6 ended on 99")
 
 
 @pytest.mark.parametrize(
     ("before", "start", "place"),
     [
-        (an_entry(batch_id=6), "AT 2026-11-21T09:00:00+00:00", "behind 103"),
-        (an_entry(batch_id=6), "TRIM_HORIZON", "behind 103"),
-        (an_entry(batch_id=6, hole=HOLE), "TRIM_HORIZON", "behind 103"),
-        (a_start("TRIM_HORIZON", batch_id=6), "AT 2026-11-21T09:00:00+00:00", "behind TRIM_HORIZON"),
+        (an_entry(batch_id=6), "AT 2026-11-21T09:00:00+00:00", "after 103"),
+        (an_entry(batch_id=6), "TRIM_HORIZON", "after 103"),
+        (an_entry(batch_id=6, hole=HOLE), "TRIM_HORIZON", "after 103"),
+        (a_start("TRIM_HORIZON", batch_id=6), "AT 2026-11-21T09:00:00+00:00", "after TRIM_HORIZON"),
     ],
 )
 def test_a_query_that_began_anew_is_found(before: LedgerRow, start: str, place: str) -> None:
@@ -133,7 +133,7 @@ def test_a_query_that_began_anew_is_found(before: LedgerRow, start: str, place: 
 @pytest.mark.parametrize(
     ("first", "last", "wrong"), [("100", "103", True), ("101", "101", False), ("102", "101", True)]
 )
-def test_a_range_has_one_record_or_more_behind_its_start(first: str, last: str, *, wrong: bool) -> None:
+def test_a_range_has_one_record_or_more_after_its_start(first: str, last: str, *, wrong: bool) -> None:
     row = an_entry(first_sequence_number=first, last_sequence_number=last)
     assert checks(check_ledger_row(row, a_start("100", batch_id=6), None)) == [Check.RANGE] * wrong
 
@@ -171,14 +171,14 @@ def test_a_row_may_follow(before: LedgerRow, row: LedgerRow) -> None:
     assert check_ledger_row(row, before, 90) == []
 
 
-def test_what_follows_a_hole_lies_behind_all_that_was_read() -> None:
+def test_what_follows_a_hole_lies_after_all_that_was_read() -> None:
     [found] = check_ledger_row(an_entry(start=LOST), a_start("102", batch_id=6, hole=HOLE), 102)
     assert (found.check, found.place) == (Check.CHAIN, "from 101 on")
 
 
 def test_a_hole_is_lost_data() -> None:
     [found] = check_ledger_row(a_start("103", hole=HOLE), an_entry(batch_id=6), 103)
-    assert (found.check, found.place, found.what) == (Check.HOLE, "behind 103 up to 103", f"lost: {HOLE}")
+    assert (found.check, found.place, found.what) == (Check.HOLE, "after 103 up to 103", f"lost: {HOLE}")
 
 
 def test_a_range_of_which_all_expired_has_an_end_only() -> None:
@@ -210,21 +210,21 @@ def found(**changed: object) -> RowsFound:
     ("changed", "expected"),
     [
         ({}, []),
-        ({"found_raw": 0}, ["raw: shardId-0, batch 7, behind 100 up to 103: rows in raw/events: 0; by the ledger: 2"]),
+        ({"found_raw": 0}, ["raw: shardId-0, batch 7, after 100 up to 103: rows in raw/events: 0; by the ledger: 2"]),
         (
             {"found_quarantined": 2},
-            ["quarantine: shardId-0, batch 7, behind 100 up to 103: rows in raw/quarantine: 2; by the ledger: 1"],
+            ["quarantine: shardId-0, batch 7, after 100 up to 103: rows in raw/quarantine: 2; by the ledger: 1"],
         ),
         (
             {"lowest": "100", "highest": "1000"},
             [
-                "outside: shardId-0, batch 7, behind 100 up to 103: a row has the sequence number 100",
-                "outside: shardId-0, batch 7, behind 100 up to 103: a row has the sequence number 1000",
+                "outside: shardId-0, batch 7, after 100 up to 103: a row has the sequence number 100",
+                "outside: shardId-0, batch 7, after 100 up to 103: a row has the sequence number 1000",
             ],
         ),
         (
             {"unreadable": 1},
-            ["outside: shardId-0, batch 7, behind 100 up to 103: rows without a sequence number: 1"],
+            ["outside: shardId-0, batch 7, after 100 up to 103: rows without a sequence number: 1"],
         ),
         (
             {"entered": 0, "start": None, "first_sequence_number": None, "last_sequence_number": None},

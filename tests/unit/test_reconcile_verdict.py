@@ -27,7 +27,7 @@ SHARD = ShardSums(
 
 def a_fault(batch_id: int = 7, check: Check = Check.RAW) -> Fault:
     return Fault(
-        check=check, what="rows", stream="events", shard_id="shardId-0", batch_id=batch_id, place="behind 1 up to 9"
+        check=check, what="rows", stream="events", shard_id="shardId-0", batch_id=batch_id, place="after 1 up to 9"
     )
 
 
@@ -58,7 +58,7 @@ events  shardId-0  7 to 66    60  12,345  12,000         300           45
 all                           60  12,345  12,000         300           45
 
 ok          each ledger row balances: read = raw + quarantined + duplicates
-ok          each range lies behind its start
+ok          each range lies after its start
 ok          a shard has one ledger row for a batch
 ok          a shard's ranges meet: each starts where the one before ended
 ok          nothing expired before it was read
@@ -69,34 +69,34 @@ ok          each row's sequence number lies in its range
 ok          the ledger was only appended to
 ok          ingest_raw found no loss that nobody has acknowledged
 
-raw: shardId-0, batch 7, behind 1 up to 9: rows
+raw: shardId-0, batch 7, after 1 up to 9: rows
 
 note: batch 67: under way"""
     )
 
 
 def test_machines_get_the_same() -> None:
-    told = json.loads(json.dumps(a_verdict(a_fault(), comparison=compared(put=100)).as_json()))
-    assert {name: told[name] for name in ("lake", "from", "to", "more_faults", "notes")} == {
+    printed = json.loads(json.dumps(a_verdict(a_fault(), comparison=compared(put=100)).as_json()))
+    assert {name: printed[name] for name in ("lake", "from", "to", "more_faults", "notes")} == {
         "lake": "/lake",
         "from": "2026-11-21T09:00:00+00:00",
         "to": None,
         "more_faults": 0,
         "notes": ["batch 67: under way"],
     }
-    assert told["shards"][0]["read"] == 12_345
-    assert [told["checks"][key]["faults"] for key in ("raw", "chain", "cloudwatch")] == [1, 0, 0]
-    assert told["faults"] == [
+    assert printed["shards"][0]["read"] == 12_345
+    assert [printed["checks"][key]["faults"] for key in ("raw", "chain", "cloudwatch")] == [1, 0, 0]
+    assert printed["faults"] == [
         {
             "check": "raw",
             "what": "rows",
             "stream": "events",
             "shard_id": "shardId-0",
             "batch_id": 7,
-            "place": "behind 1 up to 9",
+            "place": "after 1 up to 9",
         }
     ]
-    assert told["cloudwatch"] == {
+    assert printed["cloudwatch"] == {
         "begin": "2026-11-21T09:00:00+00:00",
         "end": "2026-11-21T10:00:00+00:00",
         "put": 100,
@@ -114,7 +114,7 @@ def test_of_many_faults_those_of_the_oldest_batches_are_shown_and_all_are_counte
 
 def test_faults_are_a_loss_and_none_are_not() -> None:
     a_verdict().refuse_faults()
-    with pytest.raises(DataLossError, match=r"^raw: shardId-0, batch 7, behind 1 up to 9: rows$"):
+    with pytest.raises(DataLossError, match=r"^raw: shardId-0, batch 7, after 1 up to 9: rows$"):
         a_verdict(a_fault()).refuse_faults()
     with pytest.raises(DataLossError, match=r"batch 7.*rows \(and 1 more\)"):
         a_verdict(a_fault(8), a_fault(7)).refuse_faults()

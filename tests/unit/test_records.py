@@ -1,4 +1,4 @@
-"""What an executor yields: rows of Arrow, and one receipt behind them."""
+"""What an executor yields: rows of Arrow, and one receipt after them."""
 
 import gzip
 from datetime import timedelta
@@ -17,7 +17,7 @@ from support.fake_shards import T0
 from support.kpl import aggregated
 
 
-def told(rows: list[dict[str, Any]]) -> list[tuple[str, bytes, str, int]]:
+def fields_of(rows: list[dict[str, Any]]) -> list[tuple[str, bytes, str, int]]:
     """Of each record: its partition key, its data, its number, and its place in an aggregate."""
     found = [row for row in rows if row["receipt"] is None]
     return [(row["partitionKey"], row["data"], row["sequenceNumber"], row["subSequenceNumber"]) for row in found]
@@ -81,7 +81,7 @@ def test_a_receipt_ends_the_range_and_says_what_was_read() -> None:
         (After("99"), "99"),
     ],
 )
-def test_a_receipt_says_behind_which_position_its_range_was_read(start: TrimHorizon | At | After, text: str) -> None:
+def test_a_receipt_says_after_which_position_its_range_was_read(start: TrimHorizon | At | After, text: str) -> None:
     *_, row = Answers([("k", b"x")]).rows(Range("s-0", start, After("100"), T0, timedelta(days=1)))
     assert (row["receipt"]["start"], row["receipt"]["last_sequence_number"]) == (text, "100")
 
@@ -101,7 +101,7 @@ def test_a_page_is_a_batch_and_never_more_than_10_000_rows() -> None:
     answers = Answers([("k", b"first"), ("k", many), ("k", b"last")], [("k", b"x")] * 3)
     assert sizes(answers, Raw()) == [10_000, 5_002, 3]
     numbers = [b"%d" % n for n in range(15_000)]
-    assert [data for _, data, _, _ in told(answers.rows())] == [b"first", *numbers, b"last", *[b"x"] * 3]
+    assert [data for _, data, _, _ in fields_of(answers.rows())] == [b"first", *numbers, b"last", *[b"x"] * 3]
     in_lines = Answers([("k", b"1\n2\n3"), ("k", b"1\n" * 19_998)])
     assert sizes(in_lines, Raw(payload_split="lines")) == [10_000, 10_000, 1]
 
@@ -115,7 +115,7 @@ def test_a_batch_has_64_mib_at_most_or_one_row() -> None:
 
 def test_an_aggregates_records_are_rows_of_their_own_with_their_places() -> None:
     packed = aggregated(("a", b"one", None), ("b", b"two", "5"), ("a", b"", None))
-    assert told(Answers([("k", b"before"), ("ignored", packed), ("l", b"behind")]).rows()) == [
+    assert fields_of(Answers([("k", b"before"), ("ignored", packed), ("l", b"behind")]).rows()) == [
         ("k", b"before", "100", 0),
         ("a", b"one", "101", 0),
         ("b", b"two", "101", 1),
@@ -127,7 +127,7 @@ def test_an_aggregates_records_are_rows_of_their_own_with_their_places() -> None
 @pytest.mark.parametrize("key", ["東京/🗼", "مفتاح", "a\tb\n", "\x00", "x" * 256])
 def test_every_partition_key_survives(key: str) -> None:
     answers = Answers([(key, b"plain"), ("k", aggregated((key, b"packed", None)))])
-    assert told(answers.rows()) == [(key, b"plain", "100", 0), (key, b"packed", "101", 0)]
+    assert fields_of(answers.rows()) == [(key, b"plain", "100", 0), (key, b"packed", "101", 0)]
 
 
 def test_an_arrival_time_is_exact_to_the_millisecond() -> None:
@@ -138,7 +138,7 @@ def test_an_arrival_time_is_exact_to_the_millisecond() -> None:
 
 
 def test_a_hole_is_a_receipt_of_nothing_read() -> None:
-    hole = Hole("s-7", After("5"), "s-7 behind 5: expired before 2026-11-21T09:00:00+00:00")
+    hole = Hole("s-7", After("5"), "s-7 after 5: expired before 2026-11-21T09:00:00+00:00")
     assert Answers().rows(hole, go_on=True) == [
         {
             "data": None,
@@ -159,7 +159,7 @@ def test_a_hole_is_a_receipt_of_nothing_read() -> None:
                 "millis_behind": 0,
                 "calls": 0,
                 "throttled": 0,
-                "hole": "s-7 behind 5: expired before 2026-11-21T09:00:00+00:00",
+                "hole": "s-7 after 5: expired before 2026-11-21T09:00:00+00:00",
             },
         }
     ]
@@ -169,7 +169,7 @@ def test_records_that_are_gone_end_the_reading() -> None:
     with pytest.raises(DataLossError) as lost:
         Answers([("k", b"x")], gone=True).rows()
     assert str(lost.value) == (
-        "stream 'events': shard s-0 is gone: records behind TRIM_HORIZON up to 100;"
+        "stream 'events': shard s-0 is gone: records after TRIM_HORIZON up to 100;"
         " source.fail_on_data_loss = false goes on without them"
     )
 
@@ -177,7 +177,7 @@ def test_records_that_are_gone_end_the_reading() -> None:
 def test_a_receipt_names_what_is_gone_and_ends_where_its_range_does_all_the_same() -> None:
     (row,) = Answers([("k", b"x")], gone=True).rows(go_on=True)
     receipt = row["receipt"]
-    assert receipt["hole"] == "shard s-0 is gone: records behind TRIM_HORIZON up to 100"
+    assert receipt["hole"] == "shard s-0 is gone: records after TRIM_HORIZON up to 100"
     assert (receipt["first_sequence_number"], receipt["last_sequence_number"], receipt["records"]) == (None, "100", 0)
     assert (row["sequenceNumber"], row["approximateArrivalTimestamp"]) == ("100", None)
 
@@ -186,4 +186,4 @@ def test_what_is_read_beside_a_loss_is_in_the_same_receipt() -> None:
     part = Range("s-0", After("90"), After("100"), T0 - timedelta(days=2), timedelta(days=1))
     record, receipt = Answers([("k", b"x")]).rows(part, go_on=True)
     assert (record["data"], receipt["receipt"]["records"]) == (b"x", 1)
-    assert receipt["receipt"]["hole"] == "records of s-0 behind 90 expired before they were read"
+    assert receipt["receipt"]["hole"] == "records of s-0 after 90 expired before they were read"

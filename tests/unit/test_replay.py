@@ -96,16 +96,16 @@ def test_pages_follow_each_other_without_gap_or_overlap(client: KinesisClient) -
     assert (sizes, data) == ([7, 7, 6, 0], payloads(20))
 
 
-def test_an_open_shard_goes_on_behind_its_last_record(client: KinesisClient) -> None:
+def test_an_open_shard_goes_on_after_its_last_record(client: KinesisClient) -> None:
     page = whole(client, FIRST)
     assert page.next_iterator
     assert client.get_records(page.next_iterator).at_tip
 
 
-def test_a_page_starts_behind_or_on_the_sequence_number_asked_for(client: KinesisClient) -> None:
+def test_a_page_starts_after_or_on_the_sequence_number_asked_for(client: KinesisClient) -> None:
     page = whole(client, FIRST)
-    behind = client.get_records(client.iterator(FIRST, After(page.sequence_numbers[11])))
-    assert behind.sequence_numbers == page.sequence_numbers[12:]
+    after = client.get_records(client.iterator(FIRST, After(page.sequence_numbers[11])))
+    assert after.sequence_numbers == page.sequence_numbers[12:]
     inclusive = client.get_records(client.iterator(FIRST, After(page.sequence_numbers[11]), inclusive=True))
     assert inclusive.sequence_numbers == page.sequence_numbers[11:]
 

@@ -57,7 +57,7 @@ def week() -> Reader:
     return Reader(render_page(a_report()))
 
 
-def told(report: Report) -> str:
+def text_of(report: Report) -> str:
     return " ".join(Reader(render_page(report)).text.split())
 
 
@@ -114,7 +114,7 @@ def test_what_came_with_the_data_is_text_wherever_it_stands() -> None:
 def test_every_measure_of_drift_has_its_words() -> None:
     for measure, words in CHANGES.items():
         change = Change(measure=measure, event_type="lesson", subject=None, first=NOW, hours=1, peak=1.0, detail=None)
-        assert f"{words.title}lesson" in told(a_report(changes=[change]))
+        assert f"{words.title}lesson" in text_of(a_report(changes=[change]))
 
 
 @pytest.mark.parametrize(
@@ -128,11 +128,11 @@ def test_every_measure_of_drift_has_its_words() -> None:
     ],
 )
 def test_what_is_not_there_is_said_in_its_place(changes: dict, sentence: str) -> None:
-    assert sentence in told(a_report(**changes))
+    assert sentence in text_of(a_report(**changes))
 
 
 def test_a_lake_without_a_batch_is_a_page_that_says_so() -> None:
-    text = told(Report(generated_at=NOW, lake="lake"))
+    text = text_of(Report(generated_at=NOW, lake="lake"))
     assert "Nothing has arrived" in text
     assert "There is no batch to tell of" in text
 
@@ -149,7 +149,7 @@ def test_a_batch_of_nothing_but_refused_records_has_its_page() -> None:
         newest_arrival=None,
     )
     hour = Ingested(begin=NOW.replace(minute=0), read=3, raw=0, duplicates=0, quarantined=3, lag_ms=0)
-    text = told(a_report(accepted=accepted, ingested=[hour], quarantined=3, staged=0))
+    text = text_of(a_report(accepted=accepted, ingested=[hour], quarantined=3, staged=0))
     assert "No event was accepted in this time." in text
     assert "Every batch ended at the stream's tip." in text
     assert "Every record is accounted for" in text
@@ -168,6 +168,6 @@ def test_what_does_not_add_up_is_the_headline_and_named(of_hour: dict, of_report
     assert report.accepted
     hour = Ingested(begin=NOW, read=10, raw=5, duplicates=1, quarantined=4, **of_hour)
     counted = {"accepted": replace(report.accepted, rows=5), "quarantined": 4, "ingested": [hour], **of_report}
-    text = told(replace(report, **counted))
+    text = text_of(replace(report, **counted))
     assert "Something is missing" in text
     assert sentence in text

@@ -16,7 +16,7 @@ from event_lake.kinesis.planning.planner import Planner
 from event_lake.kinesis.planning.resume import Resumption, resume_positions
 from event_lake.kinesis.planning.start import refuse_expired, starting_positions
 from event_lake.lake.time import micros_of
-from event_lake.raw.resume import position_behind
+from event_lake.raw.resume import position_after
 from support.fake_shards import T0, FakeShards
 from support.generated_streams import Stream, steps, streams
 from support.generated_streams import take as take_steps
@@ -35,12 +35,12 @@ def an_entry(
     return Row(start=start, last_sequence_number=last, hole=hole, ingested_at=micros_of(ingested_at))
 
 
-def begin(shards: FakeShards, told: dict[str, str], read_until: float, *, go_on: bool = False) -> Resumption:
-    return resume_positions(told, time(read_until), shards, go_on=go_on)
+def begin(shards: FakeShards, positions: dict[str, str], read_until: float, *, go_on: bool = False) -> Resumption:
+    return resume_positions(positions, time(read_until), shards, go_on=go_on)
 
 
-def start(shards: FakeShards, told: dict[str, str], read_until: float, *, go_on: bool = False) -> dict[str, str]:
-    found: dict[str, str] = json.loads(begin(shards, told, read_until, go_on=go_on).start_from)
+def start(shards: FakeShards, positions: dict[str, str], read_until: float, *, go_on: bool = False) -> dict[str, str]:
+    found: dict[str, str] = json.loads(begin(shards, positions, read_until, go_on=go_on).start_from)
     return found
 
 
@@ -51,27 +51,27 @@ def start(shards: FakeShards, told: dict[str, str], read_until: float, *, go_on:
         (an_entry(start="TRIM_HORIZON"), "TRIM_HORIZON"),
         (an_entry(start="AT 2026-11-21T09:00:00+00:00"), "AT 2026-11-21T09:00:00+00:00"),
         (an_entry(start="CLOSED 7"), "CLOSED 7"),
-        # What was read behind the hole.
-        (an_entry(start="5", last="9", hole="records behind 5"), "9"),
+        # What was read after the hole.
+        (an_entry(start="5", last="9", hole="records after 5"), "9"),
         # All of it was lost: whatever the shard holds comes next.
-        (an_entry(start="5", hole="records behind 5"), "TRIM_HORIZON LOST 2026-11-21T00:00:00+00:00"),
+        (an_entry(start="5", hole="records after 5"), "TRIM_HORIZON LOST 2026-11-21T00:00:00+00:00"),
         # Nobody told.
         (an_entry(), None),
     ],
 )
-def test_the_position_behind_an_entry_is_its_last_record_what_it_found_or_where_it_began(
+def test_the_position_after_an_entry_is_its_last_record_what_it_found_or_where_it_began(
     entry: Row, position: str | None
 ) -> None:
-    assert position_behind(entry) == position
+    assert position_after(entry) == position
     assert position is None or to_text(from_text(position)) == position
 
 
-def test_a_shard_goes_on_behind_its_last_record() -> None:
+def test_a_shard_goes_on_after_its_last_record() -> None:
     shards = FakeShards("a", "b", clock=100)
     shards.put("a", 10, 20)
     first, _ = shards.numbers("a")
-    told = {"a": first, "b": "TRIM_HORIZON"}
-    assert start(shards, told, 30) == told
+    positions = {"a": first, "b": "TRIM_HORIZON"}
+    assert start(shards, positions, 30) == positions
 
 
 def test_a_parent_told_by_its_last_record_is_found_closed_and_its_children_go_on_where_they_were() -> None:
@@ -80,8 +80,8 @@ def test_a_parent_told_by_its_last_record_is_found_closed_and_its_children_go_on
     shards.split("a", 30, "b", "c")
     shards.put("b", 40, 41, 42)
     shards.put("c", 50)
-    told = {"a": shards.numbers("a")[-1], "b": shards.numbers("b")[0]}
-    assert _rest(shards, told, read_until=40) == [{"b": 2, "c": 1}]
+    positions = {"a": shards.numbers("a")[-1], "b": shards.numbers("b")[0]}
+    assert _rest(shards, positions, read_until=40) == [{"b": 2, "c": 1}]
 
 
 def test_a_childs_unread_parent_comes_first() -> None:
@@ -90,8 +90,8 @@ def test_a_childs_unread_parent_comes_first() -> None:
     shards.split("a", 30, "b", "c")
     shards.put("b", 40)
     # The query began when the shards were there already.
-    told = {"a": shards.numbers("a")[0], "b": "TRIM_HORIZON", "c": "TRIM_HORIZON"}
-    assert _rest(shards, told, read_until=15) == [{"a": 1}, {"b": 1}]
+    positions = {"a": shards.numbers("a")[0], "b": "TRIM_HORIZON", "c": "TRIM_HORIZON"}
+    assert _rest(shards, positions, read_until=15) == [{"a": 1}, {"b": 1}]
 
 
 def test_an_idle_shards_record_that_expired_stands_for_all_that_the_shard_holds() -> None:
@@ -106,40 +106,40 @@ def test_a_record_that_expired_unread_is_a_loss() -> None:
     shards = FakeShards("a", clock=2 * DAY)
     shards.put("a", 10, 20)
     read = shards.numbers("a")[0]
-    with pytest.raises(DataLossError, match=f"records of a behind {read} that arrived from .* may have expired unread"):
+    with pytest.raises(DataLossError, match=f"records of a after {read} that arrived from .* may have expired unread"):
         begin(shards, {"a": read}, 15)
     assert begin(shards, {"a": read}, 15, go_on=True) == Resumption(
         '{"a": "TRIM_HORIZON LOST 2026-11-23T00:00:00+00:00"}',
-        {"a": f"a behind {read}: expired before 2026-11-23T00:00:00+00:00"},
+        {"a": f"a after {read}: expired before 2026-11-23T00:00:00+00:00"},
     )
 
 
 def test_a_hole_that_the_ledger_tells_is_told_once() -> None:
     shards = FakeShards("a", clock=DAY + HOUR)
-    told = {"a": to_text(TrimHorizon(time(HOUR + 1)))}
-    assert begin(shards, told, 10) == Resumption(json.dumps(told), {})
+    positions = {"a": to_text(TrimHorizon(time(HOUR + 1)))}
+    assert begin(shards, positions, 10) == Resumption(json.dumps(positions), {})
 
 
 def test_a_shard_that_is_gone_was_read_to_its_end_if_all_were_read_later_than_it_was_closed() -> None:
     shards = _with_a_shard_gone()
-    told = {"a": shards.numbers("a")[0], "b": "TRIM_HORIZON"}
-    assert start(shards, told, 33) == {"b": "TRIM_HORIZON"}
+    positions = {"a": shards.numbers("a")[0], "b": "TRIM_HORIZON"}
+    assert start(shards, positions, 33) == {"b": "TRIM_HORIZON"}
 
 
 def test_a_shard_that_is_gone_may_have_held_more_if_it_was_closed_later() -> None:
     shards = _with_a_shard_gone()
-    told = {"a": shards.numbers("a")[0]}
-    with pytest.raises(DataLossError, match=f"shard a is gone, which was read up to {told['a']}"):
-        begin(shards, told, 31)
-    assert begin(shards, told, 31, go_on=True) == Resumption(
-        "earliest", {"a": f"a behind {told['a']}: expired before 2026-11-22T00:00:30+00:00"}, told
+    positions = {"a": shards.numbers("a")[0]}
+    with pytest.raises(DataLossError, match=f"shard a is gone, which was read up to {positions['a']}"):
+        begin(shards, positions, 31)
+    assert begin(shards, positions, 31, go_on=True) == Resumption(
+        "earliest", {"a": f"a after {positions['a']}: expired before 2026-11-22T00:00:30+00:00"}, positions
     )
 
 
 def test_a_shard_that_is_gone_was_read_to_its_end_if_the_ledger_says_so() -> None:
     shards = _with_a_shard_gone()
-    told = {"a": "CLOSED 4", "b": "TRIM_HORIZON", "c": "TRIM_HORIZON LOST 2026-11-22T00:00:00+00:00"}
-    assert start(shards, told, 40) == {s: told[s] for s in "bc"}
+    positions = {"a": "CLOSED 4", "b": "TRIM_HORIZON", "c": "TRIM_HORIZON LOST 2026-11-22T00:00:00+00:00"}
+    assert start(shards, positions, 40) == {s: positions[s] for s in "bc"}
 
 
 def test_where_all_told_shards_are_gone_the_others_are_read_from_their_beginning() -> None:
@@ -152,11 +152,11 @@ def test_a_shard_that_is_not_listed_yet_is_waited_for() -> None:
     shards.put("a", 1)
     shards.split("a", 20, "b", "c")
     shards.put("b", 30)
-    told = {s: shards.numbers(s)[0] for s in "ab"}
+    positions = {s: shards.numbers(s)[0] for s in "ab"}
     with pytest.raises(ServiceUnavailableError, match="ListShards doesn't show shard b yet"):
-        begin(shards, told, 35)
+        begin(shards, positions, 35)
     shards.clock = 60
-    assert start(shards, told, 35) == told
+    assert start(shards, positions, 35) == positions
 
 
 def test_a_stream_that_was_made_again_is_another() -> None:
@@ -164,7 +164,7 @@ def test_a_stream_that_was_made_again_is_another() -> None:
     shards.put("a", 10)
     shards.make_again(900)
     with pytest.raises(
-        DataLossError, match=r"deleted and made again at 2026-11-21T00:15:00\+00:00: .* behind a 4 is gone"
+        DataLossError, match=r"deleted and made again at 2026-11-21T00:15:00\+00:00: .* after a 4 is gone"
     ):
         begin(shards, {"a": "4"}, 500, go_on=True)
     assert start(shards, {"a": "TRIM_HORIZON"}, 900) == {"a": "TRIM_HORIZON"}
@@ -218,8 +218,8 @@ class Ledgered(Stream):
             self.offset = end
 
     def resume(self) -> None:
-        told = {s: position_behind(entry) for s, entry in self.ledger.items()}
-        found = self._resumed({s: position for s, position in told.items() if position})
+        positions = {s: position_after(entry) for s, entry in self.ledger.items()}
+        found = self._resumed({s: position for s, position in positions.items() if position})
         self.planner = Planner(self.shards)
         self.offset = self.planner.beginning(
             lambda topology: starting_positions(
@@ -229,13 +229,13 @@ class Ledgered(Stream):
         refuse_expired(self.offset.shards, self.shards)
         self._tell_where_it_is()
 
-    def _resumed(self, told: dict[str, str]) -> Resumption:
+    def _resumed(self, positions: dict[str, str]) -> Resumption:
         for _ in range(5 if self.lists_late else 0):
             try:
-                return resume_positions(told, self.read_until, self.shards, go_on=False)
+                return resume_positions(positions, self.read_until, self.shards, go_on=False)
             except ServiceUnavailableError:
                 self.shards.clock += 1
-        return resume_positions(told, self.read_until, self.shards, go_on=False)
+        return resume_positions(positions, self.read_until, self.shards, go_on=False)
 
 
 def ledgered(stream: Stream, *, tells_rests: bool) -> Ledgered:
@@ -303,9 +303,9 @@ def _with_a_shard_gone() -> FakeShards:
     return shards
 
 
-def _rest(shards: FakeShards, told: dict[str, str], read_until: float) -> list[dict[str, int]]:
+def _rest(shards: FakeShards, positions: dict[str, str], read_until: float) -> list[dict[str, int]]:
     """How many records of each shard each batch holds that is read from there on."""
-    found = begin(shards, told, read_until)
+    found = begin(shards, positions, read_until)
     planner = Planner(shards)
     beginning = planner.beginning(
         lambda topology: starting_positions(

@@ -173,7 +173,7 @@ def test_a_batch_that_is_replayed_after_its_records_expired_is_a_loss(url: str) 
         "shards": end["shards"] | {FIRST: f"AT {START.isoformat()}"},
         "cut": "2020-01-01T00:00:00+00:00",
     }
-    with pytest.raises(DataLossError, match=f"records of {FIRST} behind AT .* may have expired unread"):
+    with pytest.raises(DataLossError, match=f"records of {FIRST} after AT .* may have expired unread"):
         reader.partitions(long_ago, end)
     assert len(a_reader(url, fail_on_data_loss=False).partitions(long_ago, end)) == 1
 

@@ -108,8 +108,8 @@ def test_a_hole_is_a_task_that_tells_it(url: str) -> None:
     end = start | {"shards": {FIRST: f"TRIM_HORIZON LOST {lost}", SECOND: f"CLOSED LOST {lost}"}}
     rows = rows_of(reader, start, end)
     assert [(row["shardId"], row["receipt"]["start"], row["receipt"]["hole"]) for row in rows] == [
-        (FIRST, number, f"{FIRST} behind {number}: expired before {lost}"),
-        (SECOND, "TRIM_HORIZON", f"{SECOND} behind TRIM_HORIZON: expired before {lost}"),
+        (FIRST, number, f"{FIRST} after {number}: expired before {lost}"),
+        (SECOND, "TRIM_HORIZON", f"{SECOND} after TRIM_HORIZON: expired before {lost}"),
     ]
     assert {row["receipt"]["records"] for row in rows} == {0}
     assert reader.partitions(end, end) == []
@@ -238,7 +238,7 @@ def test_the_parts_of_a_shard_meet_over_holes(shards: FakeShards, first: Positio
         assert_they_meet(parts, offsets[0].shards.get(shard_id, TrimHorizon()))
 
 
-def test_behind_a_hole_a_shard_goes_on_from_the_holes_time_or_ends() -> None:
+def test_after_a_hole_a_shard_goes_on_from_the_holes_time_or_ends() -> None:
     shards = FakeShards("a", retention=3600, clock=100)
     shards.put("a", 0, 10, 5_000, 9_000)
     shards.split("a", 9_100, "l", "r")
@@ -249,8 +249,8 @@ def test_behind_a_hole_a_shard_goes_on_from_the_holes_time_or_ends() -> None:
     parts = parts_of_shards(offsets)["a"]
     assert [(part.start, part.end if isinstance(part, Range) else part.description) for part in parts] == [
         (TrimHorizon(), one),
-        (one, f"a behind {one.sequence_number}: expired before {lost.isoformat()}"),
+        (one, f"a after {one.sequence_number}: expired before {lost.isoformat()}"),
         (TrimHorizon(lost), three),
-        (three, f"a behind {three.sequence_number}: expired before {gone.isoformat()}"),
+        (three, f"a after {three.sequence_number}: expired before {gone.isoformat()}"),
     ]
     assert offsets[-1].shards["a"] == Closed(lost_at=gone)

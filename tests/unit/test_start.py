@@ -86,7 +86,7 @@ def test_a_time_in_the_future_is_now_for_a_single_shard_too() -> None:
     assert start({"c": "AT 2030-01-01T00:00:00Z"})["c"] == At(NOW)
 
 
-def test_a_given_record_that_has_expired_is_refused_as_what_came_behind_it_may_have() -> None:
+def test_a_given_record_that_has_expired_is_refused_as_what_came_after_it_may_have() -> None:
     shards = FakeShards("a", clock=100, retention=50)
     shards.put("a", 10, 60)
     expired, there = shards.numbers("a")

@@ -6,7 +6,7 @@ from event_lake.errors import DataLossError, ServiceUnavailableError, UserError
 from event_lake.lake.storage_errors import AGAIN, NEW_CHECKPOINT, PUT_BACK, explain
 
 STREAMING = "org.apache.spark.sql.execution.streaming"
-# What stands behind the message of each query's error.
+# What stands after the message of each query's error.
 PLAN = """=== Streaming Query ===
 Identifier: ingest_raw [id = 1, runId = 2]
 ~WriteToMicroBatchDataSourceV1 ForeachBatchSink, 1, [checkpointLocation=/lake/_checkpoints/ingest_raw], Append
@@ -28,7 +28,7 @@ class CapturedError(Exception):
         self._stackTrace = stack
 
 
-def told(error: Exception, where: str | None = None) -> tuple[type[Exception], str]:
+def translate(error: Exception, where: str | None = None) -> tuple[type[Exception], str]:
     found = explain(error, where)
     return type(found), str(found)
 
@@ -74,7 +74,7 @@ java.io.IOException: No space left on device
     ],
 )
 def test_a_full_disk_is_the_users_to_empty_and_says_which(error: Exception, device: str) -> None:
-    assert told(error) == (UserError, f"no space left on the device of {device}; free some, {AGAIN}")
+    assert translate(error) == (UserError, f"no space left on the device of {device}; free some, {AGAIN}")
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_a_full_disk_is_the_users_to_empty_and_says_which(error: Exception, devi
 )
 def test_denied_access_is_the_users_to_allow_and_says_where(java: str, place: str) -> None:
     line = f"{place}: access denied; allow reading, writing and deleting there, {AGAIN}"
-    assert told(in_a_batch(java)) == (UserError, line)
+    assert translate(in_a_batch(java)) == (UserError, line)
 
 
 CALL = "getFileStatus on s3://lakes/lake"
@@ -102,7 +102,7 @@ SAID_BY_THE_SDK = "software.amazon.awssdk.services.s3.model.S3Exception: Slow (S
 def test_a_refused_request_or_missing_bucket_is_the_users(name: str) -> None:
     error = in_a_batch(f"org.apache.hadoop.fs.s3a.{name}: {CALL}: {SAID_BY_THE_SDK}")
     line = f"s3://lakes: {name}: {CALL}; check lake.root, its region and the credentials in use"
-    assert told(error, "s3://lakes") == (UserError, line)
+    assert translate(error, "s3://lakes") == (UserError, line)
 
 
 @pytest.mark.parametrize(
@@ -118,13 +118,13 @@ def test_a_refused_request_or_missing_bucket_is_the_users(name: str) -> None:
 )
 def test_storage_that_stays_out_of_reach_is_worth_another_start(name: str) -> None:
     line = f"the storage under lake.root stayed out of reach: {name.rpartition('.')[2]}: {CALL}; wait, {AGAIN}"
-    assert told(in_a_batch(f"{name}: {CALL}: {SAID_BY_THE_SDK}")) == (ServiceUnavailableError, line)
+    assert translate(in_a_batch(f"{name}: {CALL}: {SAID_BY_THE_SDK}")) == (ServiceUnavailableError, line)
 
 
 def test_state_that_cannot_be_loaded_because_the_storage_is_away_is_not_damaged() -> None:
     loading = "[CANNOT_LOAD_STATE_STORE.UNCATEGORIZED] An error occurred during loading state.  SQLSTATE: 58030"
     away = f"Caused by: org.apache.hadoop.fs.s3a.AWSServiceThrottledException: {CALL}: {SAID_BY_THE_SDK}"
-    assert told(in_a_batch(f"org.apache.spark.SparkException: {loading}\n{away}"))[0] is ServiceUnavailableError
+    assert translate(in_a_batch(f"org.apache.spark.SparkException: {loading}\n{away}"))[0] is ServiceUnavailableError
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_state_that_cannot_be_loaded_because_the_storage_is_away_is_not_damaged(
     ],
 )
 def test_a_table_that_is_gone_is_lost_data(text: str) -> None:
-    assert told(CapturedError(text)) == (DataLossError, f"there's no table at /lake/raw/events; {PUT_BACK}")
+    assert translate(CapturedError(text)) == (DataLossError, f"there's no table at /lake/raw/events; {PUT_BACK}")
 
 
 READING = "Encountered error while reading file"
@@ -158,7 +158,7 @@ READING = "Encountered error while reading file"
 def test_a_file_that_is_gone_or_damaged_is_lost_data(condition: str, message: str, file: str) -> None:
     error = in_a_batch(f"org.apache.spark.SparkException: [{condition}] {message}")
     line = f"{file} is gone or damaged ({condition}); {PUT_BACK}"
-    assert told(error, "/lake/raw/quarantine") == (DataLossError, line)
+    assert translate(error, "/lake/raw/quarantine") == (DataLossError, line)
 
 
 @pytest.mark.parametrize(
@@ -176,17 +176,19 @@ def test_a_table_that_somebody_changed_is_the_users_to_mend(condition: str, mess
     where = "/lake/raw/events"
     mend = f"undo what doesn't fit (DESCRIBE HISTORY tells what was done), {AGAIN}"
     line = f"{where} was changed by somebody else: {condition}: {message}; {mend}"
-    assert told(error, where) == (UserError, line)
+    assert translate(error, where) == (UserError, line)
 
 
 def test_the_row_that_broke_a_constraint_is_not_shown() -> None:
     broken = "[DELTA_VIOLATE_CONSTRAINT_WITH_VALUES] CHECK constraint c (payload is null) violated by row with values:"
-    kind, line = told(in_a_batch(f"org.apache.spark.sql.delta.DeltaException: {broken}\n - payload : anna@example.org"))
+    kind, line = translate(
+        in_a_batch(f"org.apache.spark.sql.delta.DeltaException: {broken}\n - payload : anna@example.org")
+    )
     assert (kind, "CHECK constraint c (payload is null);" in line, "anna" in line) == (UserError, True, False)
 
 
 def test_two_queries_on_one_checkpoint_are_named_with_the_other_thing_that_looks_like_it() -> None:
-    kind, line = told(at_the_start("[CONCURRENT_STREAM_LOG_UPDATE] Concurrent update to the log."))
+    kind, line = translate(at_the_start("[CONCURRENT_STREAM_LOG_UPDATE] Concurrent update to the log."))
     assert (kind, line.endswith(NEW_CHECKPOINT)) == (UserError, True)
 
 
@@ -216,19 +218,19 @@ SHORT_SCHEMA = f"""Caused by: java.io.EOFException
 )
 def test_a_damaged_checkpoint_is_named_with_the_flag_that_begins_another(message: str, stack: str, what: str) -> None:
     line = f"checkpoint /lake/_checkpoints/ingest_raw is damaged ({what}); {NEW_CHECKPOINT}"
-    assert told(at_the_start(message.format(what), stack)) == (UserError, line)
+    assert translate(at_the_start(message.format(what), stack)) == (UserError, line)
 
 
 def test_a_checkpoint_of_staging_has_a_way_out_of_its_own() -> None:
     error = CapturedError(f"{STREAMING}: batch 2\n{PLAN.replace('ingest_raw', 'build_staging')}", MISSING_BATCH)
-    kind, line = told(error)
+    kind, line = translate(error)
     assert (kind, NEW_CHECKPOINT in line, "build_staging is damaged" in line) == (UserError, False, True)
 
 
 def test_a_query_whose_id_cannot_be_read_has_no_plan_that_names_its_checkpoint() -> None:
     text = ": com.fasterxml.jackson.databind.exc.MismatchedInputException: No content to map due to end-of-input"
     error = CapturedError(f"{text}\n\tat {STREAMING}.runtime.StreamMetadata$.read(StreamMetadata.scala:60)")
-    assert told(error)[1].startswith("checkpoint under lake.root is damaged (StreamMetadata$.read)")
+    assert translate(error)[1].startswith("checkpoint under lake.root is damaged (StreamMetadata$.read)")
 
 
 NO_WORKER = "java.net.SocketTimeoutException: Timed out while waiting for the Python worker to connect back"

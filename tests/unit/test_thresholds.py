@@ -124,7 +124,7 @@ def test_a_file_that_isnt_there_or_isnt_toml_names_the_setting(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("bounds", "value", "told"),
+    ("bounds", "value", "broken"),
     [
         ({"max": 0.5}, 0.5, None),
         ({"max": 0.5}, 0.51, "max = 0.5"),
@@ -136,8 +136,8 @@ def test_a_file_that_isnt_there_or_isnt_toml_names_the_setting(tmp_path: Path) -
         ({"min": 0, "max": 1}, 2, "max = 1"),
     ],
 )
-def test_a_value_on_the_bound_keeps_to_it(bounds: dict[str, float], value: float, told: str | None) -> None:
-    assert Rule(measure="unusual_events", **bounds).bound_broken_by(value) == told  # type: ignore[arg-type]
+def test_a_value_on_the_bound_keeps_to_it(bounds: dict[str, float], value: float, broken: str | None) -> None:
+    assert Rule(measure="unusual_events", **bounds).bound_broken_by(value) == broken  # type: ignore[arg-type]
 
 
 def test_a_rule_is_about_the_rows_without_type_and_subject_unless_it_names_them() -> None:

@@ -59,7 +59,7 @@ def test_gzip_that_is_cut_off_is_none_unless_a_member_ends_there(members: list[b
 
 
 @pytest.mark.parametrize("garbage", [b"\0", b"\n", b"x" * 40_000, GZIP, packed(b"y")[:-1], packed(b"y")[1:]])
-def test_what_has_garbage_behind_its_end_is_no_gzip(garbage: bytes) -> None:
+def test_what_has_garbage_after_its_end_is_no_gzip(garbage: bytes) -> None:
     assert gunzip(packed(b"x") + garbage, 10_000) is None
 
 
@@ -177,7 +177,7 @@ def test_each_user_record_of_an_aggregate_is_unpacked_but_no_aggregate_within() 
     assert parts(aggregate, AUTO) == [Part("a", packed(b"1\n2"), b"1\n2"), Part("b", b"3\n4", None), *lasts]
 
 
-def test_a_content_that_is_too_large_is_cut_one_byte_behind_the_limit() -> None:
+def test_a_content_that_is_too_large_is_cut_one_byte_after_the_limit() -> None:
     limited = Raw(compression="auto", max_payload_bytes=5)
     assert parts(packed(b"12345"), limited) == [whole(packed(b"12345"), b"12345")]
     assert parts(packed(b"1234567"), limited) == [whole(packed(b"1234567"), b"123456")]

@@ -5,7 +5,7 @@ from tools.reference.markdown import as_code, as_page, as_prose, as_table
 
 _INTRO = """
 A record that is no event is in raw/quarantine, byte for byte, with all `reasons` that apply. An event is one JSON
-object (RFC 8259, with nothing before or behind it) that has `event_uuid`, `event_name` and `created_at`. Of a key that
+object (RFC 8259, with nothing before or after it) that has `event_uuid`, `event_name` and `created_at`. Of a key that
 comes twice the last counts. Of what is no such object, or too deep, the fields aren't looked at.
 """
 

@@ -18,7 +18,7 @@ It begins with the columns below. Then comes a column for each `[columns.<name>]
 the contract's `type`: {types}, `decimal(precision,scale)` up to {digits} digits, or `array<…>` of {elements}. It holds
 what the payload has at the contract's `path`, by default a key of the column's name, and null where there's nothing, or
 where `subtypes` doesn't list the event's. The column's comment in the table is the contract's `description`, with
-`[personal data]` behind it where `pii` is true.
+`[personal data]` after it where `pii` is true.
 
 An event breaks its contract where a `required` column is null, or a value isn't of the `type`, none of the `allowed`
 ones, or not within `minimum` and `maximum`. It's in staging/rejected, and not in the typed table.

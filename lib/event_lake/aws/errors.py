@@ -101,7 +101,7 @@ class Explainer:
     def explained(self, error: Exception, what: str, *, allow: str) -> EventLakeError:
         """Return the error to raise if a call raised `error` and isn't repeated.
 
-        `what` is the message behind the subject: it names the call and how it failed. The message ends with the advice
+        `what` is the message after the subject: it names the call and how it failed. The message ends with the advice
         `allow` if the credentials don't allow the call.
         """
         where = f"{self.subject}: {what}"

@@ -61,7 +61,7 @@ def read_table(cls: type[_T], table: Mapping[str, object], prefix: str = "", **k
 
     A field may be a dataclass (the file has [key]), a tuple of dataclasses ([key.<name>] if they have a field `name`,
     else [[key]]), a mapping from strings, a timedelta ("10 minutes"), or of a type in `_WRONG`; it may be optional.
-    Raise ConfigError for an unknown or missing key, and for a value of another type. Its one line has the key behind
+    Raise ConfigError for an unknown or missing key, and for a value of another type. Its one line has the key after
     `prefix`, the value, and the remedy.
     """
     hints = {name: hint for name, hint in get_type_hints(cls).items() if name not in known}

@@ -44,7 +44,7 @@ _plain = re.compile(_PLAIN + rb"*+")
 _escapes = re.compile(_ESCAPES)
 _OBJECT, _ARRAY, _QUOTE, _COMMA_SIGN = b'{[",'
 _CLOSING = {_OBJECT: ord("}"), _ARRAY: ord("]")}
-# One match reads many scalars, and arrays and objects of scalars, with the commas behind them: to read them one by one
+# One match reads many scalars, and arrays and objects of scalars, with the commas after them: to read them one by one
 # would take ten times as long. The group is set if one of them was an array or object.
 _runs = {
     _ARRAY: re.compile(rb"(?:(?:%s|(%s))%s){0,%d}" % (_SCALAR, _FLAT, _COMMA, _SOME)),
@@ -59,7 +59,7 @@ class Form(Enum):
 
     OBJECT = "a JSON object"
     VALUE = "a JSON value that is no object"
-    OBJECT_AND_MORE = "a JSON object with something behind it"
+    OBJECT_AND_MORE = "a JSON object with something after it"
     NOTHING = "none of these"
 
 
@@ -109,7 +109,7 @@ def _value(token: bytes) -> Value:
 
 
 def _behind(pattern: re.Pattern[bytes], data: bytes, at: int) -> int:
-    """Return the place behind the pattern's match at `at`. Raises _NotJsonError if it doesn't match there."""
+    """Return the place after the pattern's match at `at`. Raises _NotJsonError if it doesn't match there."""
     match = pattern.match(data, at)
     if match is None:
         raise _NotJsonError
@@ -130,7 +130,7 @@ class _Reader:
         self._names = names
 
     def end_of_value(self, at: int) -> int:
-        """Return the place behind the value that begins at `at`. Raises _NotJsonError if no value does."""
+        """Return the place after the value that begins at `at`. Raises _NotJsonError if no value does."""
         data, opened = self._data, bytearray()
         while True:
             name = None
@@ -158,7 +158,7 @@ class _Reader:
                 at = _behind(_space, data, at + 1)
 
     def _close(self, opened: bytearray, at: int) -> int:
-        """Close the arrays and objects that end at `at`, behind a value. Return the next comma's place, or the end."""
+        """Close the arrays and objects that end at `at`, after a value. Return the next comma's place, or the end."""
         while opened:
             at = _behind(_space, self._data, at)
             if self._data[at] == _COMMA_SIGN:

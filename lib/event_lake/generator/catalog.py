@@ -26,7 +26,7 @@ def draw_event_type(rng: Random) -> EventType:
 
 
 def draw_fields(event_type: EventType, rng: Random) -> str:
-    """Return the JSON text of a payload's fields behind the required ones and the user: `"key":value,…`."""
+    """Return the JSON text of a payload's fields after the required ones and the user: `"key":value,…`."""
     return ",".join([f'"{key}":{value(rng)}' for key, value in event_type.fields])
 
 

@@ -38,7 +38,7 @@ class At:
 
 @dataclass(frozen=True)
 class After:
-    """The position behind the record with this sequence number, which exists and is itself read.
+    """The position after the record with this sequence number, which exists and is itself read.
 
     A sequence number has up to 56 digits and no leading zero. It's text in JSON, and compared as a number. `arrived` is
     the time (UTC) at which the record arrived, or None if that is unknown or the record may have expired as usual. Two
@@ -55,7 +55,7 @@ class After:
 
 @dataclass(frozen=True)
 class Closed:
-    """The position behind the last record of a closed shard, which takes no more records.
+    """The position after the last record of a closed shard, which takes no more records.
 
     `last` is the sequence number of the last record that was read, or None if none was. `lost_at` marks a hole, as in
     TrimHorizon: the shard was gone before it was read to its end. `arrived` is as in After.
@@ -216,7 +216,7 @@ def describe_position(position: Position) -> str:
 
 def _arrived_at(position: Position | None, time: str) -> Position:
     if not isinstance(position, After | Closed):
-        raise ValueError(f"{position} is behind no record that arrived at {time}")  # noqa: TRY004
+        raise ValueError(f"{position} is after no record that arrived at {time}")  # noqa: TRY004
     return replace(position, arrived=parse_instant(time))
 
 

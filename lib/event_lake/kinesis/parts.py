@@ -17,7 +17,7 @@ from event_lake.kinesis.offsets import (
 
 @dataclass(frozen=True)
 class Range:
-    """The records of one shard behind `start`, up to and with the one at `end`.
+    """The records of one shard after `start`, up to and with the one at `end`.
 
     All of them arrived at or after `unread_since`, and the shard holds them for `retention` from their arrival on.
     """
@@ -31,7 +31,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Hole:
-    """A part of a batch without records: what the shard held behind `start` expired, or went with the shard.
+    """A part of a batch without records: what the shard held after `start` expired, or went with the shard.
 
     `description` names the lost records. The query goes on without them.
     """
@@ -51,12 +51,12 @@ def part_of(shard_id: str, begin: Offset, finish: Offset) -> Range | Hole | None
     start, end = begin.shards.get(shard_id, TrimHorizon()), finish.shards[shard_id]
     last, lost = last_read(end), lost_at(end)
     if last is not None and last != last_read(start):
-        assert not isinstance(start, Closed), "nothing is behind the end of a closed shard"
+        assert not isinstance(start, Closed), "nothing is after the end of a closed shard"
         retention = min(begin.summary.retention, finish.summary.retention)
         return Range(shard_id, start, After(last), begin.cut, retention)
     if lost is not None and end != start:
-        assert not isinstance(start, Closed), "nothing is behind the end of a closed shard"
-        return Hole(shard_id, start, f"{shard_id} behind {describe_position(start)}: expired before {lost.isoformat()}")
+        assert not isinstance(start, Closed), "nothing is after the end of a closed shard"
+        return Hole(shard_id, start, f"{shard_id} after {describe_position(start)}: expired before {lost.isoformat()}")
     return None
 
 

@@ -186,7 +186,7 @@ class Checkpoint:
         self._files.delete(f"{self.path}/{name}")
 
     def _entry(self, log: str, batch_id: int) -> list[Any]:
-        """Return what one of Spark's logs says of a batch: the JSON value of each line behind the version."""
+        """Return what one of Spark's logs says of a batch: the JSON value of each line after the version."""
         name = f"{log}/{batch_id}"
         version, *lines = self.text(name).split("\n")
         values = [_parsed(line) for line in lines]

@@ -27,7 +27,7 @@ _POSITION = (
     " what arrived before then had expired unread)"
 )
 RECEIPT = {
-    "start": f"The position behind which the range was read: {_POSITION}.",
+    "start": f"The position after which the range was read: {_POSITION}.",
     "records": "Kinesis' own records in the range.",
     "user_records": "The rows that they became: KPL aggregates are split, and lines where that is asked for.",
     "bytes": "The data of Kinesis' own records, in bytes.",
@@ -108,7 +108,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "stream": "The stream's name.",
         "shard_id": "The shard.",
         "batch_id": "The micro-batch.",
-        "start": f"The position behind which it was read, where the shard's row before ended: {_POSITION}.",
+        "start": f"The position after which it was read, where the shard's row before ended: {_POSITION}.",
         "first_sequence_number": "The first Kinesis record that was read; null if none was.",
         "last_sequence_number": "Where the range ends; null if nothing was read.",
         "read": "Records that were read, those of KPL aggregates one by one: `raw` + `quarantined` + `duplicates`.",

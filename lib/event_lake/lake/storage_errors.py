@@ -15,7 +15,7 @@ PUT_BACK = "put it back from a backup or the bucket's older versions, and start 
 
 _LAKE = "the storage under lake.root"
 _MOST_DETAIL = 200
-# The name of an exception's class or condition begins a line, or stands behind ": ".
+# The name of an exception's class or condition begins a line, or stands after ": ".
 _BEGIN = r"(?:^|: )"
 # S3A first says which call failed, and then quotes the SDK. This takes the first part.
 _CALL = r"(?:(?!: +software\.amazon\.)[^\n])*"

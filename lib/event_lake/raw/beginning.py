@@ -185,5 +185,5 @@ def _replace_checkpoint(
         resume.delete_unfinished(spark, root, committed.last)
     keep_beginning(checkpoint, beginning)
     checkpoint.end_replacement()
-    _log.info("a new checkpoint begins with batch %d, behind what the ledger tells", beginning.first_batch)
+    _log.info("a new checkpoint begins with batch %d, after what the ledger tells", beginning.first_batch)
     return beginning

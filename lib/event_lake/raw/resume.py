@@ -49,7 +49,7 @@ def positions_reached(spark: SparkSession, root: str, stream: str) -> tuple[dict
         return None
     positions, until = {}, []
     for row in rows:
-        position = position_behind(row)
+        position = position_after(row)
         if position is None or row.read_until is None:
             raise UserError(
                 f"{layout.LEDGER.name} doesn't tell up to where {row.shard_id or 'a shard'} was read; a new lake.root"
@@ -67,8 +67,8 @@ def find_unfinished(spark: SparkSession, root: str, last: int) -> set[int]:
     the ledger has lost rows, as a batch begins only once the ledger has the one before.
     """
     numbers = [tables.read(spark, root, table).select("batch_id") for table in _BY_BATCH]
-    behind = reduce(DataFrame.union, numbers).where(F.col("batch_id") > last).distinct()
-    batches = {row.batch_id for row in behind.collect()}
+    after = reduce(DataFrame.union, numbers).where(F.col("batch_id") > last).distinct()
+    batches = {row.batch_id for row in after.collect()}
     # The first batch always has rows in the ledger: the positions at which the query began.
     if len(batches) > 1 or (last < 0 and batches - {0}):
         raise DataLossError(
@@ -88,7 +88,7 @@ def delete_unfinished(spark: SparkSession, root: str, last: int) -> None:
         spark.sql(f"delete from delta.`{table.path(root)}` where batch_id > {last}")  # noqa: S608 (a number)
 
 
-def position_behind(row: Row) -> str | None:
+def position_after(row: Row) -> str | None:
     """Return the position after a ledger row in `kinesis.offsets.to_text`'s form, or None if the row has none.
 
     If all that there was to read had expired, it's the position before the oldest record that the shard still holds.

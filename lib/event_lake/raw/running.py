@@ -107,7 +107,7 @@ def run_to_end(
 
 def _await_end(run: "_Run", query: StreamingQuery, signals: Sequence[float]) -> None:
     while not _has_ended(query, _LOOK_CLOSELY_SECONDS if run.closed else _LOOK_SECONDS):
-        # The last event may be an idle trigger's, behind the batch's own. That only matters before a stop: otherwise
+        # The last event may be an idle trigger's, after the batch's own. That only matters before a stop: otherwise
         # the next batch looks back when it begins.
         run.finish_batch(look_back=bool(signals))
         if len(signals) > 1:

@@ -99,7 +99,7 @@ def _known_time(ledger: DataFrame, written: DataFrame, window: Window) -> tuple[
 def _count_duplicates(ledger: DataFrame, begin: datetime, last_batch: datetime) -> int:
     """Return the number of duplicates dropped by the batches that may have read arrivals from `begin` on.
 
-    The last batch that wrote rows of the time began at `last_batch`. Batches behind it may have read only duplicates of
+    The last batch that wrote rows of the time began at `last_batch`. Batches after it may have read only duplicates of
     that time, so all up to the next batch that wrote rows are counted.
     """
     wrote = F.col("raw") + F.col("quarantined") > 0

@@ -16,7 +16,7 @@ class Check(Enum):
     """The checks of an audit, in the order of the report. The value says what holds where there is no fault."""
 
     BALANCE = "each ledger row balances: read = raw + quarantined + duplicates"
-    RANGE = "each range lies behind its start"
+    RANGE = "each range lies after its start"
     ONCE = "a shard has one ledger row for a batch"
     CHAIN = "a shard's ranges meet: each starts where the one before ended"
     HOLE = "nothing expired before it was read"
@@ -76,7 +76,7 @@ class RowsFound:
 
     def fault(self, check: Check, what: str) -> Fault:
         """Return a fault of these rows; its place is the ledger's range, or else the rows' own."""
-        ledger_range = f"behind {self.start} up to {self.last_sequence_number or self.start}" if self.start else None
+        ledger_range = f"after {self.start} up to {self.last_sequence_number or self.start}" if self.start else None
         return Fault(
             check=check,
             what=what,
@@ -145,7 +145,7 @@ def _fault(row: LedgerRow, check: Check, what: str, place: str | None = None) ->
         stream=row.stream,
         shard_id=row.shard_id,
         batch_id=row.batch_id,
-        place=place or f"behind {row.start} up to {row.end}",
+        place=place or f"after {row.start} up to {row.end}",
     )
 
 
@@ -210,8 +210,8 @@ def _check_link(row: LedgerRow, before: LedgerRow, reached: int | None) -> Itera
         if start is None and lowest is not None and reached is not None and lowest <= reached:
             yield _fault(row, Check.CHAIN, f"overlap: it was read up to {reached} before", f"from {lowest} on")
     elif start is None:
-        yield _fault(row, Check.CHAIN, f"begins anew at {row.start}, though {ended}", f"behind {before.end}")
+        yield _fault(row, Check.CHAIN, f"begins anew at {row.start}, though {ended}", f"after {before.end}")
     elif end is None or start > end:
-        yield _fault(row, Check.CHAIN, f"gap: {ended}", f"behind {before.end} up to {row.start}")
+        yield _fault(row, Check.CHAIN, f"gap: {ended}", f"after {before.end} up to {row.start}")
     else:
-        yield _fault(row, Check.CHAIN, f"overlap: {ended}", f"behind {row.start} up to {before.end}")
+        yield _fault(row, Check.CHAIN, f"overlap: {ended}", f"after {row.start} up to {before.end}")

@@ -16,7 +16,7 @@ _NAMES = re.compile(r'"(?:event_uuid|event_name|created_at)"(?=[ \t\r\n]*:)')
 
 @dataclass(frozen=True)
 class Example:
-    """The masked beginning of a record of `size` bytes. `is_cut` says that the record goes on behind `text`."""
+    """The masked beginning of a record of `size` bytes. `is_cut` says that the record goes on after `text`."""
 
     text: str
     size: int

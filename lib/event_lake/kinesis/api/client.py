@@ -110,7 +110,7 @@ class KinesisClient:
         self._sleep(seconds)
 
     def iterator(self, shard_id: str, position: TrimHorizon | At | After, *, inclusive: bool = False) -> str:
-        """Return an iterator to the first record behind `position`. If `inclusive`, an After's leads to its own record.
+        """Return an iterator to the first record after `position`. If `inclusive`, an After's leads to its own record.
 
         An iterator lives 5 minutes. Raise ShardGoneError if Kinesis doesn't know the shard.
         """

@@ -15,8 +15,8 @@ _MOST_IN_VAIN = 1_000
 class Cursor:
     """Reads a shard from a position on, and takes a new iterator if Kinesis lets the old one expire.
 
-    `position` lies behind the last record that was read. `at_tip` is True if the last answer said that nothing is
-    behind it, and `closed` if it was the last of a closed shard. If `inclusive`, the cursor begins with the record of
+    `position` lies after the last record that was read. `at_tip` is True if the last answer said that nothing is
+    after it, and `closed` if it was the last of a closed shard. If `inclusive`, the cursor begins with the record of
     the first position itself, if the shard still holds that.
     """
 
@@ -32,11 +32,11 @@ class Cursor:
         self.closed = False
 
     def page(self, limit: int = 10_000) -> Page:
-        """Return the next answer, which may be empty with records behind it.
+        """Return the next answer, which may be empty with records after it.
 
         Raise ShardGoneError if Kinesis doesn't know the shard.
         """
-        assert not self.closed, "nothing is behind the end of a closed shard"
+        assert not self.closed, "nothing is after the end of a closed shard"
         try:
             page = self._reads.get_records(self._current_iterator(), limit)
         except IteratorExpiredError:
@@ -61,7 +61,7 @@ class Cursor:
         while not page.sequence_numbers and not page.at_tip:
             if in_vain == _MOST_IN_VAIN:
                 raise ServiceUnavailableError(
-                    f"shard {self._shard_id}: {in_vain} empty answers behind {describe_position(self.position)}, though"
+                    f"shard {self._shard_id}: {in_vain} empty answers after {describe_position(self.position)}, though"
                     f" there is more, {nearest} ms from the tip at the nearest"
                 )
             self._reads.pause(PAUSE_SECONDS)

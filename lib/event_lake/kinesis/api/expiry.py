@@ -1,7 +1,7 @@
-"""Finds out if a shard still holds all records that came behind a position.
+"""Finds out if a shard still holds all records that came after a position.
 
 Kinesis drops a shard's oldest records first. So a shard that still holds the last record before the position holds all
-behind it, and a child still holds all while a parent holds its last record.
+after it, and a child still holds all while a parent holds its last record.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,8 +25,8 @@ _LEEWAY = timedelta(minutes=1)
 class ShardLook:
     """The result of a look at a shard.
 
-    `whole` is True if the shard holds all records behind `position`, False if the last one before it expired too early,
-    so that records behind it may have too, and None if neither is known. `position` has the arrival of the last record
+    `whole` is True if the shard holds all records after `position`, False if the last one before it expired too early,
+    so that records after it may have too, and None if neither is known. `position` has the arrival of the last record
     before it, if the shard still holds that record.
     """
 
@@ -34,8 +34,8 @@ class ShardLook:
     whole: bool | None
 
 
-def holds_all_behind(reads: Reads, shard_id: str, position: At | After) -> bool:
-    """True if the shard is sure to hold all records that came behind `position`. If False, some may have expired.
+def holds_all_after(reads: Reads, shard_id: str, position: At | After) -> bool:
+    """True if the shard is sure to hold all records that came after `position`. If False, some may have expired.
 
     It's sure if the shard holds the record of an After, or any record from before the time of an At.
     """
@@ -89,7 +89,7 @@ def _witnesses(lineage: Lineage, positions: Mapping[str, Position], shard_id: st
 
 def _look_at(reads: Reads, shard_id: str, position: Position, retention: timedelta) -> ShardLook:
     if isinstance(position, At):
-        return ShardLook(position, holds_all_behind(reads, shard_id, position) or None)
+        return ShardLook(position, holds_all_after(reads, shard_id, position) or None)
     if isinstance(position, TrimHorizon):
         # A hole isn't reported twice. It may be a new one once all records have expired that were held at that time.
         was_reported = position.lost_at is not None and position.lost_at >= reads.now() - retention

@@ -35,7 +35,7 @@ class Page:
 
     @property
     def at_tip(self) -> bool:
-        """True if the shard is known to have held nothing behind this answer when Kinesis gave it.
+        """True if the shard is known to have held nothing after this answer when Kinesis gave it.
 
         Only an answer without records shows that, or the end of a closed shard. One with records may end among records
         of the same millisecond, and MillisBehindLatest, a distance in time, may then be 0 although there are more.
@@ -69,7 +69,7 @@ class Reads(Protocol):
         """Return all shards that still hold records or take them."""
 
     def iterator(self, shard_id: str, position: TrimHorizon | At | After, *, inclusive: bool = False) -> str:
-        """Return an iterator to the first record behind `position`. If `inclusive`, an After's leads to its own record.
+        """Return an iterator to the first record after `position`. If `inclusive`, an After's leads to its own record.
 
         Raise ShardGoneError if Kinesis doesn't know the shard.
         """

@@ -28,7 +28,7 @@ def refuse_recreated_stream(offset: Offset, summary: Summary) -> None:
     if abs(summary.created - offset.summary.created) > _SAME_BIRTH:
         raise DataLossError(
             f"the stream was deleted and made again at {summary.created.isoformat()}: what the one of"
-            f" {offset.summary.created.isoformat()} held behind {_positions_as_text(offset)} is gone; a new lake.root"
+            f" {offset.summary.created.isoformat()} held after {_positions_as_text(offset)} is gone; a new lake.root"
             " starts afresh"
         )
 
@@ -105,7 +105,7 @@ def _loss_message(start: Offset, gone: set[str], expired: Mapping[str, ShardLook
     """Return an error's message. Records from up to `edge` may have expired as usual, or none if that is None."""
     losses = [f"shard {s} is gone, which was read up to {describe_position(start.shards[s])}" for s in sorted(gone)]
     for shard_id in sorted(expired, key=lambda s: (expired[s].whole is None, s)):
-        records = f"records of {shard_id} behind {describe_position(expired[shard_id].position)}"
+        records = f"records of {shard_id} after {describe_position(expired[shard_id].position)}"
         if edge is not None:
             records += f" that arrived from {start.cut.isoformat()} to {edge.isoformat()}"
         losses.append(f"{records} may have expired unread{'' if edge else _reason(expired[shard_id])}")

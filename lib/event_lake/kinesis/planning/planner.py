@@ -91,7 +91,7 @@ class Planner:
         holes = {s for s, position in begin.shards.items() if lost_at(position) != lost_at(start.shards.get(s))}
         if holes:
             return replace(begin, cut=self._first_arrival(begin.shards))
-        end = self._end_behind(begin, target, bounds)
+        end = self._end_after(begin, target, bounds)
         # Spark runs a batch even if only the cut is later. That's too much for every trigger, but a query that found a
         # very old cut in its checkpoint couldn't tell an idle stream from one whose records expired.
         if end.shards != start.shards or end.cut - start.cut > end.summary.retention / 4:
@@ -117,7 +117,7 @@ class Planner:
         holes = {s: position for s, position in positions.items() if position != start.shards.get(s)}
         return Offset(self._topology.with_listed_shards(positions) | holes, start.cut, summary)
 
-    def _end_behind(self, start: Offset, target: Offset | None, bounds: Bounds | None) -> Offset:
+    def _end_after(self, start: Offset, target: Offset | None, bounds: Bounds | None) -> Offset:
         last_cut = target.cut if target else self._reads.now() - TIP_WINDOW
         cut = min(start.cut + bounds.time, last_cut) if bounds else last_cut
         while True:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from event_lake.errors import DataLossError, ServiceUnavailableError
-from event_lake.kinesis.api.expiry import holds_all_behind
+from event_lake.kinesis.api.expiry import holds_all_after
 from event_lake.kinesis.api.reads import Reads, ShardGoneError
 from event_lake.kinesis.offsets import (
     After,
@@ -58,18 +58,18 @@ def resume_positions(texts: Mapping[str, str], read_until: datetime, reads: Read
     positions = {shard_id: from_text(text) for shard_id, text in texts.items()}
     if summary.created > read_until + _VAGUE:
         raise DataLossError(
-            f"the stream was deleted and made again at {summary.created.isoformat()}: what the one before held behind"
+            f"the stream was deleted and made again at {summary.created.isoformat()}: what the one before held after"
             f" {_positions_as_text(positions)} is gone; a new lake.root starts afresh"
         )
     lineage = Lineage(reads.list_shards())
     read = Offset(positions, read_until - _VAGUE, summary)
     left = replace(read, shards={s: p for s, p in positions.items() if s in lineage or not _is_done(reads, s, read)})
-    behind_holes = Losses(reads, go_on=go_on).step_over_holes(left, summary, lineage)
-    start = {s: to_text(_held(reads, s, p)) for s, p in sorted(behind_holes.items()) if s in lineage}
+    after_holes = Losses(reads, go_on=go_on).step_over_holes(left, summary, lineage)
+    start = {s: to_text(_held(reads, s, p)) for s, p in sorted(after_holes.items()) if s in lineage}
     return Resumption(
         json.dumps(start) if start else "earliest",
-        holes=_holes(left.shards, behind_holes),
-        gone={s: texts[s] for s in sorted(behind_holes) if s not in lineage},
+        holes=_holes(left.shards, after_holes),
+        gone={s: texts[s] for s in sorted(after_holes) if s not in lineage},
     )
 
 
@@ -86,15 +86,15 @@ def _is_done(reads: Reads, shard_id: str, read: Offset) -> bool:
 
 
 def _held(reads: Reads, shard_id: str, position: Position) -> Position:
-    if isinstance(position, After) and not holds_all_behind(reads, shard_id, position):
+    if isinstance(position, After) and not holds_all_after(reads, shard_id, position):
         return TrimHorizon()
     return position
 
 
-def _holes(before: Mapping[str, Position], behind: Mapping[str, Position]) -> dict[str, str]:
-    lost = {s: (p, lost_at(behind[s])) for s, p in before.items() if lost_at(behind[s]) != lost_at(p)}
+def _holes(before: Mapping[str, Position], after: Mapping[str, Position]) -> dict[str, str]:
+    lost = {s: (p, lost_at(after[s])) for s, p in before.items() if lost_at(after[s]) != lost_at(p)}
     return {
-        s: f"{s} behind {describe_position(p)}: expired before {time.isoformat()}"
+        s: f"{s} after {describe_position(p)}: expired before {time.isoformat()}"
         for s, (p, time) in lost.items()
         if time
     }

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from event_lake.config.parsing import parse_instant, unusable
-from event_lake.kinesis.api.expiry import holds_all_behind
+from event_lake.kinesis.api.expiry import holds_all_after
 from event_lake.kinesis.api.reads import Reads
 from event_lake.kinesis.offsets import After, At, Closed, Position, TrimHorizon, from_text
 from event_lake.kinesis.shards import Lineage
@@ -32,11 +32,11 @@ def starting_positions(start_from: str, lineage: Lineage, now: datetime, retenti
 def refuse_expired(positions: Mapping[str, Position], reads: Reads) -> None:
     """Raise ConfigError if a query is to begin after a record that its shard doesn't hold any more."""
     for shard_id, position in positions.items():
-        if isinstance(position, After) and not holds_all_behind(reads, shard_id, position):
+        if isinstance(position, After) and not holds_all_after(reads, shard_id, position):
             raise unusable(
                 "source.start_from",
                 position.sequence_number,
-                f"{shard_id} doesn't hold this record any more, and what came behind it may have expired too; write"
+                f"{shard_id} doesn't hold this record any more, and what came after it may have expired too; write"
                 ' "TRIM_HORIZON" to begin with what is left',
             )
 

@@ -98,7 +98,7 @@ def _fields(message: bytes) -> Iterator[tuple[int, int, bytes]]:
 
 
 def _varint(message: bytes, at: int) -> tuple[int, int]:
-    """Return the number that begins at `at`, and the index behind it. A byte has 7 of its 64 bits, the lowest first."""
+    """Return the number that begins at `at`, and the index after it. A byte has 7 of its 64 bits, the lowest first."""
     byte = message[at]
     if byte < 0x80:
         return byte, at + 1

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from event_lake.errors import ServiceUnavailableError
 from event_lake.kinesis.api.cursor import PAUSE_SECONDS, Cursor
-from event_lake.kinesis.api.expiry import expired_too_early, holds_all_behind
+from event_lake.kinesis.api.expiry import expired_too_early, holds_all_after
 from event_lake.kinesis.api.reads import Page, Reads, ShardGoneError
 from event_lake.kinesis.offsets import After, At, TrimHorizon, instant_of_seconds, to_text
 from event_lake.kinesis.parts import Range
@@ -46,10 +46,10 @@ def read_pages(part: Range, reads: Reads, report_loss: Callable[[str], None]) ->
 def _answers(
     part: Range, cursor: Cursor, reads: Reads, report_loss: Callable[[str], None]
 ) -> Iterator[tuple[Page, bool]]:
-    """Yield `cursor`'s answers behind the start of `part`, each with True if, by the clock, records may be missing.
+    """Yield `cursor`'s answers after the start of `part`, each with True if, by the clock, records may be missing.
 
     If the start is an After, `cursor` begins with its record, which isn't part of the range: while the shard holds that
-    record, it holds all behind it. Behind other answers the shard is asked if it still holds the last record that was
+    record, it holds all after it. After other answers the shard is asked if it still holds the last record that was
     read only if, by the clock, records may be missing.
     """
     before_first = part.start if isinstance(part.start, After) else None
@@ -60,7 +60,7 @@ def _answers(
             page = cursor.records(limit + 1 if before_first else limit)
         except ShardGoneError:
             up_to = part.end.sequence_number
-            report_loss(f"shard {part.shard_id} is gone: records behind {to_text(before)} up to {up_to}")
+            report_loss(f"shard {part.shard_id} is gone: records after {to_text(before)} up to {up_to}")
             return
         may_lack = reads.now() - part.retention > arrived
         if before_first and page.sequence_numbers:
@@ -70,7 +70,7 @@ def _answers(
         else:
             lacks = may_lack and not _all_is_there(reads, part.shard_id, before)
         if lacks:
-            report_loss(f"records of {part.shard_id} behind {to_text(before)} expired before they were read")
+            report_loss(f"records of {part.shard_id} after {to_text(before)} expired before they were read")
             arrived = reads.now()
         yield page, may_lack
         if page.sequence_numbers:
@@ -86,5 +86,5 @@ def _end_early(part: Range, report_loss: Callable[[str], None], *, may_lack: boo
 
 
 def _all_is_there(reads: Reads, shard_id: str, before: TrimHorizon | At | After) -> bool:
-    # TRIM_HORIZON is whatever the shard still holds, so nothing behind it can be missing.
-    return isinstance(before, TrimHorizon) or holds_all_behind(reads, shard_id, before)
+    # TRIM_HORIZON is whatever the shard still holds, so nothing after it can be missing.
+    return isinstance(before, TrimHorizon) or holds_all_after(reads, shard_id, before)

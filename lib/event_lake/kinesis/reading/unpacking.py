@@ -12,7 +12,7 @@ from event_lake.kinesis.reading.aggregation import MAGIC, UserRecord, user_recor
 GZIP = b"\x1f\x8b\x08"
 # zlib's wbits for data with a gzip header and trailer.
 _WITH_GZIP_HEADER = 31
-# zlib copies the input behind a member's end. With all the input at once, thousands of members would copy gigabytes.
+# zlib copies the input after a member's end. With all the input at once, thousands of members would copy gigabytes.
 _PIECE_BYTES = 16 * 1024
 _WHITESPACE = b" \t\r\n"
 # No JSON text begins so. Such bytes are damaged; cut at line breaks, nobody could mend them.
@@ -69,7 +69,7 @@ def gunzip(data: bytes, most: int) -> bytes | None:
     """Return what all members of gzip'ed `data` unpack to, or the first `most` bytes (1 or more) of that.
 
     Return None if `data` isn't gzip to its last byte: if a checksum differs, bytes are missing, or other bytes follow.
-    Data behind the first `most` unpacked bytes isn't checked. Source: RFC 1952.
+    Data after the first `most` unpacked bytes isn't checked. Source: RFC 1952.
     """
     if not data.startswith(GZIP):
         return None

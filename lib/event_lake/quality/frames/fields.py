@@ -39,7 +39,7 @@ def take_inventory(
     """
     chosen = (
         _sample(events, hours, contracts, every)
-        # Spark hands on what is needed behind the fields' rows with each of them: not the whole content, then.
+        # Spark hands on what is needed after the fields' rows with each of them: not the whole content, then.
         .withColumn("is_read", F.col("content").isNotNull())
     )
     of_fields = chosen.lateralJoin(events.sparkSession.tvf.variant_explode_outer(F.col("content").outer()))
