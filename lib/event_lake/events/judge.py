@@ -22,7 +22,7 @@ except ModuleNotFoundError:
 
 
 # In bytes. orjson isn't given a larger text, because the values of a text of nothing but brackets take thirty times its
-# size. And no key in a smaller one can be longer than `json_text` allows.
+# size. And a smaller text can't have a key that is longer than `json_text` allows, so both readers agree on it.
 _MOST_AT_ONCE = 50_000
 
 
@@ -30,7 +30,7 @@ class Judgement(NamedTuple):
     """The result of judging a record. It's an event if there are no `reasons` why it is none.
 
     `seconds` is its `created_at` in Unix time; an event always has it. A record that is no event has those fields that
-    could be read. Only such a record has `created_at`, as the producer spelled it.
+    could be read. `created_at` is the producer's spelling; it's kept only for a record that is no event.
     """
 
     reasons: Sequence[str] = ()

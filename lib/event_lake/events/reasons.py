@@ -31,7 +31,7 @@ class ReadRecord:
     seconds: float | None
 
     def is_text(self, form: Form) -> bool:
-        """Return True if the record is UTF-8 of this form: of other bytes nothing is said about their JSON."""
+        """Return True if the record is UTF-8 of this form. Bytes that aren't UTF-8 have no reason about their JSON."""
         return self.form is form and self.is_utf8
 
 
@@ -62,7 +62,7 @@ def _is_string_but_not(value: Value, is_good: Callable[[str], bool]) -> bool:
     return value.kind == "string" and not is_good(value.text or "")
 
 
-# In the order in which a record has them.
+# A record's reasons are listed in this order.
 REASONS = (
     Reason(
         name="too_large",
@@ -103,8 +103,8 @@ REASONS = (
         name="not_json",
         field=None,
         problem=Problem.UNREADABLE,
-        meaning="The record is empty or isn't JSON. A key of more than 50,000 characters or more than a million"
-        " levels count as no JSON.",
+        meaning="The record is empty or isn't JSON. Text with a key of more than 50,000 characters, or nested more"
+        " than a million levels deep, counts as no JSON.",
         condition=lambda record: record.is_text(Form.NOTHING),
     ),
     Reason(
@@ -169,7 +169,7 @@ REASONS = (
         field="created_at",
         problem=Problem.WRONG,
         meaning="The `created_at` is a string that doesn't spell a number as JSON does, or a number too large for a"
-        " time, in seconds and in milliseconds.",
+        " time, whether it's read as seconds or as milliseconds.",
         condition=lambda record: record.created_at.kind in TIMES and record.seconds is None,
     ),
     Reason(

@@ -1,7 +1,7 @@
 """The Kinesis source for Spark: `spark.readStream.format("event_lake_kinesis")`.
 
-It only connects Spark with `planner`, which plans batches, `records`, which reads them, and `client`, which makes the
-calls to Kinesis.
+It only connects Spark with `planner`, which plans batches on the driver, `records`, which reads them on executors, and
+`client`, which makes the calls to Kinesis.
 """
 
 import os
@@ -45,8 +45,8 @@ def register(spark: SparkSession) -> None:
     environment = spark.sparkContext.environment
     place = str(Path(event_lake.__file__).parents[1])
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [place, environment.get("PYTHONPATH")]))
-    # Spark looks a name up in the thread's active session, which may be another one that knows it: then it would refuse
-    # the name. This makes `spark` the active one, and runs nothing.
+    # Spark looks the name up in the thread's active session. If that is another session, in which the name is known
+    # already, Spark refuses it. This makes `spark` the active session, and runs nothing.
     spark.createDataFrame([], "nothing int")
     spark.dataSource.register(KinesisDataSource)
 
@@ -55,7 +55,7 @@ def observe_receipts(rows: DataFrame, shard_id: str = "shardId") -> DataFrame:
     """Return `rows`, whose receipts Spark then puts into each progress event: `observedMetrics["kinesis"].shards`.
 
     A receipt says what a batch read of a shard (see KinesisDataSource). `shard_id` is the column with a row's shard.
-    Observe beside a watermark: Spark makes rows there anyway, so it costs least.
+    Call it next to `withWatermark`, where Spark converts the batches to rows anyway, so that it costs least.
     """
     receipt = F.struct(F.col(shard_id).alias("shardId"), "receipt.*")
     # A set, because Spark observes rows again if it loses an executor.
@@ -201,11 +201,11 @@ class KinesisStreamReader(DataSourceStreamReader, SupportsTriggerAvailableNow):
 
     @contextmanager
     def _report_deleted_stream(self, begin: dict[str, Any]) -> Iterator[None]:
-        """Raise DataLossError, which names the positions of `begin`, if the stream is gone that was read up to them."""
+        """Raise DataLossError if the stream is gone. It names `begin`'s positions, up to which the stream was read."""
         try:
             yield
         except StreamNotFoundError as error:
             if "start_from" in begin:
                 raise
             positions = ", ".join(f"{shard_id} {position}" for shard_id, position in begin["shards"].items())
-            raise DataLossError(f"{error}; it was read up to {positions}: what came behind is gone") from error
+            raise DataLossError(f"{error}; it was read up to {positions}: what came after them is gone") from error

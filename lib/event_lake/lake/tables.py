@@ -17,7 +17,8 @@ from event_lake.lake.session import set_for
 from event_lake.lake.storage_errors import explain
 from event_lake.lake.table_properties import explicit_properties
 
-# The form of the values in our tables, the ledger's positions among them; tables of older versions have no number.
+# The number of the format of the values in our tables, the ledger's positions included. Tables of older versions don't
+# have the property.
 _FORMAT_PROPERTY, _FORMAT = "eventLake.format", 1
 
 
@@ -36,9 +37,10 @@ def create(spark: SparkSession, root: str, tables: Sequence[Table]) -> None:
 
 
 def _clear_half_made(spark: SparkSession, path: str) -> None:
-    """Delete what is left of a table whose making was killed before its first commit: Delta makes none in its place.
+    """Delete what is left of a table whose making was killed before its first commit.
 
-    Such a table has a log without a commit, and no file of data. A table that has lost its log stays as it is.
+    Delta doesn't create a table over that. Such a table has a log without a commit, and no file of data. A table that
+    has lost its log stays as it is.
     """
     files, log = HadoopFiles(spark, path), f"{path}/_delta_log"
     if files.names(path) == ["_delta_log"] and not any(name[0].isdecimal() for name in files.names(log)):
@@ -122,9 +124,9 @@ def replace(rows: DataFrame, root: str, table: Table, where: Column) -> None:
 def merge(rows: DataFrame, root: str, table: Table, *, on: str, delete: str = "false") -> None:
     """Replace the table's rows that `rows` match, and insert those of `rows` that match none.
 
-    `on` is the condition for a match, over `source` (a row of `rows`) and `target` (a row of the table). A row for
-    which the condition `delete`, over `source`, holds is neither inserted nor put in place of another one: the row that
-    it matches is deleted. `rows` have the table's columns, and may have others. They are read twice, so persist them.
+    `on` is the condition for a match, over `source` (a row of `rows`) and `target` (a row of the table). If the
+    condition `delete`, over `source`, holds for a row, the row that it matches is deleted, and the row itself isn't
+    written. `rows` have the table's columns, and may have others. They are read twice, so persist them.
 
     Matches are looked for in the partitions that `Table.lies_in` names, and only these cost time. Raise UserError as
     `replace` does.
@@ -163,7 +165,7 @@ def is_in_partitions(partitions: Collection[tuple[date, str]]) -> Column:
 
 @contextmanager
 def _explain_errors(path: str) -> Iterator[None]:
-    """Replace an error that is raised within by its explanation, if it has one, which names the table at `path`."""
+    """Raise the explanation of an error in the block, if it has one, in its place. It names the table at `path`."""
     try:
         yield
     except Exception as error:

@@ -161,8 +161,8 @@ def _replace_checkpoint(
 
     All that may raise comes before the first change. From the first change until the new checkpoint is whole, a mark
     beside the folder says that it's being replaced. A start that finds the mark does it all again. Every step can be
-    repeated. The old checkpoint is put aside first: with it Spark would complete the unfinished batch, whose rows are
-    deleted next. The query reads nothing before the new checkpoint holds its start.
+    repeated. The old checkpoint is put aside first, because Spark would complete the unfinished batch from it. The rows
+    of that batch are deleted next. The query reads nothing before the new checkpoint holds its start.
     """
     source, root = settings.source, settings.lake.root
     unfinished = resume.find_unfinished(spark, root, committed.last)
@@ -185,5 +185,5 @@ def _replace_checkpoint(
         resume.delete_unfinished(spark, root, committed.last)
     keep_beginning(checkpoint, beginning)
     checkpoint.end_replacement()
-    _log.info("a new checkpoint begins with batch %d, after what the ledger tells", beginning.first_batch)
+    _log.info("a new checkpoint begins with batch %d, at the ledger's positions", beginning.first_batch)
     return beginning

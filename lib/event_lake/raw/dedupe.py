@@ -51,12 +51,14 @@ def _position() -> Column:
 def drop_duplicates(watermarked_rows: DataFrame) -> DataFrame:
     """Return one of the watermarked rows with each `dedup_key`, without that column.
 
-    The first batch's copy is kept. Within a batch it's a shard's first copy, but any of the shards may win.
+    Of copies in several batches the first batch's is kept. Of copies in one batch that came in one shard the first is
+    kept; if they came in several shards, it may be any of these shards' first copies.
 
     The window runs on `ingested_at`. A copy that comes within it is dropped. A later one is kept once Spark has
-    forgotten the key. That happens at the end of a batch whose watermark is a window or more past the first copy, so
-    about two windows after that copy, or later after a pause. (Spark looks a key up without testing its expiry, and
-    evicts keys only at the end of a batch, by the watermark of the batches before it.)
+    forgotten the key. The watermark lies one window before the newest `ingested_at`, and Spark forgets a key once the
+    watermark is one window past the first copy. So that happens about two windows after the copy, or later after a
+    pause. (Spark looks a key up without testing its expiry, and evicts keys only at the end of a batch, by the
+    watermark of the batches before it.)
     """
     return watermarked_rows.dropDuplicatesWithinWatermark(["dedup_key"]).drop("dedup_key")
 

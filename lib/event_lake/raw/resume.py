@@ -1,4 +1,4 @@
-"""Read from the tables where a query without its old checkpoint goes on, and delete an unfinished batch."""
+"""Find in the tables at which positions a query without its old checkpoint resumes, and delete an unfinished batch."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -61,10 +61,10 @@ def positions_reached(spark: SparkSession, root: str, stream: str) -> tuple[dict
 
 
 def find_unfinished(spark: SparkSession, root: str, last: int) -> set[int]:
-    """Return the number of the batch after the ledger's `last` of which a crash left rows, or an empty set.
+    """Return the number of the batch after the ledger's `last`, in a set, if a crash left rows of it. Else it's empty.
 
-    Raise DataLossError if there are several such batches, or rows of a later batch than 0 and none in the ledger. Then
-    the ledger has lost rows, as a batch begins only once the ledger has the one before.
+    Raise DataLossError if there are several such batches, or if the ledger is empty and there are rows of a later batch
+    than 0. Then the ledger has lost rows, as a batch begins only once the ledger has the one before.
     """
     numbers = [tables.read(spark, root, table).select("batch_id") for table in _BY_BATCH]
     after = reduce(DataFrame.union, numbers).where(F.col("batch_id") > last).distinct()

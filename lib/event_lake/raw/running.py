@@ -107,8 +107,8 @@ def run_to_end(
 
 def _await_end(run: "_Run", query: StreamingQuery, signals: Sequence[float]) -> None:
     while not _has_ended(query, _LOOK_CLOSELY_SECONDS if run.closed else _LOOK_SECONDS):
-        # The last event may be an idle trigger's, after the batch's own. That only matters before a stop: otherwise
-        # the next batch looks back when it begins.
+        # The last progress event may be of an idle trigger that came after the batch. Then the batch's own must be
+        # looked for further back. That can wait for the beginning of the next batch, unless there's none after a stop.
         run.finish_batch(look_back=bool(signals))
         if len(signals) > 1:
             raise KeyboardInterrupt

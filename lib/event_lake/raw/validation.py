@@ -1,4 +1,4 @@
-"""Validate the records of the stream: judge each one, and make the rows of which the raw layer is made."""
+"""Validate records on executors: judge each one, and make the rows of which the raw layer is made."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,10 +14,10 @@ _REASONS = pa.list_(pa.field("element", pa.string(), nullable=False))
 
 
 def validate_records(records: DataFrame, settings: Raw) -> DataFrame:
-    """Return a validated row (`schemas.VALIDATED`) for each row of `records` (`schemas.RECORD`). No record raises.
+    """Return a validated row (`schemas.VALIDATED`) for each row of `records` (`schemas.RECORD`).
 
-    This is for records that are in a DataFrame already. Those of a Kinesis stream are validated by the process that
-    reads them (`raw.source`).
+    No record raises an error. This is for records that are in a DataFrame already. Those of a Kinesis stream are
+    validated by the same Python worker of an executor that reads them (`raw.source`).
     """
     rules = Rules.of(settings)
     return records.mapInArrow(lambda batches: (validate_batch(batch, rules) for batch in batches), VALIDATED)

@@ -81,7 +81,7 @@ class RawWriter:
         The ledger is written last, so a batch in the ledger is in all tables. If a crash came between two tables, the
         repetition skips those that have the batch, and writes the others.
 
-        Raise DataLossError, before anything is written, if there are more rows than the receipts count, or if an
+        Raise DataLossError, before anything is written, if the batch has more rows than its receipts say, or if an
         expected receipt is missing. Raise UserError, also before anything is written, if the batch is a repetition that
         would write other rows than the tables have. Raise DataLossError, before the ledger is written, if raw/events
         has other events than the batch.
@@ -114,7 +114,7 @@ class RawWriter:
         numbered = rows.withColumn("batch_id", vary_by_batch(F.lit(batch.batch_id).cast("long")))
         with ThreadPoolExecutor(max_workers=1) as beside:
             if totals.quarantined:
-                # The other thread gets this one's properties, by which Spark cancels a query's jobs.
+                # The thread inherits this one's Spark properties, so that its jobs are cancelled with the query.
                 append = inheritable_thread_target(rows.sparkSession)(self._append)
                 refused = _rebalance(select_quarantined(numbered), layout.QUARANTINE)
                 quarantine = beside.submit(append, refused, layout.QUARANTINE, batch)
@@ -154,8 +154,8 @@ class RawWriter:
     def _count_raw(self, spark: SparkSession, batch: Batch, expected: Fingerprint) -> Mapping[str | None, int]:
         """Count the rows of the batch in raw/events by shard. Raise DataLossError if they aren't the `expected` events.
 
-        They may be other copies than those counted: of an event that came in several shards, any shard's copy may be
-        written.
+        The copies that are written may differ from those that were counted: if an event came in several shards, any
+        shard's copy may be written.
         """
         raw = tables.read(spark, self._root, layout.RAW_EVENTS).where(F.col("batch_id") == batch.batch_id)
         shards = raw.groupBy("shard_id").agg(*fingerprint_columns(self._settings.dedup_on)).collect()
