@@ -5,13 +5,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
 from pyspark.sql import SparkSession
 
 from event_lake.config.files import load_settings
 from event_lake.lake.session import spark_session
-from support.emulators import Stream, moto_endpoint
+from support.emulators import Stream, make_stream, moto_endpoint
 
 # Emulators ask for credentials and take any. Set before Spark starts: its Python workers inherit them.
 os.environ |= {
@@ -31,6 +30,9 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         "spark.databricks.delta.snapshotPartitions": "1",
         # A table is a test's own: what Delta knows of earlier ones would fill a quarter of the heap.
         "spark.databricks.delta.delta.log.cacheSize": "16",
+        # For each task Spark would write the source of its projections anew, a fifth of the CPU that small tables cost.
+        # Tests that start a job in a process of its own keep Spark's default.
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
         "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),
     }
     with spark_session("tests", settings) as session:
@@ -47,10 +49,7 @@ def kinesis_endpoint() -> Iterator[str]:
 @pytest.fixture
 def stream(kinesis_endpoint: str, request: pytest.FixtureRequest) -> Stream:
     """A new stream of 4 shards, named after the test."""
-    client = boto3.client("kinesis", endpoint_url=kinesis_endpoint, region_name="us-east-1")
-    name = re.sub(r"[^\w.-]", "_", request.node.name)[:120]
-    client.create_stream(StreamName=name, ShardCount=4)
-    return Stream(name, kinesis_endpoint)
+    return make_stream(kinesis_endpoint, re.sub(r"[^\w.-]", "_", request.node.name)[:120])
 
 
 @pytest.fixture

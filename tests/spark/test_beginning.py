@@ -15,10 +15,11 @@ from event_lake.errors import ConfigError, DataLossError, EventLakeError, UserEr
 from event_lake.kinesis import source
 from event_lake.kinesis.offsets import Offset
 from event_lake.kinesis.options import FORMAT, options_of
-from event_lake.lake import layout, tables
+from event_lake.lake import layout
 from event_lake.lake.checkpoints import Checkpoint
 from event_lake.lake.schemas import EVENT, LEDGER, QUARANTINE
 from event_lake.raw.beginning import Beginning, beginning_of, keep_beginning, open_or_replace_checkpoint
+from support.empty_tables import make_empty
 from support.emulators import Stream
 from support.fake_shards import T0, FakeShards
 
@@ -82,7 +83,7 @@ def _append(
 @pytest.fixture(scope="module")
 def empty_lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> str:
     root = str(tmp_path_factory.mktemp("lakes") / "empty")
-    tables.create(spark, root, layout.RAW)
+    make_empty(spark, root, layout.RAW)
     return root
 
 

@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from event_lake.errors import DataLossError, UserError
-from event_lake.lake import layout, tables
+from event_lake.lake import layout
 from event_lake.lake.checkpoints import Checkpoint, PlannedBatch, Unchecked
 from event_lake.lake.ledger import Totals, Written
 from event_lake.raw.findings import (
@@ -22,6 +22,7 @@ from event_lake.raw.findings import (
 )
 from event_lake.raw.kept_checks import KeptChecks, settle_findings
 from event_lake.raw.running import Checks, run_to_end
+from support.empty_tables import make_empty
 from support.followed_streams import Lines
 
 NINE = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
@@ -29,7 +30,7 @@ NINE = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 
 @pytest.fixture
 def lake(spark: SparkSession, root: str) -> str:
-    tables.create(spark, root, [layout.FINDINGS])
+    make_empty(spark, root, [layout.FINDINGS])
     return root
 
 

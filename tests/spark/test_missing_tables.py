@@ -14,6 +14,13 @@ from support.sent import an_event
 DATA = (an_event(event_uuid="1"), b"x")
 
 
+@pytest.fixture(scope="module")
+def written(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> str:
+    root = str(tmp_path_factory.mktemp("written") / "lake")
+    write_first_batch(spark, root, DATA)
+    return root
+
+
 @pytest.mark.parametrize(
     ("table", "message"),
     [
@@ -23,8 +30,10 @@ DATA = (an_event(event_uuid="1"), b"x")
         (layout.LEDGER, "what every batch read"),
     ],
 )
-def test_a_table_that_held_rows_is_missed(spark: SparkSession, root: str, table: layout.Table, message: str) -> None:
-    write_first_batch(spark, root, DATA)
+def test_a_table_that_held_rows_is_missed(
+    spark: SparkSession, written: str, root: str, table: layout.Table, message: str
+) -> None:
+    shutil.copytree(written, root)
     refuse_missing_tables(spark, root, has_begun=True)
     shutil.rmtree(table.path(root))
     with pytest.raises(DataLossError, match=f"{table.path(root)} is gone.*{message}"):

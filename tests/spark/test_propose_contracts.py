@@ -19,6 +19,7 @@ from event_lake.lake import layout, tables
 from event_lake.lake.schemas import EVENT
 from event_lake.lake.window import Dates
 from event_lake.staging.typed import KEEPS, validated_rows
+from support.empty_tables import make_empty
 from support.staged_events import NOON, Event, frame, generated
 
 COUNT = 8_000
@@ -94,7 +95,7 @@ def test_files_are_written_for_the_events_asked_for_and_never_over_others(
     out = tmp_path / "contracts"
     with pytest.raises(UserError, match="has no raw/events: run ingest_raw first"):
         propose_contracts(spark, settings, Sampling(), str(out), force=False)
-    tables.create(spark, root, [layout.RAW_EVENTS])
+    make_empty(spark, root, [layout.RAW_EVENTS])
     rows = frame(
         spark,
         [

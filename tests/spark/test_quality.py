@@ -18,6 +18,7 @@ from event_lake.quality.check import check_quality
 from event_lake.quality.measure import measure
 from event_lake.quality.metric import Metric
 from event_lake.quality.thresholds import Rule
+from support.empty_tables import make_empty
 
 NINE = datetime(2026, 11, 20, 9, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -125,7 +126,7 @@ def put(spark: SparkSession, root: str, table: layout.Table, rows: Iterable[Row]
 def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """A lake whose hour from nine to ten was measured twice, with the hour from seven, in which nothing came."""
     root = str(tmp_path_factory.mktemp("quality") / "lake")
-    tables.create(spark, root, [*layout.RAW, *layout.STAGING])
+    make_empty(spark, root, [*layout.RAW, *layout.STAGING])
     conflict = {**EVENTS[0], "date": NINE.date()}
     contents = {
         layout.RAW_EVENTS: EVENTS,

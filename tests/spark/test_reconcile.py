@@ -17,7 +17,7 @@ from pyspark.sql import SparkSession
 
 from event_lake.config.settings import Lake, Settings, Source
 from event_lake.errors import DataLossError, UserError
-from event_lake.lake import layout, tables
+from event_lake.lake import layout
 from event_lake.lake.ledger import LedgerRow
 from event_lake.lake.window import Window
 from event_lake.raw.findings import Kind, acknowledge, find_standing, keep_finding, read_findings
@@ -25,6 +25,7 @@ from event_lake.reconciliation.reconcile import reconcile
 from event_lake.reconciliation.rules import Check, check_ledger_row
 from event_lake.reconciliation.screening import find_doubtful
 from event_lake.reconciliation.verdict import Comparison, Verdict
+from support.empty_tables import make_empty
 from support.ledger_histories import a_start, an_entry, find_faults, histories
 
 NINE = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
@@ -101,7 +102,7 @@ def write_rows(spark: SparkSession, root: str, batch: int) -> None:
 def model(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake of the batches 0 to 4, one every two minutes."""
     folder = tmp_path_factory.mktemp("model") / "lake"
-    tables.create(spark, str(folder), TABLES)
+    make_empty(spark, str(folder), TABLES)
     for batch in range(5):
         if batch:
             write_rows(spark, str(folder), batch)
@@ -250,7 +251,7 @@ def test_a_count_that_is_changed_no_longer_balances_and_what_expired_unread_is_l
 
 
 def test_a_ledger_of_a_newer_version_is_not_called_damaged(spark: SparkSession, root: str) -> None:
-    tables.create(spark, root, layout.RAW)
+    make_empty(spark, root, layout.RAW)
     ledger = layout.LEDGER.path(root)
     spark.sql(f"alter table delta.`{ledger}` set tblproperties ('eventLake.format' = '2')")
     with pytest.raises(UserError, match=r"raw/ledger was written by a newer Event Lake: it has format 2"):
@@ -374,7 +375,7 @@ def test_a_time_that_cannot_be_read_is_one_line_and_exit_code_2() -> None:
 
 
 def test_a_finding_is_a_fault_until_it_is_acknowledged_and_a_note_then(spark: SparkSession, lake: str) -> None:
-    tables.create(spark, lake, [layout.FINDINGS])
+    make_empty(spark, lake, [layout.FINDINGS])
     keep_finding(spark, lake, 1, Kind.LOST, "batch 1: 1 records vanished")
     keep_finding(spark, lake, 2, Kind.UNCHECKED, "batch 2 was never held against the state store's count")
     # Whatever the window: it stands now.

@@ -15,6 +15,7 @@ from event_lake.raw.ledger_rows import Batch
 from event_lake.raw.parse import select_events, select_quarantined
 from event_lake.raw.validation import validate_records
 from event_lake.raw.write import EarlierRules, RawWriter
+from support.empty_tables import make_empty
 from support.record_frames import records
 from support.sent import ARRIVED, an_event
 
@@ -36,7 +37,7 @@ def rows_of(spark: SparkSession, data: Sequence[bytes], *, shard: str = "shardId
 
 def leave(rows: DataFrame, root: str, table: layout.Table) -> None:
     """Leave in one table what it would have of a batch, as a crash does."""
-    tables.create(rows.sparkSession, root, layout.RAW)
+    make_empty(rows.sparkSession, root, layout.RAW)
     part = select_events(rows) if table is layout.RAW_EVENTS else select_quarantined(rows)
     tables.append_once(part, root, table, writer="query", batch_id=0)
 

@@ -24,6 +24,7 @@ from event_lake.report.contents import (
 )
 from event_lake.report.gather import quality_report
 from event_lake.report.masking import MOST_SHOWN, Example
+from support.empty_tables import make_empty
 from support.record_frames import write_first_batch
 from support.sent import ARRIVED, an_event, with_tokens
 
@@ -104,7 +105,7 @@ def test_it_counts_what_the_tables_hold(spark: SparkSession, root: str) -> None:
 
 def stage(spark: SparkSession, root: str) -> None:
     """Rows in each table of staging, from those in raw/events; measures of this hour and the one before; a finding."""
-    tables.create(spark, root, layout.STAGING)
+    make_empty(spark, root, layout.STAGING)
     keep_finding(spark, root, 0, Kind.UNCHECKED, "batch 0 was never held against the state store's count")
     raw = tables.read(spark, root, layout.RAW_EVENTS)
     a_lesson = raw.where("true_event_type = 'lesson'").limit(1)
@@ -129,7 +130,7 @@ def stage(spark: SparkSession, root: str) -> None:
 
 
 def test_only_the_windows_batches_count_and_hours_without_any_are_zero(spark: SparkSession, root: str) -> None:
-    tables.create(spark, root, layout.RAW)
+    make_empty(spark, root, layout.RAW)
     hours = [0, 1, 9, 60]
     ledger = [
         _entry(batch, ARRIVED + timedelta(hours=hour, minutes=5), read=None if hour == 1 else 5 + hour)

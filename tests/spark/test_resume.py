@@ -8,11 +8,12 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from event_lake.errors import DataLossError, UserError
-from event_lake.lake import layout, tables
+from event_lake.lake import layout
 from event_lake.lake.schemas import EVENT, LEDGER, QUARANTINE
 from event_lake.raw.beginning import Beginning
 from event_lake.raw.dedupe import drop_known, known_events
 from event_lake.raw.resume import LastCommitted, delete_unfinished, find_unfinished, last_committed, positions_reached
+from support.empty_tables import make_empty
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -42,7 +43,7 @@ def an_entry(shard_id: str, batch_id: int, *, stream: str = "events", **fields: 
 
 
 def a_ledger(spark: SparkSession, root: str, *entries: dict[str, Any]) -> None:
-    tables.create(spark, root, [layout.LEDGER])
+    make_empty(spark, root, [layout.LEDGER])
     spark.createDataFrame(list(entries), LEDGER).write.format("delta").mode("append").save(layout.LEDGER.path(root))
 
 
@@ -53,7 +54,7 @@ def an_event_row(batch_id: int, event_uuid: str = "1", **fields: Any) -> dict[st
 
 def holding(spark: SparkSession, root: str, events: Sequence[int] = (), quarantined: Sequence[int] = ()) -> None:
     """A lake with a row of each of these batches, a file for each batch."""
-    tables.create(spark, root, (layout.RAW_EVENTS, layout.QUARANTINE))
+    make_empty(spark, root, (layout.RAW_EVENTS, layout.QUARANTINE))
     for table, schema, batches in ((layout.RAW_EVENTS, EVENT, events), (layout.QUARANTINE, QUARANTINE, quarantined)):
         for batch_id in batches:
             row = {name: value for name, value in an_event_row(batch_id).items() if name in schema.names}

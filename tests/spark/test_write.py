@@ -19,6 +19,7 @@ from event_lake.raw.ledger_rows import Batch
 from event_lake.raw.parse import select_events, select_quarantined
 from event_lake.raw.validation import validate_records
 from event_lake.raw.write import RawWriter
+from support.empty_tables import make_empty
 from support.record_frames import RULES, a_hole, records
 from support.sent import ARRIVED, an_event
 
@@ -205,7 +206,7 @@ def _beginning(raw: Raw) -> Beginning:
 
 
 def _writer(spark: SparkSession, root: str, query_id: str = "query-1", **given: Any) -> RawWriter:
-    tables.create(spark, root, layout.RAW)
+    make_empty(spark, root, layout.RAW)
     raw = given.get("raw", Raw())
     settings = Settings(source=given.get("source", Source(stream="events")), lake=Lake(root=root), raw=raw)
     return RawWriter(settings, given.get("beginning", _beginning(raw)), query_id, given.get("check", lambda: None))

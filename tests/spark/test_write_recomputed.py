@@ -17,6 +17,7 @@ from event_lake.raw.beginning import make_beginning
 from event_lake.raw.ledger_rows import Batch
 from event_lake.raw.validation import validate_records
 from event_lake.raw.write import RawWriter
+from support.empty_tables import make_empty
 from support.record_frames import RULES, records
 from support.sent import ARRIVED, an_event
 
@@ -114,7 +115,7 @@ def test_an_append_that_spark_gave_up_is_begun_again(spark: SparkSession, root: 
         if failures:
             raise failures.pop()
 
-    tables.create(spark, root, layout.RAW)
+    make_empty(spark, root, layout.RAW)
     settings = Settings(source=Source(stream="events"), lake=Lake(root=root))
     writer = RawWriter(settings, make_beginning(spark, settings), "query", failing)
     rows = _of_two_shards(spark, ["1"]).where(_kept("a"))

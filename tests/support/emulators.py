@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
@@ -51,6 +52,13 @@ class Stream:
             "lake.root": root,
         }
         return [part for key, value in values.items() for part in ("--set", f"{key}={value}")]
+
+
+def make_stream(endpoint: str, name: str) -> Stream:
+    """Make a stream of 4 shards in the emulator at `endpoint`."""
+    client = boto3.client("kinesis", endpoint_url=endpoint, region_name="us-east-1")
+    client.create_stream(StreamName=name, ShardCount=4)
+    return Stream(name, endpoint)
 
 
 @contextmanager

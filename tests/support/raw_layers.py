@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from event_lake.config.settings import Lake, Quality, Settings, Source, Staging
 from event_lake.lake import layout, tables
 from event_lake.lake.schemas import EVENT, LEDGER
+from support.empty_tables import make_empty
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -77,7 +78,7 @@ class RawLayer:
         self._spark = spark
         self._root = root
         self._batches = 0
-        tables.create(spark, root, layout.RAW)
+        make_empty(spark, root, [*layout.RAW, *layout.STAGING])
 
     def gains(self, *events: Event) -> None:
         """Write a whole batch with these events."""

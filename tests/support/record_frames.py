@@ -7,13 +7,14 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from event_lake.config.settings import Lake, Raw, Settings, Source
-from event_lake.lake import layout, tables
+from event_lake.lake import layout
 from event_lake.lake.ledger import Totals
 from event_lake.lake.schemas import RECORD
 from event_lake.raw.beginning import make_beginning
 from event_lake.raw.ledger_rows import Batch
 from event_lake.raw.validation import validate_records
 from event_lake.raw.write import RawWriter
+from support.empty_tables import make_empty
 from support.sent import ARRIVED
 
 RULES = Raw()
@@ -47,7 +48,7 @@ def a_hole(spark: SparkSession, hole: str, *, shard: str = "shardId-0") -> DataF
 def write_first_batch(spark: SparkSession, root: str, data: Sequence[bytes]) -> Totals:
     """Make a lake's tables, write `data`, numbered in their order, as the first batch, and return its totals."""
     settings = Settings(source=Source(stream="events"), lake=Lake(root=root))
-    tables.create(spark, root, layout.RAW)
+    make_empty(spark, root, layout.RAW)
     rows = validate_records(records(spark, data, first=10_000), RULES).withColumn("ingested_at", F.lit(ARRIVED))
     writer = RawWriter(settings, make_beginning(spark, settings), "query")
     return writer.write(rows, Batch(batch_id=0, clock=ARRIVED, read_until=ARRIVED)).totals

@@ -196,4 +196,4 @@ def test_a_stream_that_vanished_is_a_loss_to_a_query_that_read_it_and_not_found_
             latest(a_reader(gone), {"start_from": "earliest"})
     assert str(lost.value) == str(replayed.value)
     read = f"{FIRST} {end['shards'][FIRST]}, {SECOND} {end['shards'][SECOND]}"
-    assert str(lost.value).endswith(f"; it was read up to {read}: what came behind is gone")
+    assert str(lost.value).endswith(f"; it was read up to {read}: what came after them is gone")

@@ -89,7 +89,7 @@ def test_a_stream_that_vanished_is_a_loss_to_a_query_that_read_it_and_not_found_
     reader = a_reader(url)
     end = latest(reader)
     with serve(lambda: Gone([], START, 1)) as gone:
-        with pytest.raises(DataLossError, match="what came behind is gone"):
+        with pytest.raises(DataLossError, match="what came after them is gone"):
             a_reader(gone).partitions(end, end)
         with pytest.raises(StreamNotFoundError):
             latest(a_reader(gone))
