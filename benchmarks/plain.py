@@ -19,7 +19,7 @@ _FIELDS = "event_uuid string, event_name string, created_at string"
 
 def ingest(spark: SparkSession, settings: Settings) -> None:
     """Append every event of the stream to the lake's raw table, once."""
-    source.register(spark)
+    source.register_source(spark)
     root = settings.lake.root
     tables.create(spark, root, [layout.RAW_EVENTS])
     records = (

@@ -55,7 +55,7 @@ def session(name: str) -> Iterator[tuple[SparkSession, Path]]:
         TemporaryDirectory(dir=".bench", prefix="source-") as folder,
         spark_session(name, {**settings.spark, **JVM}) as spark,
     ):
-        source.register(spark)
+        source.register_source(spark)
         yield spark, Path(folder).absolute()
 
 

@@ -130,7 +130,7 @@ def _up_to(stage: Callable[[SparkSession, Settings], DataFrame]) -> Station:
 
 
 def _read(spark: SparkSession, settings: Settings) -> DataFrame:
-    source.register(spark)
+    source.register_source(spark)
     return spark.readStream.format(options.FORMAT).options(**options.options_of(settings.source, settings.raw)).load()
 
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from event_lake.functions import ingest_raw as ingest_raw
     from event_lake.functions import open_lake as open_lake
     from event_lake.functions import reconcile as reconcile
+    from event_lake.kinesis.source import observe_receipts as observe_receipts
+    from event_lake.kinesis.source import register_source as register_source
     from event_lake.lake.session import configure as configure
     from event_lake.lake.window import Dates as Dates
 
@@ -55,8 +57,10 @@ _MODULES = {
     "configure": "event_lake.lake.session",
     "ingest_raw": "event_lake.functions",
     "load_settings": "event_lake.config.files",
+    "observe_receipts": "event_lake.kinesis.source",
     "open_lake": "event_lake.functions",
     "reconcile": "event_lake.functions",
+    "register_source": "event_lake.kinesis.source",
 }
 __all__ = [
     "ConfigError",
@@ -80,8 +84,10 @@ __all__ = [
     "configure",
     "ingest_raw",
     "load_settings",
+    "observe_receipts",
     "open_lake",
     "reconcile",
+    "register_source",
 ]
 
 

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, Row, SparkSession
 
 from event_lake.errors import DataLossError, EventLakeError, UserError, error_in_traceback
 from event_lake.kinesis.options import FORMAT
-from event_lake.kinesis.source import register
+from event_lake.kinesis.source import register_source
 from support.fake_shards import FakeShards
 from support.faulty_kinesis import RETRYABLE, Fault, FaultyKinesis, Rule, serve
 from support.planned_batches import at
@@ -36,7 +36,7 @@ class Query:
 
     def run(self, until: float = float("inf"), **options: str) -> None:
         """Run it until it has read so many records; else what is there."""
-        register(self.spark)
+        register_source(self.spark)
         all_options = {"streamName": "events", "region": "us-east-1", "endpointUrl": self.kinesis.url, **options}
         rows = self.spark.readStream.format(FORMAT).options(**all_options).load()
         writing = rows.writeStream.foreachBatch(self._collect).option("checkpointLocation", str(self.checkpoint))

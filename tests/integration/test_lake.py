@@ -112,7 +112,7 @@ def _table(spark: SparkSession, settings: Settings, table: layout.Table):
 
 def test_a_progress_event_tells_each_shards_receipt(spark: SparkSession, stream: Stream, tmp_path: Path) -> None:
     stream.put(b"1", b"22")
-    source.register(spark)
+    source.register_source(spark)
     options = without_bounds(options_of(stream.settings("lake").source))
     records = source.observe_receipts(spark.readStream.format(FORMAT).options(**options).load())
     writing = records.writeStream.format("noop").option("checkpointLocation", str(tmp_path))

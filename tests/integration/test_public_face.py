@@ -24,7 +24,7 @@ def session(spark: SparkSession) -> Iterator[SparkSession]:
 
     Another session knows our source already, and is this thread's active one.
     """
-    source.register(spark)
+    source.register_source(spark)
     own = spark.newSession()
     own.conf.set("spark.sql.session.timeZone", "Europe/Zurich")
     yield own

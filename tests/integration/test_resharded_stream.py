@@ -74,7 +74,7 @@ class Reader:
         self._checkpoint = checkpoint
         self.read: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
         self.shards: set[str] = set()
-        source.register(spark)
+        source.register_source(spark)
 
     def start(self, **trigger: Any) -> StreamingQuery:
         records = self._spark.readStream.format(FORMAT).options(**self._options).load()

@@ -351,7 +351,7 @@ def _ingest(spark: SparkSession, stream: Stream, settings: Settings, read: list[
         _append(spark, settings.lake.root, layout.LEDGER, entries or opened, LEDGER)
         read.extend(bytes(row.data) for row in held if not row.receipt)
 
-    source.register(spark)
+    source.register_source(spark)
     begin = replace(settings.source, start_from=beginning.start_from)
     records = spark.readStream.format(FORMAT).options(**options_of(begin)).load()
     writing = records.writeStream.option("checkpointLocation", checkpoint.path).foreachBatch(write)

@@ -159,7 +159,7 @@ def queried(spark: SparkSession, stream: Stream, checkpoint: Checkpoint) -> list
     stream.put(b"1", b"2", key="a")
     stream.put(b"3", key="b")
     found: list[tuple[int, datetime, str]] = []
-    source.register(spark)
+    source.register_source(spark)
 
     def note(rows: DataFrame, batch_id: int) -> None:
         clock = F.unix_millis("ingested_at").alias("clock")

@@ -50,7 +50,7 @@ def test_a_report_counts_what_the_receipts_and_the_state_store_say(
 ) -> None:
     stream.put(b"1", b"22", b"22")
     stream.put(b"333", key="another")
-    source.register(spark)
+    source.register_source(spark)
     reporter = without_bounds(options_of(stream.settings("lake").source))
     records = source.observe_receipts(spark.readStream.format(FORMAT).options(**reporter).load())
     key = F.when(F.col("receipt").isNull(), F.col("data").cast("string")).otherwise(F.col("shardId"))

@@ -19,9 +19,6 @@ from event_lake.quality.thresholds import load_rules
 from support.documents import Block, arguments_of, commands_in
 from tools.reference.command_line import make_parser
 
-# Beside `event_lake.__all__`: the Kinesis source works without the rest.
-ALSO_PUBLIC = {"event_lake.kinesis.source"}
-
 _MAKEFILE = Path("Makefile").read_text("utf-8")
 _TARGETS = set(re.findall(r"^([a-z0-9-]+):", _MAKEFILE, re.MULTILINE))
 _VARIABLES = set(re.findall(r"\$\((\w+)\)", _MAKEFILE))
@@ -93,7 +90,7 @@ def _public_name(node: ast.expr, imported: dict[str, str]) -> str | None:
 
 
 def _refuse_private(path: str) -> None:
-    if path not in ALSO_PUBLIC and path not in {f"event_lake.{name}" for name in event_lake.__all__}:
+    if path not in {f"event_lake.{name}" for name in event_lake.__all__}:
         raise WrongError(f"{path} isn't public: see event_lake.__all__")
 
 

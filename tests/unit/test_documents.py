@@ -105,7 +105,7 @@ def test_files_that_we_would_not_read_are_found(text: str, tmp_path: Path) -> No
     [
         "import event_lake as el\nel.ingest_raw(spark, settings, until_caught_up=True)\n",
         "from event_lake import Dates, open_lake\nopen_lake(spark, settings).raw_events.where(open_lake.x)\n",
-        "from event_lake.kinesis import source\nsource.register(spark)\n",
+        "import event_lake as el\nel.register_source(spark)\n",
         "import json\njson.gone()\n",
     ],
 )

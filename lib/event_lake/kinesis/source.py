@@ -38,7 +38,7 @@ _SHARDS_AT_ONCE = 16
 _PLAIN = Raw()
 
 
-def register(spark: SparkSession) -> None:
+def register_source(spark: SparkSession) -> None:
     """Make the format known to `spark`, and this package to the process in which Spark plans a streaming source."""
     # Spark 4.2 lets that process look for --py-files in another folder than the one where it put them. PYTHONPATH leads
     # the process to our package, be it a folder or a zip.

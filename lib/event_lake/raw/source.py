@@ -26,7 +26,7 @@ def read_validated(spark: SparkSession, stream: Source, raw: Raw, *, bounded: bo
     If not `bounded`, a batch on Spark 4.1, which has no admission control, reads all there is: see
     `KinesisStreamReader`.
     """
-    source.register(spark)
+    source.register_source(spark)
     spark.dataSource.register(ValidatedDataSource)
     source_options = options.options_of(stream, raw)
     if not bounded:
