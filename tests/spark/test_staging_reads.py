@@ -6,7 +6,6 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
-import pytest
 from pyspark.sql import SparkSession
 
 from event_lake.lake import layout, tables
@@ -53,9 +52,8 @@ def test_events_that_were_compacted_and_whose_files_are_gone_are_staged_once(spa
     assert _staged(spark, root) == ["a", "c", "d", "e"]
 
 
-@pytest.mark.parametrize("folder", ["x [prod]", "{a,b}", "lake*", "what?"])
-def test_a_root_may_have_characters_of_file_patterns(spark: SparkSession, tmp_path: Path, folder: str) -> None:
-    root = str(tmp_path / folder / "lake")
+def test_a_root_may_have_characters_of_file_patterns(spark: SparkSession, tmp_path: Path) -> None:
+    root = str(tmp_path / "x [prod]" / "{a,b}" / "lake*" / "what?")
     RawLayer(spark, root).gains(Event(uuid="a", event_type="a b%2F(c)"))
     assert build_staging(spark, settings_of(root)) == Staged(came=1, inserted=1)
     assert _staged(spark, root) == ["a"]
