@@ -6,6 +6,7 @@ from event_lake.progress.report import BatchReport
 def find_loss(report: BatchReport) -> str | None:
     """Return a line that says which records the batch lost between Kinesis and the ledger; None if it lost none."""
     batch, totals = f"batch {report.batch_id}", report.totals
+    # A late batch is refused before it's written (`kept_checks`). This finds rows that Spark dropped all the same.
     if report.late:
         return (
             f"{batch}: Spark dropped {report.late:,} rows as late: this machine's clock is behind the one that ran the"
