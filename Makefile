@@ -5,7 +5,7 @@ JOBS ?= 2
 # The longest files come first in the order of their folders.
 SIDE_BY_SIDE = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo shell test emulators test-more test-fast test-aws test-cluster test-kills test-package test-documents test-faults test-judge test-some41 test-spark41 golden docs lint hooks format package bench bench-compare clean
+.PHONY: help setup demo shell test emulators test-more test-fast test-aws test-cluster test-kills test-slow test-documents test-faults test-judge test-some41 test-spark41 golden docs lint hooks format package bench bench-compare clean
 
 help: ## Show these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -27,8 +27,8 @@ emulators:
 	@if command -v npm >/dev/null && [ ! tests/node_modules/.package-lock.json -nt tests/package-lock.json ]; then \
 		npm ci --silent --prefix tests || echo "make test: npm can't install the emulators of tests/package.json"; fi
 
-test-more: package test-cluster ## Run what takes longer: a cluster, killed jobs, the package, what the documents show, Spark 4.1
-	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "(kills or documents or package) and not faults"
+test-more: package test-cluster ## Run what takes longer: a cluster, killed jobs, slow tests, what the documents show, Spark 4.1
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "(kills or documents or slow) and not faults"
 	@$(MAKE) --no-print-directory test-some41
 
 test-fast: setup ## Run the tests that need no Spark
@@ -40,8 +40,8 @@ test-cluster: setup emulators ## Run the tests on two executors, some of which a
 test-kills: setup emulators ## Kill jobs 3 times at any moment, and start them again
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "kills and not faults"
 
-test-package: package emulators ## Run jobs from the wheel and from the zip for spark-submit
-	@$(BIN)/python -m pytest -m package
+test-slow: package emulators ## Run jobs as processes, on tables with other features, and random histories of staging
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "slow and not faults"
 
 test-documents: setup ## Run the commands and the Python that the tutorial and the how-tos show, on a lake of their own
 	@$(BIN)/python -m pytest -m documents

@@ -17,6 +17,8 @@ from event_lake.report.gather import quality_report
 from support.golden_sets import FOLDER, unpack
 from support.taking_over import TakenOver, go_on_with
 
+pytestmark = pytest.mark.slow
+
 FEATURES = {
     "delta.columnMapping.mode": "name",
     "delta.enableDeletionVectors": "true",

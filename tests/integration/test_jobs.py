@@ -36,7 +36,7 @@ def test_the_source_is_not_on_the_clusters_path(cluster: dict[str, str]) -> None
     assert "No module named 'event_lake'" in failed.stderr
 
 
-@pytest.mark.package
+@pytest.mark.slow
 def test_each_job_runs_from_the_package(cluster: dict[str, str], stream: Stream, root: str, tmp_path: Path) -> None:
     generated = _submitted(cluster, stream, root, "generate_events", "--count", "300")
     assert generated.startswith("put 3")
@@ -50,7 +50,7 @@ def test_each_job_runs_from_the_package(cluster: dict[str, str], stream: Stream,
     assert _submitted(cluster, stream, root, "build_staging", *few) == staged
 
 
-@pytest.mark.package
+@pytest.mark.slow
 def test_a_wheel_alone_runs_the_jobs(cluster: dict[str, str], stream: Stream, root: str, tmp_path: Path) -> None:
     """Without a file of the repository but the settings, by the command that pip makes."""
     [wheel] = Path("dist").resolve().glob("event_lake-*.whl")

@@ -12,6 +12,9 @@ from support.emulators import Stream
 from support.sent import an_event
 
 
+pytestmark = pytest.mark.slow
+
+
 @contextmanager
 def running(stream: Stream, root: str) -> Iterator[subprocess.Popen[str]]:
     """An ingest_raw that has written its first records, and runs on."""

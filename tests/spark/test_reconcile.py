@@ -354,6 +354,7 @@ def run(root: str, *flags: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 def test_the_job_exits_with_3_and_names_what_is_at_fault(spark: SparkSession, lake: str) -> None:
     sql(spark, lake, f"DELETE FROM [raw/events] WHERE sequence_number = '{number(1, 2, 0)}'")
     done = run(lake, "--json")
@@ -362,6 +363,7 @@ def test_the_job_exits_with_3_and_names_what_is_at_fault(spark: SparkSession, la
     assert [faults_of["batch_id"] for faults_of in json.loads(done.stdout)["faults"]] == [2]
 
 
+@pytest.mark.slow
 def test_the_job_exits_with_0_where_all_is_well(model: Path) -> None:
     done = run(str(model), "--from", "2026-11-21T09:04:00Z", "--to", "2026-11-22")
     assert done.returncode == 0, done.stderr

@@ -1,6 +1,6 @@
 """Whatever happens to raw between runs, staging holds what a plain model of it does.
 
-`make test` tries 1 history, `make test-faults` 40 (HISTORIES); each is of a hundred events or two.
+`make test-more` tries 1 history, `make test-faults` 40 (HISTORIES); each is of a hundred events or two.
 """
 
 import json
@@ -25,7 +25,7 @@ from event_lake.staging.build import build_staging
 from event_lake.staging.rebuild import rebuild_staging
 from support.raw_layers import NOON, Event, RawLayer, settings_of
 
-pytestmark = pytest.mark.histories
+pytestmark = [pytest.mark.histories, pytest.mark.slow]
 
 HISTORIES = int(os.environ.get("HISTORIES", "1"))
 UUIDS = 20
