@@ -11,7 +11,6 @@ import pytest
 from support.emulators import Stream
 from support.sent import an_event
 
-
 pytestmark = pytest.mark.slow
 
 
