@@ -309,6 +309,20 @@ def test_a_ledger_that_lost_rows_is_told_before_anything_is_deleted(spark: Spark
     )
 
 
+def test_a_query_that_was_killed_while_spark_wrote_its_first_offset_begins_again(
+    spark: SparkSession, stream: Stream, empty: Settings
+) -> None:
+    settings = replace(stream.settings(empty.lake.root), lake=empty.lake)
+    stream.put(b"1")
+    keep_beginning(checkpoint_of(spark, settings), FIRST)
+    left = Path(checkpoint_of(spark, settings).path, "offsets", ".0.8a1f5c2e-0b1d-4c58-9d3c-3f6f0a6a3b55.tmp")
+    left.parent.mkdir()
+    left.write_text("v1")
+    read: list[bytes] = []
+    _ingest(spark, stream, settings, read)
+    assert read == [b"1"]
+
+
 def test_a_query_whose_checkpoint_is_lost_reads_exactly_the_rest_of_its_stream(
     spark: SparkSession, stream: Stream, empty: Settings
 ) -> None:

@@ -114,6 +114,16 @@ class Checkpoint:
             for batch_id in sorted(self.numbers(folder))[-2:]:
                 self._entry(folder, batch_id)
 
+    def clear_unbegun(self) -> None:
+        """Delete what Spark has left in a checkpoint without a batch. Spark wouldn't begin in it.
+
+        A kill while Spark writes its first offset leaves a temporary file in `offsets`. Source: Spark 4.2's
+        MicroBatchExecution.verifyNewCheckpointDirectory.
+        """
+        assert self.newest_batch is None, "only a checkpoint without a batch may be cleared"
+        for folder in ("offsets", "commits", "state"):
+            self._files.delete_folder(f"{self.path}/{folder}")
+
     def begin_replacement(self) -> None:
         """Mark the checkpoint as one to be replaced. Each start replaces it anew until `end_replacement` is called."""
         self._files.write(self._mark, "")

@@ -120,6 +120,7 @@ def open_or_replace_checkpoint(
             )
         return beginning
     if not anew and committed.last < 0 and not resume.find_unfinished(spark, settings.lake.root, committed.last):
+        checkpoint.clear_unbegun()
         keep_beginning(checkpoint, configured)
         return configured
     if not anew and not checkpoint.has(_FILE):
