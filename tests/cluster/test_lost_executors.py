@@ -16,7 +16,7 @@ from event_lake.lake.window import Window
 from event_lake.reconciliation.reconcile import reconcile
 from support.cluster_driver import BEFORE_RAW, IN_RAW
 from support.clusters import Ingest, ingesting
-from support.emulators import Stream
+from support.emulators import make_stream
 from support.sent import an_event
 
 pytestmark = pytest.mark.cluster
@@ -44,10 +44,7 @@ def ingest(
 ) -> Iterator[Ingest]:
     """One for all tests, each of which has events of its own."""
     folder = tmp_path_factory.mktemp("cluster")
-    boto3.client("kinesis", endpoint_url=kinesis_endpoint, region_name="us-east-1").create_stream(
-        StreamName=folder.name, ShardCount=2
-    )
-    with ingesting(Stream(folder.name, kinesis_endpoint), folder, **request.param) as running:
+    with ingesting(make_stream(kinesis_endpoint, folder.name, shards=2), folder, **request.param) as running:
         yield running
 
 

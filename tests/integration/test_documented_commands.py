@@ -7,11 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import boto3
 import pytest
 
 from support.documents import Block, local_blocks_of
-from support.emulators import moto_endpoint
+from support.emulators import make_stream, moto_endpoint
 
 pytestmark = pytest.mark.documents
 DOCUMENTS = [Path("docs/tutorial/a-first-lake.md"), *sorted(Path("docs/how-to").glob("*.md"))]
@@ -26,8 +25,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int | 
         (folder / name).symlink_to(Path(name).absolute())
     path = os.pathsep.join(str(Path(name).absolute()) for name in ("lib", "tests"))
     with moto_endpoint() as url:
-        client = boto3.client("kinesis", endpoint_url=url, region_name="us-east-1")
-        client.create_stream(StreamName="events", ShardCount=4)
+        make_stream(url, "events")
         done = subprocess.run(
             [sys.executable, "-m", "support.documented_runs", url, *map(str, DOCUMENTS)],
             cwd=folder,

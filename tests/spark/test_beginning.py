@@ -81,17 +81,10 @@ def _append(
 
 
 @pytest.fixture(scope="module")
-def empty_lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> str:
-    root = str(tmp_path_factory.mktemp("lakes") / "empty")
-    make_empty(spark, root, layout.RAW)
-    return root
-
-
-@pytest.fixture(scope="module")
-def written_lake(spark: SparkSession, empty_lake: str) -> str:
+def written_lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Its last batch is 1; a crash left batch 2 in raw and quarantine, but not in the ledger."""
-    root = f"{empty_lake} no more"
-    shutil.copytree(empty_lake, root)
+    root = str(tmp_path_factory.mktemp("lakes") / "written")
+    make_empty(spark, root, layout.RAW)
     opened = [an_entry("a", 0, start="TRIM_HORIZON"), an_entry("b", 0, start="TRIM_HORIZON")]
     _append(spark, root, layout.LEDGER, [*opened, an_entry("a", 1, last_sequence_number="1")], LEDGER)
     for batch_id in (1, 2):
@@ -102,9 +95,9 @@ def written_lake(spark: SparkSession, empty_lake: str) -> str:
 
 
 @pytest.fixture
-def empty(empty_lake: str, root: str) -> Settings:
+def empty(spark: SparkSession, root: str) -> Settings:
     """The settings of a lake without batches."""
-    shutil.copytree(empty_lake, root)
+    make_empty(spark, root, layout.RAW)
     return Settings(source=Source(stream="events"), lake=Lake(root=root))
 
 
@@ -169,7 +162,7 @@ FIRST = Beginning(
     dedup_on="event_uuid",
     shuffle_partitions="4",
 )
-# Behind what the written lake's ledger tells.
+# After what the written lake's ledger tells.
 RESUMED = replace(FIRST, start_from='{"a": "1", "b": "TRIM_HORIZON"}', first_batch=2, older_until=T0 + MINUTE)
 
 

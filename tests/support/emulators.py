@@ -54,10 +54,10 @@ class Stream:
         return [part for key, value in values.items() for part in ("--set", f"{key}={value}")]
 
 
-def make_stream(endpoint: str, name: str) -> Stream:
-    """Make a stream of 4 shards in the emulator at `endpoint`."""
+def make_stream(endpoint: str, name: str, shards: int = 4) -> Stream:
+    """Make a stream of so many shards in the emulator at `endpoint`."""
     client = boto3.client("kinesis", endpoint_url=endpoint, region_name="us-east-1")
-    client.create_stream(StreamName=name, ShardCount=4)
+    client.create_stream(StreamName=name, ShardCount=shards)
     return Stream(name, endpoint)
 
 

@@ -90,12 +90,12 @@ def read_json(data: bytes, names: Collection[str]) -> JsonText:
     """Return the form of `data`, and an object's members among `names`. Of a key that comes twice, the last counts."""
     reader = _Reader(data, names)
     try:
-        begin = _behind(_space, data, 0)
+        begin = _after(_space, data, 0)
         end = reader.end_of_value(begin)
     except _NotJsonError:
         return JsonText(Form.NOTHING)
     is_object = data[begin] == _OBJECT
-    if _behind(_space, data, end) < len(data):
+    if _after(_space, data, end) < len(data):
         return JsonText(Form.OBJECT_AND_MORE if is_object else Form.NOTHING)
     members = {name: _value(token) for name, token in reader.tokens.items() if token != b"null"}
     return JsonText(Form.OBJECT if is_object else Form.VALUE, reader.depth, members)
@@ -108,7 +108,7 @@ def _value(token: bytes) -> Value:
     return Value(kind, None if kind in ("array", "object") else token.decode())
 
 
-def _behind(pattern: re.Pattern[bytes], data: bytes, at: int) -> int:
+def _after(pattern: re.Pattern[bytes], data: bytes, at: int) -> int:
     """Return the place after the pattern's match at `at`. Raises _NotJsonError if it doesn't match there."""
     match = pattern.match(data, at)
     if match is None:
@@ -145,7 +145,7 @@ class _Reader:
                 self.depth = max(self.depth, len(opened))
                 if self.depth > DEEPEST:
                     raise _NotJsonError
-                at = _behind(_space, data, at + 1)
+                at = _after(_space, data, at + 1)
                 is_whole = data[at] == _CLOSING[opened[-1]]
             else:
                 at, is_whole = self._end_of_scalar(at), True
@@ -155,12 +155,12 @@ class _Reader:
                 at = self._close(opened, at)
                 if not opened:
                     return at
-                at = _behind(_space, data, at + 1)
+                at = _after(_space, data, at + 1)
 
     def _close(self, opened: bytearray, at: int) -> int:
         """Close the arrays and objects that end at `at`, after a value. Return the next comma's place, or the end."""
         while opened:
-            at = _behind(_space, self._data, at)
+            at = _after(_space, self._data, at)
             if self._data[at] == _COMMA_SIGN:
                 return at
             if self._data[at] != _CLOSING[opened.pop()]:
@@ -179,17 +179,17 @@ class _Reader:
             name = _value(key).text if b"\\" in key else key[1:-1].decode(errors="replace")
         if len(name or "") > _LONGEST_KEY:
             raise _NotJsonError
-        return name if is_member and name in self._names else None, _behind(_colon, self._data, end)
+        return name if is_member and name in self._names else None, _after(_colon, self._data, end)
 
     def _end_of_scalar(self, at: int) -> int:
-        return self._end_of_string(at) if self._data[at] == _QUOTE else _behind(_atom, self._data, at)
+        return self._end_of_string(at) if self._data[at] == _QUOTE else _after(_atom, self._data, at)
 
     def _end_of_string(self, at: int) -> int:
         if self._data[at] != _QUOTE:
             raise _NotJsonError
-        end = _behind(_plain, self._data, at + 1)
+        end = _after(_plain, self._data, at + 1)
         while self._data[end] != _QUOTE:
-            begin, end = end, _behind(_escapes, self._data, end)
+            begin, end = end, _after(_escapes, self._data, end)
             if begin == end:
                 raise _NotJsonError
         return end + 1

@@ -92,7 +92,7 @@ class Ends:
         if not page.sequence_numbers:
             return End(self._last_before(shard_id, start, cut))
         page = self._last_of(shard_id, page, cursor)
-        end = _later(start, _behind(page, cursor))
+        end = _later(start, _after(page, cursor))
         if end == start:
             # The query has read all of these records before: the shard is idle.
             self._idle[shard_id] = _Idle(start, cursor, self._reads.now())
@@ -139,7 +139,7 @@ class Ends:
                 page, cursor, low = first, probe, middle
             else:
                 high = middle
-        return _behind(self._last_of(shard_id, page, cursor), cursor)
+        return _after(self._last_of(shard_id, page, cursor), cursor)
 
     def _last_of(self, shard_id: str, page: Page, cursor: Cursor) -> Page:
         page = cursor.last_records(page, self._reads.now() + TIP_WINDOW)
@@ -150,7 +150,7 @@ class Ends:
         """Return the end at the tip, which `cursor`, begun at `start`, reached with the answer `page`."""
         self.millis_behind[shard_id] = 0
         if page.sequence_numbers:
-            return _behind(page, cursor)
+            return _after(page, cursor)
         if cursor.closed:
             return _closed(start)
         self._idle[shard_id] = _Idle(start, cursor, self._reads.now())
@@ -168,7 +168,7 @@ def _last_of_two_answers(cursor: Cursor, limit: int = _LARGEST_PAGE) -> Page:
     return following if following.sequence_numbers else page
 
 
-def _behind(page: Page, cursor: Cursor) -> After | Closed:
+def _after(page: Page, cursor: Cursor) -> After | Closed:
     """Return the position after the last record of `page`: Closed only if `cursor`, which read it, came to the end."""
     last, arrived = page.sequence_numbers[-1], instant_of_seconds(page.arrived[-1])
     return Closed(last, arrived=arrived) if cursor.closed else After(last, arrived)
