@@ -28,6 +28,7 @@ type = "timestamp"
 [columns.tags]
 type = "array<string>"
 """
+FAR = '{"score":1,"price":1,"due":"%s","at":"%sT00:00:00Z"}'
 SAYS = '{"score":%d,"price":"12.50","due":"2026-11-30","at":"2026-11-21T09:00:00.25Z","tags":["é","😀",null]}'
 TABLES = ("raw/events", "staging/events", "staging/conflicts", "staging/rejected", "staging/types/lesson")
 
@@ -54,6 +55,8 @@ def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> str:
     raw.gains(Event(uuid="a", says=SAYS % 2, arrived=9, number=7), Event(uuid="x", says='{"score":"no","price":1}'))
     build_staging(spark, settings)
     raw.gains(Event(uuid="a", says=SAYS % 3, arrived=0, number=1))
+    # Dates that producers write for "never" and "always".
+    raw.gains(*(Event(uuid=day, says=FAR % (day, day)) for day in ("0001-01-01", "9999-12-31")))
     build_staging(spark, settings)
     return root
 

@@ -22,6 +22,9 @@ REQUIRED = {
     ),
     # The raw stream's clock is the batch's own time, so a batch without data has no key to evict.
     "spark.sql.streaming.noDataMicroBatches.enabled": "false",
+    # Spark's default is INT96, which has no time zone and no statistics, and which pyarrow and delta-rs misread before
+    # 1677 and after 2262.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     # When an executor is lost, Spark computes its rows again, and may keep other copies of events. With these settings
     # no job succeeds that has used both computations. They are Spark 4.2's defaults, but not 4.1's.
     "spark.sql.shuffle.orderIndependentChecksum.enabled": "true",
