@@ -1,5 +1,6 @@
 """What is read of the tables for the measures of an hour: frames in, whole frames out."""
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -7,10 +8,11 @@ from typing import Any
 from chispa import assert_df_equality
 from pyspark.sql import DataFrame, SparkSession
 
+from event_lake.contracts.contract import Column, Contract
 from event_lake.lake import layout
 from event_lake.quality.frames.arrivals import count_arrivals, narrow_arrivals
 from event_lake.quality.frames.elsewhere import count_elsewhere, count_staged_twice, select_candidates
-from event_lake.quality.frames.fields import _bit, take_inventory
+from event_lake.quality.frames.fields import _bit, count_values_in_objects, take_inventory
 from event_lake.quality.frames.refusals import count_refusals
 from support.raw_layers import NOON, Event, frame
 
@@ -67,7 +69,7 @@ def test_an_event_in_both_partitions_is_staged_twice_in_the_hours_of_both_rows(s
 
 
 def test_a_types_fields_are_counted_with_their_types_and_what_cant_be_read(spark: SparkSession) -> None:
-    says = ['{"x":1,"y":null}', '{"x":"1"}', '{"x":1,"x":2}', "{}"]
+    says = ['{"x":1,"y":null}', r'{"x":"cut \ud83d"}', '{"x":1,"x":2}', "{}"]
     events = frame(spark, [*(Event(uuid=text, says=text) for text in says), LATER])
     every = spark.createDataFrame([(HOUR, "lesson", 1)], "hour long, measured string, every long")
     of_type = (3, 1, 2)
@@ -80,6 +82,19 @@ def test_a_types_fields_are_counted_with_their_types_and_what_cant_be_read(spark
             (HOUR, "lesson", "y", 1, 0, _bit("null"), *of_type),
         ],
     )
+
+
+def test_values_in_objects_are_counted_whatever_characters_their_keys_have(spark: SparkSession) -> None:
+    keys = {"plain": "a", "single": "it's", "double": 'a"b', "both": """6'0\"""", "dotted": "a.b"}
+    columns = tuple(Column(name=name, type="string", path=("of", key)) for name, key in keys.items())
+    contract = Contract(event_type="lesson", columns=(*columns, Column(name="none", type="int", path=("of", "z"))))
+    says = [json.dumps({"of": dict.fromkeys(keys.values(), 1)}), '{"of":{"a":null}}', '{"of":1}', "{}"]
+    events = frame(spark, [Event(uuid=text, says=text) for text in says])
+    every = spark.createDataFrame([(HOUR, "lesson", 1)], "hour long, measured string, every long")
+    found = count_values_in_objects(events, [NOON], {"lesson": contract}, every)
+    assert found
+    counted = [(HOUR, "lesson", name, 1) for name in keys]
+    _assert_equal(found, "hour long, measured string, column string, values long", counted)
 
 
 def test_what_was_refused_is_counted_of_four_tables_at_once(spark: SparkSession) -> None:

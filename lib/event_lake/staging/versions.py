@@ -9,6 +9,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.window import Window
 
+from event_lake.lake.json_columns import fingerprint
 from event_lake.lake.schemas import CONFLICT, EVENT
 
 # These columns identify an event. Its partition doesn't: that changes when the event's type gets a partition of its
@@ -70,7 +71,7 @@ def rank_versions(new_events: DataFrame, staged: DataFrame, refused: DataFrame, 
         .unionByName(refused.withColumns(nowhere | {"refused_at": at, "refused_for": F.col("kept")}).drop("kept"))
     )
     merged = (
-        rows.groupBy(*KEY, _fingerprint().alias("fingerprint"))
+        rows.groupBy(*KEY, fingerprint(F.col("payload")).alias("fingerprint"))
         .agg(
             F.min_by(event, F.struct(*_arrival())).alias("event"),
             *(F.max(name).alias(name) for name in ("staged_at", "refused_at", "refused_for")),
@@ -121,12 +122,6 @@ def is_refusing() -> Column:
 
 def _with_hash(rows: DataFrame) -> DataFrame:
     return rows.withColumn(_HASH, F.xxhash64(*KEY))
-
-
-def _fingerprint() -> Column:
-    # A variant has its keys sorted, and no spacing. A payload can't be one if an object has a key twice, or if it's too
-    # large: versions differ then if their texts do.
-    return F.xxhash64(F.coalesce(F.to_json(F.try_parse_json("payload")), F.col("payload")))
 
 
 def _arrival() -> tuple[Column, ...]:

@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.window import Window
 
 from event_lake.contracts.contract import Contract
+from event_lake.lake.json_columns import parse_variant
 from event_lake.lake.schemas import OTHER
 from event_lake.lake.time_columns import hour_at, hour_of
 from event_lake.quality.frames.arrivals import is_arrived_in, measured_type
@@ -81,7 +82,7 @@ def count_values_in_objects(
     Return a row for each hour, type and column that has any; None if no contract has such columns.
     """
     paths = [
-        (contract.event_type, column.name, _path(column.keys))
+        (contract.event_type, column.name, column.keys)
         for contract in contracts.values()
         for column in contract.columns
         if len(column.keys) > 1
@@ -89,8 +90,11 @@ def count_values_in_objects(
     if not paths:
         return None
     types = sorted({event_type for event_type, _, _ in paths})
-    wanted = events.sparkSession.createDataFrame(paths, "measured string, column string, path string")
-    value = F.try_variant_get("content", F.col("path"), "variant")
+    wanted = events.sparkSession.createDataFrame(paths, "measured string, column string, keys array<string>")
+    # A path in words can't name a key with both kinds of quotes.
+    value = F.aggregate(
+        "keys", F.col("content"), lambda at, key: F.try_variant_get(at, "$", "map<string,variant>")[key]
+    )
     return (
         # Partitions of other types aren't read again.
         _sample(events.where(F.col("event_type").isin(*types, OTHER)), hours, contracts, every)
@@ -139,14 +143,8 @@ def _sample(events: DataFrame, hours: Collection[datetime], contracts: Collectio
         .select(hour_of().alias("hour"), measured_type(contracts).alias("measured"), "event_uuid", "payload")
         .join(F.broadcast(every), ["hour", "measured"])
         .where(F.pmod(F.xxhash64("event_uuid"), "every") == 0)
-        .select("hour", "measured", F.try_parse_json("payload").alias("content"))
+        .select("hour", "measured", parse_variant(F.col("payload")).alias("content"))
     )
-
-
-def _path(keys: Sequence[str]) -> str:
-    """Return the way to a variant's value as Spark spells it."""
-    # A key with both quotes can't be spelled: it's as if it were never there.
-    return "$" + "".join(f'["{key}"]' if "'" in key else f"['{key}']" for key in keys)
 
 
 def _types(bits: int) -> frozenset[str]:
