@@ -241,6 +241,19 @@ def test_a_file_that_is_no_toml_is_refused_in_one_line(tmp_path: Path, content: 
         load_settings(str(path))
 
 
+def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "windows.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + LEAST.replace("\n", "\r\n").encode())
+    assert load_settings(str(path)).source.stream == "events"
+
+
+@pytest.mark.parametrize("folder", ["C:\\data", "C:\\users", "C:\\temp", "C:\\new"])
+def test_a_backslash_in_double_quotes_is_told_how_to_write_it(tmp_path: Path, folder: str) -> None:
+    refused = ConfigFile(tmp_path, LEAST.replace('root = "lake"', f'root = "{folder}"')).refusal()
+    assert "\n" not in refused
+    assert refused.endswith("; write \\\\ for a backslash, or put the value into single quotes")
+
+
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"can't be read as TOML: .*Is a directory"):
         load_settings(str(tmp_path))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from event_lake.config.parsing import unusable
+from event_lake.config.parsing import BACKSLASH, unusable
 from event_lake.config.settings import Settings
 from event_lake.config.toml import read_table, read_toml
 from event_lake.errors import ConfigError
@@ -20,6 +20,7 @@ def load_settings(path: str, overrides: Sequence[str] = ()) -> Settings:
     table = read_toml(path, f"--config {path}", "conf/reference.toml")
     for override in overrides:
         _apply(table, override)
+    _refuse_control_characters(table)
     _read_positions(table)
     return read_table(Settings, table)
 
@@ -39,12 +40,21 @@ def _apply(table: dict[str, Any], override: str) -> None:
     target[key.strip('"')] = value
 
 
+def _refuse_control_characters(table: dict[str, Any]) -> None:
+    """Raise ConfigError for a text with a control character: in double quotes, TOML reads the t of a path as a tab."""
+    for section in ("lake", "staging", "quality"):
+        values = table.get(section)
+        for key, value in values.items() if isinstance(values, dict) else ():
+            if isinstance(value, str) and any(character < " " for character in value):
+                raise unusable(f"{section}.{key}", value, f"has a control character; {BACKSLASH}")
+
+
 def _read_positions(table: dict[str, Any]) -> None:
     """Replace the value of `source.start_from`, if it names a .json file, by the file's text."""
     source = table.get("source")
     name = source.get("start_from") if isinstance(source, dict) else None
     if isinstance(source, dict) and isinstance(name, str) and name.endswith(".json"):
         try:
-            source["start_from"] = " ".join(Path(name).read_text("utf-8").split())
+            source["start_from"] = " ".join(Path(name).read_text("utf-8-sig").split())
         except (OSError, UnicodeDecodeError) as error:
             raise unusable("source.start_from", name, f"a file of positions that can't be read: {error}") from None

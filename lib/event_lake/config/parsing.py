@@ -10,6 +10,9 @@ from event_lake.errors import ConfigError
 
 _DURATION = re.compile(r"([1-9][0-9]{0,5}) (second|minute|hour|day)s?")
 
+# The remedy for a backslash in double quotes, as in "C:\\data": to TOML it begins an escape.
+BACKSLASH = "write \\\\ for a backslash, or put the value into single quotes"
+
 
 def unusable(key: str, value: object, problem: str) -> ConfigError:
     """Return the error to raise for a value that can't be used: one line with key, value, and problem with remedy."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from event_lake.config.parsing import nearest, parse_duration, unusable
+from event_lake.config.parsing import BACKSLASH, nearest, parse_duration, unusable
 from event_lake.errors import ConfigError
 
 _T = TypeVar("_T")
@@ -40,11 +40,16 @@ def read_toml(
     line refers to `example`, a file that shows what this one may hold.
     """
     try:
-        return tomllib.loads(Path(path).read_text("utf-8"), parse_float=parse_float)
+        # Windows' editors put a byte order mark before the text.
+        return tomllib.loads(Path(path).read_text("utf-8-sig"), parse_float=parse_float)
     except FileNotFoundError:
         raise ConfigError(f"{named}: no such file; {example} shows what it may hold") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{named}: can't be read as TOML: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        is_escape = str(error).startswith(("Unescaped", "Invalid hex value"))
+        remedy = f"; {BACKSLASH}" if is_escape else ""
+        raise ConfigError(f"{named}: can't be read as TOML: {error}{remedy}") from None
 
 
 @contextmanager
