@@ -2,12 +2,11 @@ from datetime import timedelta
 
 import pytest
 
+from event_lake.lake.untrusted import format_field, format_name
 from event_lake.report.wording import (
     format_age,
     format_amount,
     format_duration,
-    format_field,
-    format_name,
     format_number,
     format_share,
     format_size,

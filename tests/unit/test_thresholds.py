@@ -229,3 +229,12 @@ def test_a_breach_is_one_line_that_says_what_where_and_which_bound() -> None:
         "detail": "string",
         "bound": "max = 0.01",
     }
+
+
+def test_what_producers_named_neither_steers_a_terminal_nor_shows_an_address() -> None:
+    about = {"event_type": "a\x1b[2J", "subject": "anna@example.org\nok  all is well", "detail": "x\r\u202ey"}
+    rule = Rule(measure="new_field", event_type="*", subject="*", max=0)
+    [breach] = find_breaches([rule], [metric("new_field", 1, **about)], NOW)
+    assert str(breach).isprintable()
+    assert str(breach).startswith("new_field, a·[2J, aaaa@aaaaaaa.aaa·aa  aaa aa aaaa, ")
+    assert breach.as_json()["subject"] == about["subject"]

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from event_lake.config.parsing import nearest, unusable
 from event_lake.config.toml import name_in_errors, read_table, read_toml
 from event_lake.errors import ConfigError
+from event_lake.lake.untrusted import format_field, format_name, make_printable
 from event_lake.quality.catalogue import MEASURES
 from event_lake.quality.measures.timeliness import FRESHNESS, NEWEST_ARRIVAL
 from event_lake.quality.measures.volume import EVENTS
@@ -96,15 +97,20 @@ class _File:
 
 @dataclass(frozen=True)
 class Breach:
-    """A measure that breaks a bound."""
+    """A measure that breaks a bound.
+
+    Its text shows producers' names as the report does: printable, cut, and masked where the name of a field may be an
+    id. `as_json` has them as they are.
+    """
 
     metric: Metric
     bound: str
 
     def __str__(self) -> str:
         m = self.metric
-        about = [m.measure, m.event_type or "all types", *([m.subject] if m.subject else [])]
-        detail = f" ({m.detail})" if m.detail else ""
+        event_type = format_name(m.event_type) if m.event_type else "all types"
+        about = [m.measure, event_type, *([format_field(m.subject)] if m.subject else [])]
+        detail = f" ({make_printable(m.detail)})" if m.detail else ""
         return f"{', '.join(about)}, {m.hour:%Y-%m-%dT%H:%MZ}: {m.value:g} breaks {self.bound}{detail}"
 
     def as_json(self) -> dict[str, object]:

@@ -12,6 +12,7 @@ import vl_convert
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from event_lake.lake.untrusted import format_name
 from event_lake.report import wording
 from event_lake.report.contents import Report
 from event_lake.report.sections import make_sections
@@ -50,7 +51,7 @@ def render_page(report: Report) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {
         "instant": wording.format_instant,
-        "name": wording.format_name,
+        "name": format_name,
         "number": wording.format_number,
     }
     return environment.from_string(_file("page.html")).render(

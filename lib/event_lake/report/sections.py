@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from event_lake.lake.untrusted import format_name
 from event_lake.report import figures, staged_sections
 from event_lake.report.blocks import Block, Examples, Note, Plot, Section
 from event_lake.report.contents import LATENESS, PERCENTILES, Accepted, ArrivalCount, Count, Report, Span
@@ -11,7 +12,6 @@ from event_lake.report.wording import (
     format_count,
     format_duration,
     format_instant,
-    format_name,
     format_share,
 )
 

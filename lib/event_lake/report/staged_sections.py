@@ -1,5 +1,6 @@
 """Write the page's sections on drift, quality measures, contracts and the tables' files. Pure."""
 
+from event_lake.lake.untrusted import format_field, format_name
 from event_lake.quality.catalogue import CHANGES, MEASURES
 from event_lake.report import figures
 from event_lake.report.blocks import Block, Note, Plot, Section, TableBlock
@@ -7,9 +8,7 @@ from event_lake.report.contents import FILE_SIZES, Count, Files, Measured, Repor
 from event_lake.report.figures import ACCEPTED, Figure
 from event_lake.report.wording import (
     format_amount,
-    format_field,
     format_instant,
-    format_name,
     format_number,
     format_size,
 )

@@ -1,13 +1,8 @@
-"""Write numbers, times, sizes and names as people read them. Pure."""
+"""Write numbers, times and sizes as people read them. Pure."""
 
-import re
 from datetime import datetime, timedelta
 
-from event_lake.report.masking import mask
-
 _LONGER = (("s", 60), ("min", 60), ("h", 48), ("days", float("inf")))
-_LONGEST_NAME = 60
-_PLAIN = re.compile(r"[A-Za-z_.-]+[0-9]{0,3}[A-Za-z_.-]*")
 
 
 def format_number(count: int | None) -> str:
@@ -50,17 +45,6 @@ def format_size(count: int) -> str:
 def format_instant(at: datetime) -> str:
     """Return the date and the time of day. The page says once that all times are UTC."""
     return at.strftime("%Y-%m-%d %H:%M")
-
-
-def format_name(text: str | None) -> str:
-    """Return a name from the data, with "·" for what can't be printed, and cut to 60 characters, as room is short."""
-    text = "" if text is None else "".join(c if c.isprintable() else "·" for c in text)
-    return text if len(text) <= _LONGEST_NAME else f"{text[: _LONGEST_NAME - 1]}…"
-
-
-def format_field(text: str | None) -> str:
-    """Return the name of a field, masked unless it's a plain word, as some producers send ids as keys."""
-    return format_name(text if text is None or _PLAIN.fullmatch(text) else mask(text))
 
 
 def format_amount(value: float, unit: str) -> str:
