@@ -12,13 +12,13 @@ from pyspark.sql import functions as F
 from event_lake.config.settings import Lake, Settings, Source
 from event_lake.contracts.contract import Contract
 from event_lake.contracts.load import load_contracts
-from event_lake.contracts.propose import Sampling, make_proposals, mask_column, propose_contracts
+from event_lake.contracts.propose import Sampling, make_proposals, propose_contracts
 from event_lake.errors import ConfigError, UserError
 from event_lake.generator.catalog import EVENT_TYPES
 from event_lake.lake import layout, tables
 from event_lake.lake.schemas import EVENT
 from event_lake.lake.window import Dates
-from event_lake.staging.typed import KEEPS, validated_rows
+from event_lake.staging.typed import KEEPS, select_typed, validated_rows
 from support.empty_tables import make_empty
 from support.staged_events import NOON, Event, frame, generated
 
@@ -83,9 +83,33 @@ def test_proposals_hold_no_value_of_an_event(texts: dict[str, str], events: list
     assert "like a-999999" in examples
 
 
-def test_a_masked_text_keeps_its_form_only(spark: SparkSession) -> None:
-    shown = spark.createDataFrame([("Ünï-Aa9 ٣ 漢😀\n/x@y.z",), ("b" * 99,)], "text string")
-    assert [row[0] for row in shown.select(mask_column(F.col("text"))).collect()] == ["Aaa-Aa9 9 a??/a@a.a", "a" * 40]
+def test_a_proposal_loses_nothing_of_what_was_seen(spark: SparkSession, tmp_path: Path) -> None:
+    number = (
+        "18446744073709551615",
+        "0.12345678901234567890123",
+        "1e400",
+        "1.00000000000000001e5",
+        "0.1234567890123456",
+    )
+    names = ("uid", "amount", "limit", "odd", "ratio")
+    payload = "{" + ",".join(f'"{name}":{text}' for name, text in zip(names, number, strict=True))
+    events = [
+        Event(uuid=str(at), name="wallet", payload=rf'{payload},"n":{2**53 + at},"cut":"\ud83d{at}"}}')
+        for at in range(60)
+    ]
+    rows = frame(spark, events)
+    (tmp_path / "wallet.toml").write_text(make_proposals(rows, Sampling())["wallet"] or "", "utf-8")
+    contract = load_contracts(str(tmp_path))["wallet"]
+    types = {column.name: column.type for column in contract.columns}
+    assert types == dict.fromkeys(["uid", "amount", "limit", "odd", "cut"], "string") | {
+        "ratio": "double",
+        "n": "bigint",
+    }
+    assert "null or missing" in (tmp_path / "wallet.toml").read_text("utf-8")
+    row = select_typed(rows.where("event_uuid = '7'"), contract).first()
+    assert row is not None
+    assert [str(row[name]) for name in names] == list(number)
+    assert row["n"] == 2**53 + 7
 
 
 def test_files_are_written_for_the_events_asked_for_and_never_over_others(
@@ -103,6 +127,7 @@ def test_files_are_written_for_the_events_asked_for_and_never_over_others(
             Event(uuid="b", name="lesson:done", payload='{"new":1}', day=1),
             Event(uuid="c", name="quiz", payload='{"new":1}', day=1),
             Event(uuid="d", name="_odd", payload='{"new":1}', day=1),
+            Event(uuid="e", name="heartbeat", payload='{"event_uuid":"e"}', day=1),
         ],
     ).select(*EVENT.names)
     tables.append_once(rows, root, layout.RAW_EVENTS, writer="raw", batch_id=0)
@@ -113,7 +138,8 @@ def test_files_are_written_for_the_events_asked_for_and_never_over_others(
     assert "[columns.new]" not in text
     second = propose_contracts(spark, settings, Sampling(), str(out), force=False)
     assert second.written == ["quiz.toml"]
-    assert second.left_out.keys() == {"_odd", "lesson"}
+    assert second.left_out.keys() == {"_odd", "heartbeat", "lesson"}
+    assert second.left_out["heartbeat"] == "its events have no fields of their own"
     assert (out / "lesson.toml").read_text("utf-8") == text
     forced = propose_contracts(spark, settings, Sampling(types=("lesson",)), str(out), force=True)
     assert forced.written == ["lesson.toml"]

@@ -136,6 +136,10 @@ def test_names_that_no_column_can_have_are_made_ones_that_it_can(tmp_path) -> No
     assert {column.keys for column in columns} == {tuple(path.split("/")) for path in paths if path}
 
 
+def test_a_type_without_fields_of_its_own_has_no_proposal() -> None:
+    assert format_proposal("heartbeat", MANY, FIELDS[:3], "") is None
+
+
 def test_the_rarest_of_too_many_fields_are_left_out() -> None:
     fields = [seen(f"f{number:03d}", "string", 1 + number) for number in range(MOST_COLUMNS + 2)]
     text = format_proposal("lesson", MANY, fields, "")

@@ -7,7 +7,6 @@ anything. Read the files over, complete them, and put them into the folder that 
 the job leaves a file that is there already as it is.
 """
 
-import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
@@ -39,6 +38,6 @@ def _propose(args: Namespace, settings: Settings) -> int:
     with spark_session("propose_contracts", settings.spark) as spark:
         proposed = propose_contracts(spark, settings, sampling, args.out, force=args.force)
     for name, reason in proposed.left_out.items():
-        print(f"left out {name}: {reason}", file=sys.stderr)
+        print(f"left out {name}: {reason}")
     print(f"{len(proposed.written):,} contracts proposed in {args.out}")
     return 0

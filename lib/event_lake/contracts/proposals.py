@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from event_lake.contracts.contract import COMMON, Column
+from event_lake.contracts.fields_seen import LARGE, NO_MEMBERS, NULL, NUMBER, OBJECT, WHOLE
+from event_lake.lake.untrusted import make_printable, mask
 
 # A field is required if none of so many events lacks it. By the rule of three, with 95 % certainty fewer than one in
 # 1,000 events lacks it then.
@@ -15,6 +17,8 @@ ENOUGH_FOR_A_TYPE = 50
 # An object with more keys than this is taken for a map, whose keys are data.
 MOST_MEMBERS = 20
 MOST_COLUMNS = 200
+# In characters.
+_MOST_EXAMPLE = 40
 
 # Every typed table has these three fields as columns anyway.
 _KNOWN = {"event_uuid", "event_name", "created_at"}
@@ -22,18 +26,13 @@ _KNOWN = {"event_uuid", "event_name", "created_at"}
 _TYPES = {
     frozenset({"string"}): "string",
     frozenset({"boolean"}): "boolean",
-    frozenset({"bigint"}): "bigint",
-    frozenset({"number"}): "double",
-    frozenset({"bigint", "number"}): "double",
-    frozenset({"array<string>"}): "array<string>",
-    frozenset({"array<boolean>"}): "array<boolean>",
-    frozenset({"array<bigint>"}): "array<bigint>",
-    frozenset({"array<number>"}): "array<double>",
-    frozenset({"array<bigint>", "array<number>"}): "array<double>",
+    frozenset({WHOLE}): "bigint",
+    frozenset({LARGE}): "bigint",
+    frozenset({WHOLE, LARGE}): "bigint",
+    frozenset({NUMBER}): "double",
+    frozenset({WHOLE, NUMBER}): "double",
 }
-# The kind of arrays that are empty or have only nulls, and so don't tell their members' type.
-_NO_MEMBERS = "array<null>"
-_NULL = "null"
+_TYPES |= {frozenset(f"array<{kind}>" for kind in kinds): f"array<{name}>" for kinds, name in _TYPES.items()}
 _PERSONAL = re.compile(
     r"(?:^|_)(?:(?:user|customer|person|member|student|teacher|author|owner|account)(?:_?id)?|e?_?mail|phone|mobile|ip"
     r"|(?:\w+_)?name|address|street|zip|postcode|birth\w*|dob|ssn|iban|passport|lat|lon|lng|latitude|longitude|gender)"
@@ -43,11 +42,7 @@ _PERSONAL = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class FieldSeen:
-    """The `count` values of one `kind` that were seen at a path of a type's payloads. `examples` are masked.
-
-    Kinds are null, string, boolean, bigint (a whole number of 64 bits at most), number (any other), object, and
-    array<…> of these.
-    """
+    """The `count` values of one `kind` (`fields_seen`) at a path of a type's payloads, and some texts of them."""
 
     path: tuple[str, ...]
     kind: str
@@ -55,8 +50,10 @@ class FieldSeen:
     examples: tuple[str, ...] = ()
 
 
-def format_proposal(event_type: str, events: int, fields: Iterable[FieldSeen], window: str) -> str:
+def format_proposal(event_type: str, events: int, fields: Iterable[FieldSeen], window: str) -> str | None:
     """Return the text of a contract file for a type. `events` of it were looked at, in a `window` that is described.
+
+    Return None if they have no fields but those that every event has: a contract needs a column.
 
     The text doesn't depend on the order of `fields`. Columns are in the order of their names. The fields of an object
     become columns of their own, one level deep. A column's type is the narrowest that took all values; a column is
@@ -66,6 +63,8 @@ def format_proposal(event_type: str, events: int, fields: Iterable[FieldSeen], w
     for one in sorted(fields, key=lambda one: (one.path, one.kind)):
         by_path.setdefault(one.path, []).append(one)
     paths = list(_column_paths(by_path))
+    if not paths:
+        return None
     most = sorted(paths, key=lambda path: (-_count(by_path[path]), path))[:MOST_COLUMNS]
     columns = sorted((name, path) for path, name in _column_names(sorted(most)).items())
     head = [
@@ -87,11 +86,11 @@ def looks_personal(path: Sequence[str]) -> bool:
 
 def type_of(field: Sequence[FieldSeen]) -> str:
     """Return the narrowest type that took all values of a field, or "string" if they are too few to tell."""
-    with_kind = [one for one in field if one.kind not in (_NULL, _NO_MEMBERS)]
+    with_kind = [one for one in field if one.kind not in (NULL, NO_MEMBERS)]
     narrowest = _TYPES.get(frozenset(one.kind for one in with_kind), "string")
     is_sure = _count(with_kind) >= ENOUGH_FOR_A_TYPE
     # A column of another type than an array couldn't take the empty arrays.
-    takes_arrays = narrowest.startswith("array<") or all(one.kind != _NO_MEMBERS for one in field)
+    takes_arrays = narrowest.startswith("array<") or all(one.kind != NO_MEMBERS for one in field)
     return narrowest if is_sure and takes_arrays else "string"
 
 
@@ -101,8 +100,8 @@ def _column_paths(by_path: Mapping[tuple[str, ...], Sequence[FieldSeen]]) -> Ite
         if len(path) > 1 or path[0] in _KNOWN or not path[0]:
             continue
         members = [other for other in by_path if len(other) > 1 and other[0] == path[0] and other[1]]
-        objects = [one for one in field if one.kind == "object"]
-        is_object = all(one.kind in (_NULL, "object") for one in field) and _count(objects) >= ENOUGH_FOR_A_TYPE
+        objects = [one for one in field if one.kind == OBJECT]
+        is_object = all(one.kind in (NULL, OBJECT) for one in field) and _count(objects) >= ENOUGH_FOR_A_TYPE
         if is_object and 1 <= len(members) <= MOST_MEMBERS:
             yield from members
         else:
@@ -125,13 +124,13 @@ def _column_names(paths: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], str
 
 
 def _column_text(name: str, path: tuple[str, ...], field: Sequence[FieldSeen], events: int) -> list[str]:
-    values = [one for one in field if one.kind != _NULL]
+    values = [one for one in field if one.kind != NULL]
     count = _count(values)
     column = Column(name=name, type=type_of(field), path=path)
     # The count may exceed the events: a key that a payload has twice counts twice.
     nulls = f"# {'never' if count == events else f'{max(0, 1 - count / events):.2%}'} null or missing"
     kinds = ", ".join(one.kind for one in values)
-    examples = sorted({example for one in values for example in one.examples})[:3]
+    examples = sorted({_mask(example) for one in values for example in one.examples})[:3]
     lines = [
         f"[columns.{name}]",
         f"{nulls}; {kinds or 'no value'}{'; like ' + ' | '.join(examples) if examples else ''}",
@@ -145,6 +144,10 @@ def _column_text(name: str, path: tuple[str, ...], field: Sequence[FieldSeen], e
     if looks_personal(path):
         lines.append("pii = true")
     return lines
+
+
+def _mask(example: str) -> str:
+    return make_printable(mask(example[:_MOST_EXAMPLE]))
 
 
 def _count(field: Iterable[FieldSeen]) -> int:

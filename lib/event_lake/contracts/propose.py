@@ -1,25 +1,38 @@
 """Propose contracts: read raw events, and write down the fields of each event type."""
 
-from collections import defaultdict
-from collections.abc import Collection, Mapping
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pyspark.sql import Column, DataFrame, SparkSession
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.window import Window
 
 from event_lake.config.parsing import unusable
-from event_lake.config.settings import Settings
+from event_lake.config.settings import BOUNDS, Settings
 from event_lake.contracts.contract import can_have_contract
+from event_lake.contracts.fields_seen import Path as FieldPath
+from event_lake.contracts.fields_seen import find_fields
 from event_lake.contracts.proposals import FieldSeen, format_proposal
 from event_lake.errors import ConfigError, UserError
 from event_lake.lake import layout, tables
 from event_lake.lake.time_columns import is_dated_in
 from event_lake.lake.window import Dates
 
-_MOST_EXAMPLE = 40
-_MEMBERS = "map<string,variant>"
+_COUNTED = "true_event_type string, path array<string>, kind string, count bigint, least string, greatest string"
+_COUNTED_ARROW = pa.schema(
+    [
+        ("true_event_type", pa.string()),
+        ("path", pa.list_(pa.string())),
+        ("kind", pa.string()),
+        ("count", pa.int64()),
+        ("least", pa.string()),
+        ("greatest", pa.string()),
+    ]
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +75,8 @@ def propose_contracts(
         raise ConfigError(f"--out {out}: can't be written to: {error.strerror}") from None
 
 
-def make_proposals(events: DataFrame, sampling: Sampling) -> Mapping[str, str]:
-    """Return the text of a contract file for each type of `events` (`schemas.EVENT`), by type.
+def make_proposals(events: DataFrame, sampling: Sampling) -> Mapping[str, str | None]:
+    """Return the text of a contract file for each type of `events` (`schemas.EVENT`), by type; None if it needs none.
 
     It's the same whenever the events are the same. The driver's memory holds a row for each field and kind of value.
     """
@@ -92,68 +105,48 @@ def sample_events(events: DataFrame, sampling: Sampling) -> DataFrame:
 
 
 def count_fields(sample: DataFrame) -> DataFrame:
-    """Count the values of each type, path and kind in the payloads, with two masked examples at most.
+    """Count the values of each type, path and kind in the payloads, with two examples at most.
 
     Return `true_event_type` and the columns of `FieldSeen`. Paths are those of the payload's fields, and of the fields
     of objects directly in it.
     """
-    top = sample.select("true_event_type", F.explode(F.from_json("payload", _MEMBERS)).alias("key", "value"))
-    top = top.select("true_event_type", F.array("key").alias("path"), "value", _kind(F.col("value")).alias("kind"))
-    of_objects = F.explode(F.try_variant_get("value", "$", _MEMBERS))
-    below = top.where("kind = 'object'").select("true_event_type", "path", of_objects.alias("key", "value"))
-    below = below.select(
-        "true_event_type",
-        F.concat("path", F.array("key")).alias("path"),
-        "value",
-        _kind(F.col("value")).alias("kind"),
-    )
-    has_example = F.col("kind").isin("string", "bigint", "number")
-    example = F.when(has_example, mask_column(F.try_variant_get("value", "$", "string")))
-    return (
-        top.union(below)
-        .withColumn("example", example)
-        .groupBy("true_event_type", "path", "kind")
-        .agg(F.count("*").alias("count"), F.array(F.min("example"), F.max("example")).alias("examples"))
-        .withColumn("examples", F.array_distinct(F.array_compact("examples")))
+    counts = sample.select("true_event_type", "payload").mapInArrow(_count_batches, _COUNTED)
+    examples = F.array_distinct(F.array_compact(F.array(F.min("least"), F.max("greatest"))))
+    return counts.groupBy("true_event_type", "path", "kind").agg(
+        F.sum("count").alias("count"), examples.alias("examples")
     )
 
 
-def mask_column(text: Column) -> Column:
-    """Return the first 40 characters of `text`, masked: letters as a or A, digits as 9, what isn't ASCII as ?.
-
-    `report.masking.mask` masks letters and digits in the same way in Python.
-    """
-    for pattern, mask in ((r"\p{Lu}", "A"), (r"[\p{L}&&[^Aa]]", "a"), (r"\p{N}", "9"), (r"[^ -~]", "?")):
-        text = F.regexp_replace(text, pattern, mask)
-    return F.substring(text, 1, _MOST_EXAMPLE)
-
-
-def _kind(value: Column) -> Column:
-    spelled = F.schema_of_variant(value)
-    element = F.regexp_extract(spelled, r"\AARRAY<(.*)>\z", 1)
-    return F.when(
-        F.startswith(spelled, F.lit("ARRAY<")), F.concat(F.lit("array<"), _plain(element), F.lit(">"))
-    ).otherwise(_plain(spelled))
-
-
-def _plain(spelled: Column) -> Column:
-    return (
-        F.when(spelled.isNull() | (spelled == "VOID"), "null")
-        .when(spelled.isin("STRING", "BOOLEAN", "BIGINT"), F.lower(spelled))
-        .when((spelled == "DOUBLE") | F.startswith(spelled, F.lit("DECIMAL(")), "number")
-        .when(F.startswith(spelled, F.lit("OBJECT<")), "object")
-        .otherwise("other")
-    )
+def _count_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    # A payload nests as deep as raw.max_depth allows.
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), 2 * int(BOUNDS["raw"]["max_depth"][1])))
+    for batch in batches:
+        counts: Counter[tuple[str, FieldPath, str]] = Counter()
+        least: dict[tuple[str, FieldPath, str], str] = {}
+        greatest: dict[tuple[str, FieldPath, str], str] = {}
+        for event_type, payload in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            for path, kind, text in find_fields(payload):
+                field = (event_type, path, kind)
+                counts[field] += 1
+                if text is not None:
+                    least[field] = min(text, least.get(field, text))
+                    greatest[field] = max(text, greatest.get(field, text))
+        types, paths, kinds = zip(*counts, strict=True) if counts else ((), (), ())
+        columns = [types, map(list, paths), kinds, counts.values(), map(least.get, counts), map(greatest.get, counts)]
+        arrays = [pa.array(list(values), field.type) for values, field in zip(columns, _COUNTED_ARROW, strict=True)]
+        yield pa.RecordBatch.from_arrays(arrays, schema=_COUNTED_ARROW)
 
 
-def _write_files(texts: Mapping[str, str], folder: Path, *, force: bool) -> Proposed:
+def _write_files(texts: Mapping[str, str | None], folder: Path, *, force: bool) -> Proposed:
     folder.mkdir(parents=True, exist_ok=True)
     result = Proposed()
     first_spellings: dict[str, str] = {}
     for name, text in texts.items():
         file = folder / f"{name}.toml"
         other = first_spellings.setdefault(name.lower(), name)
-        if not can_have_contract(name):
+        if text is None:
+            result.left_out[name] = "its events have no fields of their own"
+        elif not can_have_contract(name):
             result.left_out[name] = "no type of this name can have a contract"
         elif other != name:
             result.left_out[name] = f"differs from {other} in capitals only"
