@@ -45,6 +45,7 @@ WITHOUT_SPARK = [
     "lake.lease",
     "lake.lease_stores",
     "lake.machine",
+    "lake.untrusted",
     *(f"contracts.{module}" for module in ("column_types", "contract", "evolution", "load", "proposals")),
     "progress.log",
     *(f"quality.{module}" for module in ("catalogue", "hour", "measures", "metric", "thresholds")),
