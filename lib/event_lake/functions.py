@@ -1,6 +1,7 @@
 """Run the jobs as functions on a Spark session that exists already; `import event_lake` offers them.
 
-No function stops the session. Each job raises UserError unless `configure` was called for the session.
+No function stops the session. Each job raises UserError unless `configure` was called for the session. All of them
+raise ConfigError if Spark can't reach the lake, or if `lake.root` has no scheme and isn't on the local disk to Spark.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from event_lake.aws.cloudwatch import CloudWatch
 from event_lake.config.settings import Settings
 from event_lake.lake.ledger import Totals
 from event_lake.lake.opened import OpenLake
-from event_lake.lake.session import refuse_unconfigured
+from event_lake.lake.session import refuse_misplaced, refuse_unconfigured
 from event_lake.lake.sole_writer import sole_writer
 from event_lake.lake.window import Dates, Window
 from event_lake.progress.reporter import LogReporter
@@ -48,7 +49,7 @@ def ingest_raw(
     Raise UserError if the user must put something right, DataLossError if records were lost, and
     ServiceUnavailableError if Kinesis or the lake's storage stays out of reach.
     """
-    refuse_unconfigured(spark)
+    _refuse_unusable(spark, settings)
     if not until_caught_up:
         ingest.check_pace(settings)
     ingest.check_stream(settings)
@@ -69,7 +70,7 @@ def build_staging(spark: SparkSession, settings: Settings, *, rebuild_dates: Dat
     is counted. The function holds the lease of the staging layer meanwhile. Raise UserError if there is no raw layer,
     or if a contract can't be followed.
     """
-    refuse_unconfigured(spark)
+    _refuse_unusable(spark, settings)
     wait = settings.staging.when_busy == "wait"
     with sole_writer(settings.lake.root, "staging", job=QUERY, wait=wait) as check:
         run = Run(check=check)
@@ -93,7 +94,7 @@ def reconcile(
     means no bound. The verdict's `refuse_faults` raises DataLossError if there are faults. Raise UserError if there is
     no ledger.
     """
-    refuse_unconfigured(spark)
+    _refuse_unusable(spark, settings)
     incoming = CloudWatch(settings.source.region) if cloudwatch else None
     return reconciling.reconcile(spark, settings, Window(begin, end), incoming)
 
@@ -105,10 +106,16 @@ def check_quality(spark: SparkSession, settings: Settings, *, hours: int | None 
     `refuse_breaches` raises QualityError if a measure breaks a threshold. Raise UserError if nothing was measured yet,
     and ConfigError if the thresholds can't be read.
     """
-    refuse_unconfigured(spark)
+    _refuse_unusable(spark, settings)
     return check.check_quality(spark, settings, thresholds.load_rules(settings.quality.thresholds), hours=hours)
 
 
 def open_lake(spark: SparkSession, settings: Settings) -> OpenLake:
     """Return an object whose attributes are the lake's tables as DataFrames. Each use of one reads the table anew."""
+    refuse_misplaced(spark, settings.lake.root)
     return OpenLake(spark, settings.lake.root)
+
+
+def _refuse_unusable(spark: SparkSession, settings: Settings) -> None:
+    refuse_unconfigured(spark)
+    refuse_misplaced(spark, settings.lake.root)

@@ -113,7 +113,14 @@ def test_a_stream_that_is_not_there_is_one_line_before_spark_starts(kinesis_endp
     assert line.startswith("ingest_raw.py: StreamNotFoundError: stream 'nowhere': DescribeStreamSummary: Resource")
 
 
-def _failed(*flags: str) -> tuple[int, str]:
-    command = [sys.executable, "jobs/ingest_raw.py", "--config", "conf/local.toml", *flags]
+def test_a_lake_that_spark_would_not_look_for_on_the_local_disk_is_one_line(root: str) -> None:
+    default = 'spark."spark.hadoop.fs.defaultFS"=hdfs://127.0.0.1:1'
+    code, lines = _failed("--set", f"lake.root={root}", "--set", default, job="reconcile")
+    told = f"lake.root = '{root}': to Spark this is hdfs://127.0.0.1:1{root}; write it like that"
+    assert (code, lines.splitlines()[-1]) == (2, f"reconcile.py: ConfigError: {told}")
+
+
+def _failed(*flags: str, job: str = "ingest_raw") -> tuple[int, str]:
+    command = [sys.executable, f"jobs/{job}.py", "--config", "conf/local.toml", *flags]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.returncode, done.stderr

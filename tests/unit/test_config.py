@@ -15,7 +15,10 @@ from event_lake.errors import ConfigError
 
 CONF = Path(__file__).parents[2] / "conf"
 LEAST = '[source]\nstream = "events"\n[lake]\nroot = "lake"\n'
-NO_FOLDER = ': no folder; write it like "lake" or "s3://bucket/lake", without "file:", "`", and "/" at its end'
+NO_FOLDER = (
+    ': no folder; write it like "lake" or "s3://bucket/lake", without "file:", "`", blanks around it, and "/" at its'
+    " end"
+)
 NO_START = (
     ': no starting point; write "earliest", "latest", a time like "2026-11-21T09:00:00Z" or the name of a .json'
     ' file like {"shardId-000000000000": "<sequence number>"}'

@@ -95,6 +95,8 @@ def test_a_record_lies_beside_the_tables(tmp_path: Path, bucket: str, kinesis_en
         ("hdfs://name/lake", type(None)),
         ("abfss://container@account.dfs.core.windows.net/lake", type(None)),
         ("dbfs:/lake", type(None)),
+        ("dbfs:/mnt/lake", type(None)),
+        ("hdfs:/lake", type(None)),
     ],
 )
 def test_folders_and_s3_have_leases_and_other_storage_has_none(root: str, kind: type) -> None:

@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from event_lake.aws.client_config import CONFIG
 from event_lake.aws.errors import Explainer, code_of, text_of, translate_errors
+from event_lake.config.lake_root import bucket_and_folder
 from event_lake.errors import EventLakeError, UserError
 
 # In this order: the condition isn't met (412), another write was under way (409), the object to replace is gone (404).
@@ -25,8 +26,8 @@ class S3Object:
 
     def __init__(self, root: str, name: str, endpoint_url: str | None = None) -> None:
         self.lake = root
-        self._bucket, _, prefix = root.partition("://")[2].partition("/")
-        self._key = "/".join(part for part in (prefix, "_leases", f"{name}.json") if part)
+        self._bucket, folder = bucket_and_folder(root)
+        self._key = "/".join(part for part in (folder, "_leases", f"{name}.json") if part)
         self._explainer = Explainer(f"lake {root}", configure="check lake.root and the AWS SDK's usual chain")
         with translate_errors(self._explainer.unusable, ValueError):  # ValueError: AWS_ENDPOINT_URL_S3 holds no URL
             self._boto = boto3.client("s3", endpoint_url=endpoint_url, config=CONFIG)

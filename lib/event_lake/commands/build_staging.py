@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from event_lake.cli.jobs import JobParser, run_job
 from event_lake.cli.period import add_dates, both_dates_of
 from event_lake.config.settings import Settings
-from event_lake.lake.session import spark_session
+from event_lake.lake.session import lake_session
 from event_lake.lake.sole_writer import sole_writer
 from event_lake.progress.reporting import bar_on
 from event_lake.staging.build import QUERY, Run, build_staging
@@ -35,14 +35,14 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
 def _build(args: Namespace, settings: Settings) -> int:
     dates = both_dates_of(args)
     if args.dry_run:
-        with spark_session(QUERY, settings.spark) as spark:
+        with lake_session(QUERY, settings) as spark:
             for line in plan_staging(spark, settings, dates):
                 print(line)
         return 0
     wait = settings.staging.when_busy == "wait"
     with (
         sole_writer(settings.lake.root, "staging", job=QUERY, wait=wait) as check,
-        spark_session(QUERY, settings.spark) as spark,
+        lake_session(QUERY, settings) as spark,
     ):
         run = Run(check=check, bar=bar_on(settings, sys.stderr))
         print(rebuild_staging(spark, settings, dates, run) if dates else build_staging(spark, settings, run))

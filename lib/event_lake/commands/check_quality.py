@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from event_lake.cli.jobs import JobParser, run_job
 from event_lake.config.settings import Settings
-from event_lake.lake.session import spark_session
+from event_lake.lake.session import lake_session
 from event_lake.quality import thresholds
 from event_lake.quality.check import check_quality
 
@@ -41,7 +41,7 @@ def _hours(text: str) -> int:
 
 def _check(args: Namespace, settings: Settings) -> int:
     rules = thresholds.load_rules(settings.quality.thresholds)
-    with spark_session("check_quality", settings.spark) as spark:
+    with lake_session("check_quality", settings) as spark:
         checked = check_quality(spark, settings, rules, hours=args.hours)
     print(json.dumps(checked.as_json(), indent=2) if args.json else checked.as_text())
     checked.refuse_breaches()

@@ -14,7 +14,7 @@ from event_lake.cli.jobs import JobParser, run_job
 from event_lake.cli.period import add_dates, dates_of
 from event_lake.config.settings import Settings
 from event_lake.contracts.propose import Sampling, propose_contracts
-from event_lake.lake.session import spark_session
+from event_lake.lake.session import lake_session
 
 
 def make_parser(prog: str | None = None) -> JobParser:
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
 
 def _propose(args: Namespace, settings: Settings) -> int:
     sampling = Sampling(dates=dates_of(args), types=tuple(args.types), most=args.sample)
-    with spark_session("propose_contracts", settings.spark) as spark:
+    with lake_session("propose_contracts", settings) as spark:
         proposed = propose_contracts(spark, settings, sampling, args.out, force=args.force)
     for name, reason in proposed.left_out.items():
         print(f"left out {name}: {reason}")

@@ -12,7 +12,7 @@ from event_lake.cli.jobs import JobParser, run_job
 from event_lake.cli.period import add_window, window_of
 from event_lake.config.settings import Settings
 from event_lake.errors import ConfigError, UserError
-from event_lake.lake.session import spark_session
+from event_lake.lake.session import lake_session
 from event_lake.report.gather import quality_report
 
 try:
@@ -43,7 +43,7 @@ def _report(args: Namespace, settings: Settings) -> int:
     out = Path(args.out)
     if not out.parent.is_dir() or out.is_dir():  # before the counting, which takes minutes
         raise ConfigError(f"--out {out}: not a file in a folder that there is")
-    with spark_session("quality_report", settings.spark) as spark:
+    with lake_session("quality_report", settings) as spark:
         report = quality_report(spark, settings, window)
     try:
         out.write_text(render_page(report), "utf-8")

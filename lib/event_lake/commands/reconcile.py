@@ -20,7 +20,7 @@ from event_lake.aws.cloudwatch import CloudWatch
 from event_lake.cli.jobs import JobParser, run_job
 from event_lake.cli.period import add_window, window_of
 from event_lake.config.settings import Settings
-from event_lake.lake.session import spark_session
+from event_lake.lake.session import lake_session
 from event_lake.reconciliation.reconcile import reconcile
 
 
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
 def _reconcile(args: Namespace, settings: Settings) -> int:
     window = window_of(args)
     incoming = CloudWatch(settings.source.region) if args.cloudwatch else None
-    with spark_session("reconcile", settings.spark) as spark:
+    with lake_session("reconcile", settings) as spark:
         verdict = reconcile(spark, settings, window, incoming)
     print(json.dumps(verdict.as_json(), indent=2) if args.json else verdict.as_text())
     verdict.refuse_faults()

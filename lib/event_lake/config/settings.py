@@ -13,6 +13,7 @@ from math import inf
 from string import ascii_letters, digits
 from urllib.parse import urlsplit
 
+from event_lake.config.lake_root import find_problem
 from event_lake.config.parsing import parse_instant, unusable
 from event_lake.errors import ConfigError
 
@@ -141,12 +142,8 @@ class Lake:
     root: str
 
     def __post_init__(self) -> None:
-        if not self.root or self.root.endswith("/") or "`" in self.root or self.root.startswith("file:"):
-            raise unusable(
-                "lake.root",
-                self.root,
-                'no folder; write it like "lake" or "s3://bucket/lake", without "file:", "`", and "/" at its end',
-            )
+        if problem := find_problem(self.root):
+            raise unusable("lake.root", self.root, problem)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,17 +6,33 @@ from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.sql import SparkSession
 
 
+def default_file_system(spark: SparkSession) -> str:
+    """Return the URI of the file system on which Spark looks for a path without a scheme, like "hdfs://name:8020".
+
+    What follows is an absolute path. The local disk is "file:". Nothing is opened.
+    """
+    jvm: Any = spark._jvm  # noqa: SLF001 (PySpark has no other way to Hadoop's file systems)
+    uri = jvm.org.apache.hadoop.fs.FileSystem.getDefaultUri(_hadoop_conf(spark))
+    authority = uri.getAuthority()
+    return f"{uri.getScheme()}:" if authority is None else f"{uri.getScheme()}://{authority}"
+
+
+def _hadoop_conf(spark: SparkSession) -> Any:
+    return spark._jsparkSession.sessionState().newHadoopConf()  # noqa: SLF001 (Spark's and Delta's own)
+
+
 class HadoopFiles:
     """The files of the file system that `path` lies on. Each method takes whole paths.
 
-    `read` raises OSError if it fails, and `rename` if Hadoop refuses. Any other failure is a Py4JJavaError.
+    `read` raises OSError if it fails, and `rename` if Hadoop refuses. Any other failure is a Py4JJavaError. For a file
+    system that Spark can't use, the constructor raises that or an IllegalArgumentException.
     """
 
     def __init__(self, spark: SparkSession, path: str) -> None:
         jvm: Any = spark._jvm  # noqa: SLF001 (PySpark has no other way to Hadoop's file systems)
         self._path = jvm.org.apache.hadoop.fs.Path
         self._io = jvm.org.apache.commons.io.IOUtils
-        self._files = self._path(path).getFileSystem(spark._jsparkSession.sessionState().newHadoopConf())  # noqa: SLF001
+        self._files = self._path(path).getFileSystem(_hadoop_conf(spark))
 
     def exists(self, path: str) -> bool:
         """True if there is a file or folder at `path`."""

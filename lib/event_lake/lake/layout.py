@@ -1,10 +1,10 @@
 """Name the tables of a lake, and tell the paths of its tables and checkpoints below its root."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from pyspark.sql.types import StructType
 
+from event_lake.config.lake_root import absolute_root
 from event_lake.lake import schemas
 
 
@@ -71,9 +71,4 @@ def typed_table(event_type: str, schema: StructType) -> Table:
 
 def path_below(root: str, name: str) -> str:
     """Return the absolute path of `name`, which is relative to the lake's `root`."""
-    return f"{_absolute(root)}/{name}"
-
-
-def _absolute(root: str) -> str:
-    # Delta would take a relative path for the name of a table in the catalog.
-    return root if "://" in root else str(Path(root).absolute())
+    return f"{absolute_root(root)}/{name}"

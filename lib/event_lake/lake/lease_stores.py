@@ -1,7 +1,6 @@
 """Store the record of a lease in the lake that it protects: in a folder, or in S3."""
 
 import fcntl
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from event_lake.aws.s3 import S3Object
+from event_lake.config.lake_root import absolute_root, lies_in_s3, scheme_of
 from event_lake.errors import UserError
 
 
@@ -38,10 +38,9 @@ def lease_store(root: str, name: str) -> LeaseStore | None:
 
     Return None on storage that has no conditional writes that Event Lake knows: all but local folders and S3.
     """
-    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):/", root)
-    if scheme is None:
+    if scheme_of(root) is None:
         return LocalFile(root, name)
-    return S3Object(root, name) if scheme[1] in ("s3", "s3a") else None
+    return S3Object(root, name) if lies_in_s3(root) else None
 
 
 class LocalFile:
@@ -52,7 +51,7 @@ class LocalFile:
 
     def __init__(self, root: str, name: str) -> None:
         self.lake = root
-        self._path = Path(root).absolute() / "_leases" / f"{name}.json"
+        self._path = Path(absolute_root(root)) / "_leases" / f"{name}.json"
 
     def read(self) -> tuple[bytes, str] | None:
         """Return content and version of the record, or None if the file isn't there."""

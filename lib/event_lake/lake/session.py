@@ -5,10 +5,15 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
-from pyspark.errors import AnalysisException
+from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
+from pyspark.errors import AnalysisException, IllegalArgumentException
 from pyspark.sql import SparkSession
 
+from event_lake.config.lake_root import absolute_root, scheme_of
+from event_lake.config.parsing import unusable
+from event_lake.config.settings import Settings
 from event_lake.errors import UserError
+from event_lake.lake.hadoop_files import HadoopFiles, default_file_system
 
 # Settings that the jobs need for correct results. Users can't change them.
 REQUIRED = {
@@ -100,6 +105,32 @@ def _has(spark: SparkSession, key: str, value: str, environment: Mapping[str, st
         return True
     # The value may be a list: a session may have other extensions beside Delta's.
     return value in (spark.conf.get(key, None) or "").split(",")
+
+
+def refuse_misplaced(spark: SparkSession, root: str) -> None:
+    """Raise ConfigError if Spark would look for the lake at `root` elsewhere than its leases are, or can't reach it.
+
+    The lease of a root without a scheme is on the driver's disk, and is taken before Spark starts. Only a session
+    knows its default file system: a cluster's files of Hadoop, Spark's defaults and `--conf` decide.
+    """
+    path = absolute_root(root)
+    default = default_file_system(spark)
+    if scheme_of(root) is None and default != "file:":
+        raise unusable("lake.root", root, f"to Spark this is {default}{path}; write it like that")
+    try:
+        HadoopFiles(spark, path)
+    except (Py4JJavaError, IllegalArgumentException) as error:
+        reason = error.java_exception.toString() if isinstance(error, Py4JJavaError) else str(error)
+        problem = f"Spark can't use this file system: {reason.splitlines()[0]}"
+        raise unusable("lake.root", root, f"{problem}; check the scheme, and what Spark has for it") from None
+
+
+@contextmanager
+def lake_session(app: str, settings: Settings) -> Iterator[SparkSession]:
+    """Run a job's Spark session while the block runs. Raise ConfigError as `refuse_misplaced` does for the lake."""
+    with spark_session(app, settings.spark) as spark:
+        refuse_misplaced(spark, settings.lake.root)
+        yield spark
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from socket import gethostname
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
 
+from event_lake.config.lake_root import scheme_of
 from event_lake.config.parsing import unusable
 from event_lake.config.settings import Raw, Settings, Source
 from event_lake.errors import StreamNotFoundError, UserError
@@ -98,7 +99,7 @@ def _make_client(source: Source) -> KinesisClient:
 
 def _may_have_begun(root: str) -> bool:
     """True if the lake has a ledger, and always on remote storage, which can't be read before Spark starts."""
-    return "://" in root or Path(layout.LEDGER.path(root)).exists()
+    return scheme_of(root) is not None or Path(layout.LEDGER.path(root)).exists()
 
 
 def deduplicate(validated_rows: DataFrame, settings: Raw) -> DataFrame:
