@@ -179,12 +179,36 @@ def test_a_table_that_somebody_changed_is_the_users_to_mend(condition: str, mess
     assert translate(error, where) == (UserError, line)
 
 
-def test_the_row_that_broke_a_constraint_is_not_shown() -> None:
-    broken = "[DELTA_VIOLATE_CONSTRAINT_WITH_VALUES] CHECK constraint c (payload is null) violated by row with values:"
-    kind, line = translate(
-        in_a_batch(f"org.apache.spark.sql.delta.DeltaException: {broken}\n - payload : anna@example.org")
-    )
-    assert (kind, "CHECK constraint c (payload is null);" in line, "anna" in line) == (UserError, True, False)
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        (
+            # The row's own text looks like another error.
+            (
+                "DeltaException: [DELTA_VIOLATE_CONSTRAINT_WITH_VALUES] CHECK constraint c (x is null) violated by row"
+                " with values:\n - x : anna@example.org: java.io.IOException: No space left on device"
+            ),
+            "DELTA_VIOLATE_CONSTRAINT_WITH_VALUES: CHECK constraint c (x is null)",
+        ),
+        (
+            'DeltaException: [DELTA_EXCEED_CHAR_VARCHAR_LIMIT] Value "anna" exceeds char/varchar type length',
+            "DELTA_EXCEED_CHAR_VARCHAR_LIMIT",
+        ),
+        (
+            "SparkNumberFormatException: [CAST_INVALID_INPUT] The value 'anna' of the type \"STRING\" cannot be cast",
+            "CAST_INVALID_INPUT",
+        ),
+        (
+            "DeltaException: [DELTA_NOT_NULL_CONSTRAINT_VIOLATED] NOT NULL constraint violated for column: date.\n",
+            "DELTA_NOT_NULL_CONSTRAINT_VIOLATED: NOT NULL constraint violated for column: date",
+        ),
+    ],
+)
+def test_the_row_that_a_table_refuses_is_not_shown(raised: str, told: str) -> None:
+    writer = "\n\tat org.apache.spark.sql.delta.files.DeltaFileFormatWriter$.$anonfun$executeWrite$7(D.scala:277)"
+    mend = f"undo what doesn't fit (DESCRIBE HISTORY tells what was done), {AGAIN}"
+    line = f"/lake/staging/events was changed by somebody else: {told}; {mend}"
+    assert translate(in_a_batch(f"org.apache.{raised}{writer}"), "/lake/staging/events") == (UserError, line)
 
 
 def test_two_queries_on_one_checkpoint_are_named_with_the_other_thing_that_looks_like_it() -> None:

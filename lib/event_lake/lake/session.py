@@ -4,9 +4,11 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.errors import AnalysisException, IllegalArgumentException
+from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
 from event_lake.config.lake_root import absolute_root, scheme_of
@@ -68,6 +70,14 @@ PREFERRED = {
     "spark.ui.showConsoleProgress": "false",
 }
 
+
+# These log an exception that then fails the job anyway, with values of rows in its text if a table refused a row.
+_LOGS_OF_ROWS = (
+    "org.apache.spark.executor.Executor",
+    "org.apache.spark.sql.delta.files.DeltaFileFormatWriter",
+    "org.apache.spark.sql.delta.commands.MergeIntoCommand",
+)
+_PYSPARK_LOGS_OF_ROWS = ("DataFrameQueryContextLogger", "SQLQueryContextLogger")
 
 _EXTENSIONS, _CATALOG = "spark.sql.extensions", "spark.sql.catalog.spark_catalog"
 
@@ -147,10 +157,20 @@ def spark_session(app: str, settings: Mapping[str, str]) -> Iterator[SparkSessio
     for key, value in {**PREFERRED, **settings, **REQUIRED}.items():
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
+    _keep_rows_out_of_logs(spark)
     try:
         yield spark
     finally:
         spark.stop()
+
+
+def _keep_rows_out_of_logs(spark: SparkSession) -> None:
+    """Silence what would log values of rows in this process and its JVM. A cluster's executors have their own logs."""
+    log4j: Any = spark._jvm.org.apache.logging.log4j  # type: ignore[union-attr]  # noqa: SLF001 (there's no other way)
+    for name in _LOGS_OF_ROWS:
+        log4j.core.config.Configurator.setLevel(name, log4j.Level.OFF)
+    for name in _PYSPARK_LOGS_OF_ROWS:
+        PySparkLogger.getLogger(name).disabled = True
 
 
 @contextmanager

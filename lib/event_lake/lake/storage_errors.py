@@ -55,11 +55,17 @@ _UNREADABLE = _pattern(
 )
 _CHANGED = _pattern(
     rf"{_BEGIN}\[(?P<condition>DELTA_METADATA_MISMATCH|DELTA_FAILED_TO_MERGE_FIELDS|DELTA_METADATA_CHANGED"
-    r"|DELTA_CANNOT_MODIFY_APPEND_ONLY|DELTA_VIOLATE_CONSTRAINT_WITH_VALUES"
-    r"|DELTA_UNSUPPORTED_FEATURES_FOR_(?:READ|WRITE))\] "
-    # These words are followed by values of a row, which must not be shown.
-    r"(?P<problem>(?:(?! violated by row)[^\n])*)"
+    r"|DELTA_CANNOT_MODIFY_APPEND_ONLY|DELTA_MISSING_NOT_NULL_COLUMN_VALUE"
+    r"|DELTA_UNSUPPORTED_FEATURES_FOR_(?:READ|WRITE))\] (?P<problem>[^\n]*)"
 )
+# Columns or constraints of a table that don't take a row. The messages of the last two begin with a value of the row.
+_ROW_REFUSED = _pattern(
+    rf"{_BEGIN}\[(?:(?P<condition>DELTA_VIOLATE_CONSTRAINT_WITH_VALUES|DELTA_NOT_NULL_CONSTRAINT_VIOLATED"
+    r"|CAST_OVERFLOW_IN_TABLE_INSERT)\] (?P<problem>(?:(?! violated by row)[^\n])*)"
+    r"|(?P<alone>CAST_INVALID_INPUT|DELTA_EXCEED_CHAR_VARCHAR_LIMIT)\])"
+)
+# What stands in the stack of each write to a table.
+_WRITER = "DeltaFileFormatWriter"
 _RIVAL = _pattern(rf"{_BEGIN}\[(?P<detail>DELTA_CONCURRENT_TRANSACTION|CONCURRENT_STREAM_LOG_UPDATE)\]")
 _DAMAGED = _pattern(
     rf"{_BEGIN}\[(?P<detail>CANNOT_LOAD_STATE_STORE[.\w]*|STREAMING_CHECKPOINT_MISSING_METADATA_FILE"
@@ -85,10 +91,18 @@ def explain(error: Exception, where: str | None = None) -> EventLakeError | None
     """
     # PySpark keeps the Java stack of an exception, but leaves it out of the exception's text.
     text = f"{error}\n{getattr(error, '_stackTrace', '')}"
-    for explain_one in (_no_space, _no_access, _out_of_reach, _lost, _changed, _bad_checkpoint):
+    for explain_one in (_row_refused, _no_space, _no_access, _out_of_reach, _lost, _changed, _bad_checkpoint):
         if explained := explain_one(text, where):
             return explained
     return None
+
+
+def _row_refused(text: str, where: str | None) -> EventLakeError | None:
+    # This is looked for first: values of the row may look like any of the other errors.
+    refused = _ROW_REFUSED.search(text) if _WRITER in text else None
+    if refused is None:
+        return None
+    return _changed_by_somebody(where, refused["condition"] or refused["alone"], refused["problem"] or "")
 
 
 def _no_space(text: str, where: str | None) -> EventLakeError | None:
@@ -129,17 +143,21 @@ def _lost(text: str, where: str | None) -> EventLakeError | None:
 
 def _changed(text: str, where: str | None) -> EventLakeError | None:
     if changed := _CHANGED.search(text):
-        problem = f"{changed['condition']}: {changed['problem'].strip().rstrip('.')[:_MOST_DETAIL]}"
-        return UserError(
-            f"{where or 'a table'} was changed by somebody else: {problem}; undo what doesn't fit (DESCRIBE HISTORY"
-            f" tells what was done), {AGAIN}"
-        )
+        return _changed_by_somebody(where, changed["condition"], changed["problem"])
     if rival := _RIVAL.search(text):
         return UserError(
             f"another query uses this checkpoint, or it's damaged ({rival['detail']}); stop the other one, or:"
             f" {NEW_CHECKPOINT}"
         )
     return None
+
+
+def _changed_by_somebody(where: str | None, condition: str, problem: str) -> UserError:
+    told = problem.strip().rstrip(".")[:_MOST_DETAIL]
+    return UserError(
+        f"{where or 'a table'} was changed by somebody else: {condition}{told and f': {told}'}; undo what doesn't fit"
+        f" (DESCRIBE HISTORY tells what was done), {AGAIN}"
+    )
 
 
 def _bad_checkpoint(text: str, where: str | None) -> EventLakeError | None:

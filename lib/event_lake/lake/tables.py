@@ -94,31 +94,40 @@ def append_once(rows: DataFrame, root: str, table: Table, *, writer: str, batch_
 
     `writer` must name one sequence of batches for ever, as a query's id does. Source: Delta Lake documentation,
     "Idempotent table writes in foreachBatch". A table that is gone is an error; Delta's `save` would make a new one.
+    Raise what `explain_errors` raises.
     """
-    (
-        rows.writeTo(f"delta.`{table.path(root)}`")
-        .option("txnAppId", writer)
-        .option("txnVersion", str(batch_id))
-        .append()
-    )
+    write = rows.writeTo(f"delta.`{table.path(root)}`").option("txnAppId", writer).option("txnVersion", str(batch_id))
+    with explain_errors(table.path(root)):
+        write.append()
 
 
 def append(rows: DataFrame, root: str, table: Table) -> None:
     """Append `rows`, which the caller knows not to be in the table yet.
 
     A small commit takes a third of the time of `append_once`, for which Delta must read the table's whole log to learn
-    which batches a writer has appended.
+    which batches a writer has appended. Raise what `explain_errors` raises.
     """
-    rows.writeTo(f"delta.`{table.path(root)}`").append()
+    with explain_errors(table.path(root)):
+        rows.writeTo(f"delta.`{table.path(root)}`").append()
 
 
 def replace(rows: DataFrame, root: str, table: Table, where: Column) -> None:
     """Replace the rows for which `where` holds by `rows`, in one commit. `where` is over the partition columns.
 
-    Raise UserError, which names the table, if somebody has allowed only appends to it (`delta.appendOnly`).
+    Raise what `explain_errors` raises; a UserError if somebody has allowed only appends to the table.
     """
-    with _explain_errors(table.path(root)):
+    with explain_errors(table.path(root)):
         rows.writeTo(f"delta.`{table.path(root)}`").overwrite(where)
+
+
+def rewrite(rows: DataFrame, root: str, table: Table) -> None:
+    """Replace all rows of the table, and its columns, by those of `rows`, in one commit.
+
+    Raise what `explain_errors` raises.
+    """
+    write = rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
+    with explain_errors(table.path(root)):
+        write.partitionBy(*table.partitioned_by).save(table.path(root))
 
 
 def merge(rows: DataFrame, root: str, table: Table, *, on: str, delete: str = "false") -> None:
@@ -128,8 +137,8 @@ def merge(rows: DataFrame, root: str, table: Table, *, on: str, delete: str = "f
     condition `delete`, over `source`, holds for a row, the row that it matches is deleted, and the row itself isn't
     written. `rows` have the table's columns, and may have others. They are read twice, so persist them.
 
-    Matches are looked for in the partitions that `Table.lies_in` names, and only these cost time. Raise UserError as
-    `replace` does.
+    Matches are looked for in the partitions that `Table.lies_in` names, and only these cost time. Raise what
+    `explain_errors` raises.
     """
     lies_in = dict(table.lies_in)
     arrays = [F.expr(lies_in.get(name, f"array({name})")).alias(name) for name in table.partitioned_by]
@@ -140,7 +149,7 @@ def merge(rows: DataFrame, root: str, table: Table, *, on: str, delete: str = "f
     values_of = {name: sorted({value for row in partitions for value in row[name]}) for name in table.partitioned_by}
     pruning = [f"target.{name} in ({', '.join(map(quote_literal, values))})" for name, values in values_of.items()]
     values: dict[str, str | Column] = {name: f"source.{name}" for name in table.schema.names}
-    with _explain_errors(table.path(root)):
+    with explain_errors(table.path(root)):
         (
             DeltaTable.forPath(rows.sparkSession, table.path(root))
             .alias("target")
@@ -164,8 +173,12 @@ def is_in_partitions(partitions: Collection[tuple[date, str]]) -> Column:
 
 
 @contextmanager
-def _explain_errors(path: str) -> Iterator[None]:
-    """Raise the explanation of an error in the block, if it has one, in its place. It names the table at `path`."""
+def explain_errors(path: str) -> Iterator[None]:
+    """Raise the explanation of an error in the block, which writes to the table at `path`, in its place.
+
+    That is what `storage_errors.explain` finds; an error without an explanation is raised as it is. The explanation has
+    no cause: Delta's and Spark's own texts may hold values of rows, and whoever prints or logs it would show them.
+    """
     try:
         yield
     except Exception as error:

@@ -16,7 +16,7 @@ from event_lake.errors import DataLossError
 from event_lake.lake import layout, tables
 from event_lake.lake.ledger import Totals, Written
 from event_lake.lake.schemas import EVENT_TYPE, LEDGER
-from event_lake.lake.storage_errors import NEW_CHECKPOINT, explain
+from event_lake.lake.storage_errors import NEW_CHECKPOINT
 from event_lake.raw.beginning import Beginning
 from event_lake.raw.dedupe import drop_known, known_events
 from event_lake.raw.event_types import EventTypes
@@ -197,14 +197,7 @@ class RawWriter:
             self._check()
             tables.append_once(rows, self._root, table, writer=self._query_id, batch_id=batch.batch_id)
 
-        try:
-            return _repeat_if_refused(batch, append)[1]
-        except Exception as error:
-            explained = explain(error, table.path(self._root))
-            if explained is None:
-                raise
-            # Spark would log Delta's text, which may hold values of a row.
-            raise explained from None
+        return _repeat_if_refused(batch, append)[1]
 
 
 def _repeat_if_refused(batch: Batch, action: Callable[[], _T]) -> tuple[_T, int]:

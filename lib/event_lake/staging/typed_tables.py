@@ -188,15 +188,7 @@ def _rewrite(spark: SparkSession, root: str, table: layout.Table) -> None:
         (F.col(c.name) if c.name in rows.columns else F.lit(None)).cast(c.dataType).alias(c.name, metadata=c.metadata)
         for c in table.schema
     ]
-    (
-        rows.select(*columns)
-        .hint("rebalance", *table.partitioned_by)
-        .write.format("delta")
-        .mode("overwrite")
-        .option("overwriteSchema", "true")
-        .partitionBy(*table.partitioned_by)
-        .save(table.path(root))
-    )
+    tables.rewrite(rows.select(*columns).hint("rebalance", *table.partitioned_by), root, table)
 
 
 def _alter(spark: SparkSession, root: str, table: layout.Table, evolution: Evolution) -> None:
