@@ -2,6 +2,7 @@
 
 import pytest
 
+from event_lake.lake.storage_errors import explain
 from event_lake.raw.fingerprint import Fingerprint, is_mixing_refused
 
 _CALL = "An error occurred while calling o1.append.\n: org.apache.spark.SparkException: "
@@ -20,7 +21,9 @@ ABORTED = f"{_CALL}Job aborted due to stage failure: "
     ],
 )
 def test_a_job_that_spark_gave_up_so_as_not_to_mix_is_known_by_what_it_says(reason: str) -> None:
-    assert is_mixing_refused(RuntimeError(ABORTED + reason))
+    error = RuntimeError(ABORTED + reason)
+    assert is_mixing_refused(error)
+    assert explain(error) is None  # a write that explains its errors hands it on
 
 
 @pytest.mark.parametrize("reason", ["Task 3 in stage 1.0 failed 4 times", "ResultStage 4 has failed: FetchFailed"])

@@ -98,7 +98,10 @@ def _make_client(source: Source) -> KinesisClient:
 
 
 def _may_have_begun(root: str) -> bool:
-    """True if the lake has a ledger, and always on remote storage, which can't be read before Spark starts."""
+    """True if the lake has a ledger, and always on remote storage, which can't be read before Spark starts.
+
+    A root without a scheme is on the local disk: elsewhere the job is refused once Spark runs.
+    """
     return scheme_of(root) is not None or Path(layout.LEDGER.path(root)).exists()
 
 
