@@ -37,6 +37,7 @@ def an_entry(shard_id: str, batch_id: int, *, stream: str = "events", **fields: 
         "shard_id": shard_id,
         "batch_id": batch_id,
         "ingested_at": at,
+        "date": at.date(),
         "read_until": at - MINUTE,
         **fields,
     }

@@ -111,6 +111,15 @@ def append(rows: DataFrame, root: str, table: Table) -> None:
         rows.writeTo(f"delta.`{table.path(root)}`").append()
 
 
+def compact(spark: SparkSession, root: str, table: Table) -> None:
+    """Write the rows of the table's small files into one file for each partition, in a commit that changes no row.
+
+    The small files stay in the folder, for readers of older versions, until somebody calls VACUUM. The table may be one
+    that takes only appends.
+    """
+    DeltaTable.forPath(spark, table.path(root)).optimize().executeCompaction()
+
+
 def replace(rows: DataFrame, root: str, table: Table, where: Column) -> None:
     """Replace the rows for which `where` holds by `rows`, in one commit. `where` is over the partition columns.
 

@@ -34,6 +34,8 @@ from event_lake.raw.missing_tables import refuse_missing_tables
 from event_lake.raw.rules_in_force import describe_changes, rules_of
 from event_lake.raw.running import RunResult, run_to_end
 from event_lake.raw.source import read_validated
+from event_lake.raw.state_store import keep_state_open, look_after_state_first
+from event_lake.raw.upkeep import compact_when_due
 from event_lake.raw.write import EarlierRules, RawWriter
 
 # A clock further off than this is refused, well before the 5 minutes at which AWS refuses signatures.
@@ -180,10 +182,14 @@ class _Query:
             .option("checkpointLocation", self._checkpoint.path)
             .foreachBatch(write_batch)
         )
-        if until_caught_up:
-            return writing.trigger(availableNow=True).start()
         interval = int(self._settings.raw.trigger_interval.total_seconds())
-        return writing.trigger(processingTime=f"{interval} seconds").start()
+        paced = (
+            writing.trigger(availableNow=True)
+            if until_caught_up
+            else writing.trigger(processingTime=f"{interval} seconds")
+        )
+        with look_after_state_first(self._spark):
+            return paced.start()
 
     def write(self, rows: DataFrame, batch_id: int) -> Written:
         """Write the batch with Spark's number `batch_id` to the tables."""
@@ -191,7 +197,12 @@ class _Query:
             query_id = rows.sparkSession.sparkContext.getLocalProperty("sql.streaming.queryId")
             assert query_id, "Spark sets it for every batch"
             self._writer = RawWriter(self._settings, self._beginning, query_id, self._check, self._earlier_rules())
-        return self._writer.write(rows, self._describe_batch(batch_id))
+        batch = self._describe_batch(batch_id)
+        written = self._writer.write(rows, batch)
+        # The run's first batch has looked after the state.
+        keep_state_open(rows.sparkSession, self._spark)
+        compact_when_due(self._spark, self._settings.lake.root, batch.batch_id, self._check)
+        return written
 
     def _earlier_rules(self) -> EarlierRules:
         begun, now = self._checkpoint.rules(), rules_of(self._settings, self._spark.version)

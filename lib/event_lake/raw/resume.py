@@ -23,10 +23,17 @@ class LastCommitted:
 
 
 def last_committed(spark: SparkSession, root: str) -> LastCommitted:
-    """Return the last batch that is written. The ledger is written last, so a batch in it is in all tables."""
-    row = tables.read(spark, root, layout.LEDGER).agg(F.max("batch_id"), F.max(F.unix_micros("ingested_at"))).first()
-    assert row is not None, "a sum over all has a row"
-    return LastCommitted(-1, None) if row[0] is None else LastCommitted(row[0], instant_of(row[1]))
+    """Return the last batch that is written. The ledger is written last, so a batch in it is in all tables.
+
+    Only the ledger's files of the newest `date` are read, which is the date of `ingested_at`.
+    """
+    ledger = tables.read(spark, root, layout.LEDGER)
+    # Delta's log answers this alone. It has no exact bounds of timestamps, so it can't answer the rest.
+    [(last, day)] = ledger.agg(F.max("batch_id"), F.max("date")).collect()
+    if last is None:
+        return LastCommitted(-1, None)
+    [(at,)] = ledger.where(F.col("date") == F.lit(day)).agg(F.max(F.unix_micros("ingested_at"))).collect()
+    return LastCommitted(last, instant_of(at))
 
 
 def positions_reached(spark: SparkSession, root: str, stream: str) -> tuple[dict[str, str], datetime] | None:
