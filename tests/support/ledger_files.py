@@ -24,7 +24,7 @@ def enter_batches(
         "stream": F.lit(stream),
         "shard_id": F.lit("shardId-0"),
         "batch_id": number,
-        "start": (10 * number).cast("string"),
+        "start": F.when(number == begin, "TRIM_HORIZON").otherwise((10 * number).cast("string")),
         "first_sequence_number": (10 * number + 1).cast("string"),
         "last_sequence_number": (10 * number + 10).cast("string"),
         **{name: F.lit(value).cast("long") for name, value in counts.items()},

@@ -32,7 +32,7 @@ def last_committed(spark: SparkSession, root: str) -> LastCommitted:
     [(last, day)] = ledger.agg(F.max("batch_id"), F.max("date")).collect()
     if last is None:
         return LastCommitted(-1, None)
-    [(at,)] = ledger.where(F.col("date") == F.lit(day)).agg(F.max(F.unix_micros("ingested_at"))).collect()
+    [(at,)] = ledger.where(F.col("date").eqNullSafe(F.lit(day))).agg(F.max(F.unix_micros("ingested_at"))).collect()
     return LastCommitted(last, instant_of(at))
 
 
