@@ -1,6 +1,7 @@
 """What runs of a few seconds leave behind doesn't grow with their number."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,10 +10,12 @@ import pytest
 from pyspark.sql import SparkSession
 
 from event_lake.lake import layout, tables
+from event_lake.lake.checkpoints import Checkpoint
 from event_lake.lake.ledger import Totals
 from event_lake.lake.session import set_for
 from event_lake.lake.window import Window
 from event_lake.raw.ingest import IngestOptions, ingest_raw
+from event_lake.raw.resume import last_committed
 from event_lake.reconciliation.reconcile import reconcile
 from support.emulators import Stream
 from support.ledger_files import enter_batches
@@ -63,22 +66,24 @@ def test_a_batch_that_ends_a_hundred_merges_the_ledgers_files_and_a_crash_after_
     spark: SparkSession, stream: Stream, root: str
 ) -> None:
     settings = stream.settings(root)
-    stream.put(b"in batch 1")
+    stream.put(b"before")
     ingest_raw(spark, settings, IngestOptions(until_caught_up=True))
-    enter_batches(spark, root, range(2, 99), stream="another")
-    stream.put(b"in batch 100")
-    anew = IngestOptions(until_caught_up=True, new_checkpoint=True)
-    assert ingest_raw(spark, settings, anew).totals == Totals(read=1, quarantined=1)
+    enter_batches(spark, root, range(2, 98), stream="another")
+    stream.put(b"after")
+    ingest_raw(spark, settings, IngestOptions(until_caught_up=True, new_checkpoint=True))
+    if last_committed(spark, root).last < 99:  # On Spark 4.1 the first batch isn't empty.
+        stream.put(b"another")
+        ingest_raw(spark, settings, IngestOptions(until_caught_up=True))
+    assert last_committed(spark, root).last == 99
     ledger = tables.read(spark, root, layout.LEDGER)
-    assert ledger.agg({"batch_id": "max"}).collect()[0][0] == 100
-    dates = ledger.select("date").distinct().count()
-    # Batch 99 was merged, batch 100 came after that.
-    assert len(ledger.inputFiles()) == dates + 1
+    assert len(ledger.inputFiles()) == ledger.select("date").distinct().count()
 
-    commits = Path(layout.checkpoint_path(root, "ingest_raw"), "commits")
-    for name in ("0", "1"):
-        (commits / name).unlink()
-        (commits / f".{name}.crc").unlink(missing_ok=True)
-    assert ingest_raw(spark, settings, IngestOptions(until_caught_up=True)).totals.read <= 1
-    assert Path(commits, "1").exists()
+    checkpoint = Checkpoint(spark, layout.checkpoint_path(root, "ingest_raw"))
+    newest = checkpoint.newest_batch
+    assert newest is not None
+    checkpoint.delete(f"commits/{newest}")
+    before = ledger.collect()
+    ingest_raw(spark, settings, IngestOptions(until_caught_up=True))
+    assert checkpoint.has_committed(newest)
+    assert Counter(tables.read(spark, root, layout.LEDGER).collect()) == Counter(before)
     assert not reconcile(spark, settings, Window()).faults
