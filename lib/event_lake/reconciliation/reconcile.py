@@ -100,7 +100,7 @@ class _Lake:
     @property
     def written(self) -> DataFrame:
         """Return the rows of raw/events and raw/quarantine, with the columns that both have."""
-        return self.events.select(_ORIGIN).unionByName(self.quarantine.select(_ORIGIN))
+        return self.events.select(*_ORIGIN).unionByName(self.quarantine.select(*_ORIGIN))
 
     def rows_of(self, stream: str) -> tuple[DataFrame, DataFrame]:
         """Return the ledger's rows of one stream, and its rows in raw/events and raw/quarantine."""
