@@ -2,7 +2,9 @@
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeGuard
 
 from event_lake.config.settings import Raw
@@ -60,8 +62,8 @@ def verdict(data: bytes, rules: Raw) -> Verdict:
 
 
 def _judge_object(members: dict[str, Any], reasons: list[str], rules: Raw) -> Verdict:
-    uuid, name, created_at = (members.get(field) for field in ("event_uuid", "event_name", "created_at"))
-    seconds = _seconds(created_at)
+    uuid, name, created_at = (_value_at(members, path) for path in rules.fields.paths)
+    seconds = _seconds(created_at, rules)
     arrived = ARRIVED.timestamp()
     checks = {
         "missing_event_uuid": uuid is None or (_is_string(uuid) and uuid == ""),
@@ -80,6 +82,12 @@ def _judge_object(members: dict[str, Any], reasons: list[str], rules: Raw) -> Ve
     }
     all_reasons = [*reasons, *(reason for reason, holds in checks.items() if holds)]
     return Verdict(all_reasons, (_text(uuid), _text(name), _text(created_at)), seconds)
+
+
+def _value_at(value: Any, path: tuple[str, ...]) -> Any:
+    if not path:
+        return value
+    return _value_at(dict(value).get(path[0]), path[1:]) if isinstance(value, Members | dict) else None
 
 
 def _refuse(constant: str) -> None:
@@ -129,13 +137,46 @@ def _is_name(name: str, rules: Raw) -> bool:
     )
 
 
-def _seconds(created_at: Any) -> float | None:
-    if not isinstance(created_at, str) or not _NUMBER.fullmatch(created_at):
+def _seconds(created_at: Any, rules: Raw) -> float | None:
+    if not isinstance(created_at, str):
         return None
+    if not _NUMBER.fullmatch(created_at):
+        is_time = not isinstance(created_at, Number) and rules.created_at_strings == "iso8601"
+        return _iso_seconds(created_at) if is_time else None
     number = float(created_at)
-    if abs(number) < 10**11:
-        return number
-    return number / 1000 if abs(number) < 10**14 else None
+    divisors = {10**11: 1, 10**14: 10**3}
+    if rules.finest_created_at == "nanoseconds":
+        divisors |= {10**17: 10**6, 10**20: 10**9}
+    return next((number / divisor for bound, divisor in divisors.items() if abs(number) < bound), None)
+
+
+def _shapes() -> Iterator[str]:
+    zones = ["", "Z", "UTC", " UTC", *(f"{sign}00{rest}" for sign in "+-" for rest in ("", "00", ":00"))]
+    fractions = ["", *("." + "0" * digits for digits in range(1, 10))]
+    for zone in zones:
+        yield from (f"{time}{zone}" for time in ("0000-00-00T00:00", "0000-00-00 00:00", "00000000T0000"))
+        for fraction in fractions:
+            for time in ("0000-00-00T00:00:00", "0000-00-00 00:00:00", "00000000T000000"):
+                yield f"{time}{fraction}{zone}"
+
+
+_SHAPES = frozenset(_shapes())
+
+
+def _iso_seconds(text: str) -> float | None:
+    # Python takes 60 minutes in a zone.
+    if re.sub("[0-9]", "0", text) not in _SHAPES or re.search("[-+][0-9]{2}:?[6-9][0-9]$", text):
+        return None
+    # Python reads six digits of a fraction.
+    whole, fraction, rest = re.fullmatch(r"([^.]*)((?:\.[0-9]+)?)(.*)", text).groups()  # type: ignore[union-attr]
+    try:
+        at = datetime.fromisoformat(whole + re.sub(" ?UTC", "Z", rest) if rest else re.sub(" ?UTC", "Z", whole))
+    except ValueError:
+        return None
+    offset = at.utcoffset() or timedelta()
+    if abs(offset) > timedelta(hours=18):
+        return None
+    return (at.replace(tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC) - offset).total_seconds() + float(fraction or 0)
 
 
 def _text(value: Any) -> str | None:

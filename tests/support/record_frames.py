@@ -29,20 +29,20 @@ def records(
     """
     places = [(first, index) if aggregated else (first + index, 0) for index in range(len(data))]
     rows: list[tuple[Any, ...]] = [
-        (payload, "key", "events", shard, str(number), place, ARRIVED, None, None)
+        (payload, "key", "events", shard, str(number), place, ARRIVED, None, False, None)
         for payload, (number, place) in zip(data, places, strict=True)
     ]
     last = str(places[-1][0])
     count = 1 if aggregated else len(data)
     receipt = ("TRIM_HORIZON", count, len(data), sum(map(len, data)), str(first), last, 0, 2, 0, None)
-    rows.append((None, None, "events", shard, last, None, ARRIVED, None, receipt))
+    rows.append((None, None, "events", shard, last, None, ARRIVED, None, None, receipt))
     return spark.createDataFrame(rows, RECORD).coalesce(1)
 
 
 def a_hole(spark: SparkSession, hole: str, *, shard: str = "shardId-0") -> DataFrame:
     """Return the receipt of a shard whose records expired unread."""
     receipt = (hole, 0, 0, 0, None, None, 0, 0, 0, hole)
-    return spark.createDataFrame([(None, None, "events", shard, None, None, None, None, receipt)], RECORD)
+    return spark.createDataFrame([(None, None, "events", shard, None, None, None, None, None, receipt)], RECORD)
 
 
 def write_first_batch(spark: SparkSession, root: str, data: Sequence[bytes]) -> Totals:

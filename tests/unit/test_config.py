@@ -408,11 +408,9 @@ def test_the_reference_states_exactly_the_defaults() -> None:
 
 
 def test_the_reference_states_every_key_that_has_a_value() -> None:
-    stated = {
-        f"{section}.{key}"
-        for section, table in tomllib.loads((CONF / "reference.toml").read_text("utf-8")).items()
-        for key in table
-    }
+    tables = tomllib.loads((CONF / "reference.toml").read_text("utf-8"))
+    tables["raw.fields"] = tables["raw"].pop("fields")
+    stated = {f"{section}.{key}" for section, table in tables.items() for key in table}
     assert stated == {key for key, default in leaves(Settings) if default is not None and key != "spark"}
 
 
@@ -431,4 +429,30 @@ def test_the_reference_names_every_optional_key_in_a_comment_of_its_section() ->
 def test_the_reference_explains_every_key_in_the_lines_before_it() -> None:
     paragraphs = (CONF / "reference.toml").read_text("utf-8").split("\n\n")
     stating = [text for text in paragraphs if re.search(r"^(# )?\w+ = ", text, re.MULTILINE)]
-    assert [text for text in stating if not re.match(r"(\[\w+\]\n)?# [A-Z]", text)] == []
+    assert [text for text in stating if not re.match(r"(\[[\w.]+\]\n)?# [A-Z]", text)] == []
+
+
+def test_the_fields_of_an_event_may_have_other_names_in_a_payload(least: ConfigFile) -> None:
+    settings = least.settings("raw.fields.event_uuid=detail.id", 'raw.fields.event_name=["detail", "a.b"]')
+    assert settings.raw.fields.paths == (("detail", "id"), ("detail", "a.b"), ("created_at",))
+
+
+@pytest.mark.parametrize(
+    ("override", "key"),
+    [
+        ("raw.fields.event_uuid=", "raw.fields.event_uuid = ''"),
+        ("raw.fields.event_uuid=detail.", "raw.fields.event_uuid = 'detail.'"),
+        ("raw.fields.event_uuid=[]", "raw.fields.event_uuid = []"),
+        ("raw.fields.event_uuid=created_at", "raw.fields = 'created_at'"),
+        ("raw.fields.event_uuid=created_at.id", "raw.fields = 'created_at.id'"),
+        ("raw.fields.event_uuid=5", "raw.fields.event_uuid = 5: not a string or a list of strings"),
+        ("raw.fields.id=id", "unknown key raw.fields.id; "),
+        ("raw.max_depth.x=5", "--set raw.max_depth.x=5: [max_depth] is no section"),
+        ("raw.max_events_per_record=0", "raw.max_events_per_record = 0: must be 1 to 10,000,000"),
+        ("raw.finest_created_at=seconds", "raw.finest_created_at = 'seconds': not known; write one of milliseconds, "),
+        ("raw.created_at_strings=iso", "raw.created_at_strings = 'iso': not known; write one of numbers, iso8601"),
+    ],
+)
+def test_an_unusable_way_to_read_records_is_refused(tmp_path: Path, override: str, key: str) -> None:
+    file = ConfigFile(tmp_path, LEAST + "[raw]\nmax_depth = 5\n")
+    assert key in file.refusal(override)

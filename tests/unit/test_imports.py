@@ -16,7 +16,7 @@ LAYERS = [
     {"generator", "lake"},
     {"aws", "events"},
     {"config"},
-    {"errors"},
+    {"errors", "json_reader"},
 ]
 KINESIS_LAYERS = [
     {"source"},
@@ -42,6 +42,7 @@ WITHOUT_SPARK = [
     "errors",
     "events",
     "generator",
+    "json_reader",
     "lake.lease",
     "lake.lease_stores",
     "lake.machine",

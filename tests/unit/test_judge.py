@@ -10,12 +10,12 @@ from socket import gethostname
 
 import pytest
 
-from event_lake.config.settings import Raw
+from event_lake.config.settings import Fields, Raw
 from event_lake.errors import UserError, error_in_traceback
-from event_lake.events.json_text import DEEPEST
-from event_lake.events.judge import judge
+from event_lake.events.judge import Judgement, judge
 from event_lake.events.reasons import REASONS
 from event_lake.events.rules import Rules
+from event_lake.json_reader import DEEPEST
 from support.poison import harmless, heavy, poison
 from support.sent import ARRIVED, an_event, with_tokens
 
@@ -39,8 +39,15 @@ def test_what_only_looks_like_poison_is_an_event() -> None:
     assert [data[:80] for data in harmless() if reasons(data)] == []
 
 
-def test_every_reason_is_in_the_corpus() -> None:
-    assert {name for _, expected in [*poison(), *heavy()] for name in expected} == {reason.name for reason in REASONS}
+def test_every_reason_is_in_the_corpus_that_the_bytes_alone_can_have() -> None:
+    names = {name for _, expected in [*poison(), *heavy()] for name in expected}
+    assert names | {"too_many_events"} == {reason.name for reason in REASONS}
+
+
+def test_of_a_record_with_too_many_events_nothing_else_is_looked_at() -> None:
+    for data in (an_event(), b"\xff", b""):
+        judgement = judge(data, ARRIVED.timestamp(), RULES, has_too_many_events=True)
+        assert judgement == Judgement(("too_many_events",))
 
 
 def brackets() -> Iterator[bytes]:
@@ -103,7 +110,7 @@ def test_where_orjson_is_missing_one_line_says_on_which_machine_and_what_to_do()
     code = (
         "import sys; sys.modules['orjson'] = None\n"
         "from event_lake.config.settings import Raw\n"
-        "from event_lake.events.judge import judge\n"
+        "from event_lake.events.judge import Judgement, judge\n"
         "from event_lake.events.rules import Rules\n"
         "judge(b'{}', 0.0, Rules.of(Raw()))"
     )
@@ -122,3 +129,41 @@ def test_rules_travel() -> None:
     travelled = pickle.loads(pickle.dumps(rules))
     assert travelled == rules
     assert reasons(an_event(event_name="a-"), travelled) == ["malformed_event_name"]
+
+
+# What others send, with the settings that read it.
+FOREIGN = {
+    "EventBridge": (
+        '{"id":"6a7e8feb","detail-type":"order.placed","time":"2026-11-21T08:59:59Z","detail":{"id":"x"}}',
+        Fields(event_uuid="id", event_name="detail-type", created_at="time"),
+        ("6a7e8feb", "order.placed", -1),
+    ),
+    "Segment": (
+        '{"messageId":"ajs-1","type":"track","event":"signed_up","timestamp":"2026-11-21T08:59:58.500Z"}',
+        Fields(event_uuid="messageId", event_name="event", created_at="timestamp"),
+        ("ajs-1", "signed_up", -1.5),
+    ),
+    "CloudTrail": (
+        '{"eventVersion":"1.08","eventTime":"2026-11-21T08:59:00Z","eventName":"ConsoleLogin","eventID":"fa9b7305"}',
+        Fields(event_uuid="eventID", event_name="eventName", created_at="eventTime"),
+        ("fa9b7305", "ConsoleLogin", -60),
+    ),
+    "DynamoDB": (
+        '{"eventID":"9a37c0d0","eventName":"INSERT","dynamodb":{"ApproximateCreationDateTime":1795251599000123}}',
+        Fields(event_uuid="eventID", event_name="eventName", created_at="dynamodb.ApproximateCreationDateTime"),
+        ("9a37c0d0", "INSERT", -0.999877),
+    ),
+}
+
+
+@pytest.mark.parametrize("source", FOREIGN)
+def test_events_of_others_are_read_where_their_fields_are(source: str) -> None:
+    text, fields, (uuid, name, after_arrival) = FOREIGN[source]
+    assert reasons(text.encode())
+    rules = Rules.of(Raw(fields=fields, finest_created_at="nanoseconds", created_at_strings="iso8601"))
+    judgement = judge(text.encode(), ARRIVED.timestamp(), rules)
+    assert judgement[:4] == ((), uuid, name, None)
+    assert judgement.seconds == pytest.approx(ARRIVED.timestamp() + after_arrival, abs=1e-6)
+    assert Rules.from_json(rules.to_json()) == rules
+    missing = judge(b'{"a":1}', ARRIVED.timestamp(), rules)
+    assert list(missing.reasons) == ["missing_event_uuid", "missing_event_name", "missing_created_at"]

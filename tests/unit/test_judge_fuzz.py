@@ -4,13 +4,14 @@ import json
 import os
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from random import Random
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from event_lake.config.settings import Raw
+from event_lake.config.settings import Fields, Raw
 from event_lake.events.judge import judge
 from event_lake.events.rules import Rules
 from support.oracle import verdict
@@ -21,7 +22,13 @@ EXAMPLES = int(os.environ.get("JUDGED", "1000"))
 MUTANTS = 20 * EXAMPLES
 # Small limits, so that examples lie on both sides of them.
 RAW = Raw(max_depth=5, max_payload_bytes=600, name_characters="_.-+$~")
-RULES = Rules.of(RAW)
+# The same with all options on.
+OPEN = replace(
+    RAW,
+    fields=Fields(event_uuid="detail.id", event_name=("detail", "event.name"), created_at="created_at"),
+    finest_created_at="nanoseconds",
+    created_at_strings="iso8601",
+)
 SECONDS = int(ARRIVED.timestamp())
 
 FIELDS = ["event_uuid", "event_name", "created_at"]
@@ -75,10 +82,34 @@ times = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False),
     st.integers(),
     st.sampled_from(
-        [SECONDS + 300, SECONDS + 301, SECONDS - 30 * 86400, 10**11, 10**11 - 1, 10**14, -(10**11), -0.0, 0]
+        [
+            SECONDS * 10**6,
+            SECONDS * 10**9 + 123,
+            10**17,
+            -(10**17),
+            10**20,
+            10**20 - 1,
+            SECONDS + 300,
+            SECONDS + 301,
+            SECONDS - 30 * 86400,
+            10**11,
+            10**11 - 1,
+            10**14,
+            -(10**11),
+            -0.0,
+            0,
+        ]
     ),
 )
-strings = st.one_of(st.text(max_size=6), uuids, names, times.map(json.dumps))
+ISO_TIMES = [
+    *("2026-11-21T09:00:00Z", "2026-11-21 08:59:59.123456789", "2026-11-21T10:00+01:00", "20261121T090000Z"),
+    *("20261121T0900-0030", "2026-11-21 09:00 UTC", "2026-11-21T09:00:00.5UTC", "2026-11-21T09:00:00+18"),
+    *("2026-11-21T09:00:00+18:01", "2026-11-21T24:00:00Z", "2026-02-30T09:00:00Z", "0000-01-01T00:00:00Z"),
+    *("2026-11-21T09:00:60Z", "2026-11-21", "2026-11-21T09Z", "2026-11-21T09:00:00,5Z", "2026-11-21t09:00:00z"),
+    *("20261121T09:00:00Z", "2026-11-21T090000Z", "2026-W47-6T09:00:00Z", "9999-12-31T23:59:59.999999999-18:00"),
+    *("2026-11-21T09:00:00+00:60", "\u0662026-11-21T09:00:00Z", "2026-11-21T09:00:00  UTC", "2026-11-21T09:00:00.Z"),
+]
+strings = st.one_of(st.text(max_size=6), uuids, names, times.map(json.dumps), st.sampled_from(ISO_TIMES))
 tokens = st.one_of(
     st.builds(json.dumps, strings, ensure_ascii=st.booleans()),
     times.map(json.dumps),
@@ -105,10 +136,14 @@ def objects(draw: st.DrawFn) -> bytes:
     own = [
         ('"event_uuid"', json.dumps(draw(uuids))),
         ('"event_name"', json.dumps(draw(names))),
-        ('"created_at"', json.dumps(draw(st.one_of(times, times.map(json.dumps))))),
+        ('"created_at"', json.dumps(draw(st.one_of(times, times.map(json.dumps), st.sampled_from(ISO_TIMES))))),
     ]
+    inner = [('"id"', json.dumps(draw(uuids))), ('"event.name"', json.dumps(draw(names))), ('"id"', draw(tokens))]
+    inner = draw(st.permutations(inner))[draw(st.sampled_from([0, 1, 1, 1, 2])) :]
+    own.append(('"detail"', "{" + ",".join(f"{key}:{token}" for key, token in inner) + "}"))
     others = draw(st.lists(st.tuples(keys, tokens), max_size=4))
     members = draw(st.permutations(own))[draw(st.sampled_from([0, 0, 0, 1])) :] + others
+    members += draw(st.sampled_from([[], [], [('"detail"', "{}")], [('"detail"', "1")], own]))
     gap = draw(st.sampled_from(["", "", " ", "\r\n\t"]))
     text = gap + "{" + ",".join(f"{gap}{key}{gap}:{gap}{token}{gap}" for key, token in members) + "}" + gap
     return text.encode(errors="surrogatepass")
@@ -140,7 +175,8 @@ def encoded(text: str) -> bytes:
     ],
     ids=["bytes", "snippets", "values", "objects", "mutants"],
 )
-def test_the_judge_says_what_a_few_lines_of_python_say(examples: st.SearchStrategy[bytes]) -> None:
+@pytest.mark.parametrize("raw", [RAW, OPEN], ids=["usual", "all options"])
+def test_the_judge_says_what_a_few_lines_of_python_say(raw: Raw, examples: st.SearchStrategy[bytes]) -> None:
     @settings(
         max_examples=EXAMPLES,
         phases=[Phase.generate, Phase.shrink],
@@ -150,7 +186,7 @@ def test_the_judge_says_what_a_few_lines_of_python_say(examples: st.SearchStrate
     )
     @given(examples)
     def is_judged_right(data: bytes) -> None:
-        assert _difference(data) is None
+        assert _difference(data, raw) is None
 
     is_judged_right()
 
@@ -159,7 +195,8 @@ def test_the_judge_says_the_same_of_tens_of_thousands_of_mutants_of_the_hostile_
     """Made by chance alone, which is a hundred times as fast as Hypothesis: 100,000 cases take less than a minute."""
     rng = Random(1)
     pool = [data for data, _ in poison() if len(data) < 1_000] + [an_event(), an_event(a=[{"b": "é"}], c="\\")]
-    found = (_difference(_mutant(rng, pool)) for _ in range(MUTANTS))
+    pool += [an_event(created_at=time, detail={"id": "a", "event.name": "b"}) for time in ISO_TIMES]
+    found = (_difference(_mutant(rng, pool), rng.choice((RAW, OPEN))) for _ in range(MUTANTS))
     assert next(filter(None, found), None) is None
 
 
@@ -172,10 +209,10 @@ def _mutant(rng: Random, pool: Sequence[bytes]) -> bytes:
     return data
 
 
-def _difference(data: bytes) -> tuple[bytes, object, object] | None:
+def _difference(data: bytes, raw: Raw) -> tuple[bytes, object, object] | None:
     """A record with the verdict that it should have, and the one that it has, if they differ."""
-    expected = verdict(data, RAW)
-    judged = judge(data, ARRIVED.timestamp(), RULES)
+    expected = verdict(data, raw)
+    judged = judge(data, ARRIVED.timestamp(), Rules.of(raw))
     # Of what is an event nobody needs to know how its time was spelled.
     spelled = expected.fields[2] if expected.reasons else None
     exact = (expected.reasons, *_undecoded((*expected.fields[:2], spelled, expected.seconds)))

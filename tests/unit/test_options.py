@@ -16,7 +16,7 @@ ALL = Source(
     max_batch_seconds=5,
     max_batch_records=7,
 )
-ALL_OF_RAW = Raw(compression="auto", payload_split="lines", max_payload_bytes=9)
+ALL_OF_RAW = Raw(compression="auto", payload_split="lines", max_events_per_record=8, max_payload_bytes=9)
 TEXTS = {
     "streamName": "s",
     "region": "eu-west-1",
@@ -27,17 +27,20 @@ TEXTS = {
     "maxRecordsPerBatch": "7",
     "compression": "auto",
     "payloadSplit": "lines",
+    "maxEventsPerRecord": "8",
     "maxPayloadBytes": "9",
 }
 
 
 def test_every_setting_of_the_source_is_an_option_and_how_records_are_unpacked() -> None:
     assert options_of(ALL, ALL_OF_RAW) == TEXTS
-    assert len(TEXTS) == len(fields(Source)) - 1 + 3  # the connector is the format
+    assert len(TEXTS) == len(fields(Source)) - 1 + 4  # the connector is the format
 
 
 def test_records_are_not_unpacked_unless_asked_for() -> None:
-    unpacking = {"compression": "none", "payloadSplit": "none", "maxPayloadBytes": "10485760"}
+    unpacking = {"compression": "none", "payloadSplit": "none", "maxPayloadBytes": "10485760"} | {
+        "maxEventsPerRecord": "100000"
+    }
     assert options_of(Source(stream="s")).items() >= unpacking.items()
     assert settings_from({"streamName": "s"}) == (Source(stream="s"), Raw())
 
@@ -76,7 +79,7 @@ def test_options_may_be_left_without_bounds() -> None:
         ({"streamName": "s", "compression": "gzip"}, "raw.compression = 'gzip': not known; write one of none, auto"),
         (
             {"streamName": "s", "payloadSplit": "true"},
-            "raw.payload_split = 'true': not known; write one of none, lines",
+            "raw.payload_split = 'true': not known; write one of none, lines, objects, array, cloudwatch_logs",
         ),
         ({"streamName": "s", "maxPayloadBytes": "10 MiB"}, "option maxPayloadBytes = '10 MiB': not a whole number"),
         ({"streamName": "s", "maxPayloadBytes": "0"}, "raw.max_payload_bytes = 0: must be 1 to 134,217,728"),

@@ -34,6 +34,7 @@ def test_a_record_is_a_row_of_the_columns_that_databricks_gives_it() -> None:
         "subSequenceNumber": 0,
         "approximateArrivalTimestamp": T0,
         "content": None,
+        "tooManyEvents": False,
         "receipt": None,
     }
     assert other == one | {
@@ -57,6 +58,7 @@ def test_a_receipt_ends_the_range_and_says_what_was_read() -> None:
         "subSequenceNumber": None,
         "approximateArrivalTimestamp": T0 + timedelta(milliseconds=2),
         "content": None,
+        "tooManyEvents": None,
         "receipt": {
             "start": "TRIM_HORIZON",
             "records": 3,
@@ -149,6 +151,7 @@ def test_a_hole_is_a_receipt_of_nothing_read() -> None:
             "subSequenceNumber": None,
             "approximateArrivalTimestamp": None,
             "content": None,
+            "tooManyEvents": None,
             "receipt": {
                 "start": "5",
                 "records": 0,

@@ -17,10 +17,16 @@ def with_raw(raw: Raw) -> dict[str, str]:
 def test_all_that_decides_what_an_event_is_is_a_rule() -> None:
     assert with_raw(Raw()).keys() == {
         "raw.compression",
+        "raw.created_at_strings",
         "raw.event_types",
+        "raw.fields.created_at",
+        "raw.fields.event_name",
+        "raw.fields.event_uuid",
+        "raw.finest_created_at",
         "raw.max_age",
         "raw.max_depth",
         "raw.max_event_types",
+        "raw.max_events_per_record",
         "raw.max_future",
         "raw.max_payload_bytes",
         "raw.name_characters",

@@ -56,6 +56,7 @@ def test_a_row_has_the_columns_that_databricks_gives_it(url: str) -> None:
         "subSequenceNumber": 0,
         "approximateArrivalTimestamp": START + timedelta(seconds=19.8),
         "content": None,
+        "tooManyEvents": False,
         "receipt": None,
     }
 
@@ -73,6 +74,7 @@ def test_each_shard_of_a_batch_ends_with_a_receipt(url: str) -> None:
         "subSequenceNumber": None,
         "approximateArrivalTimestamp": records[-1]["approximateArrivalTimestamp"],
         "content": None,
+        "tooManyEvents": None,
         "receipt": {
             "start": "TRIM_HORIZON",
             "records": COUNT,

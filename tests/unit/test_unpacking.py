@@ -1,9 +1,11 @@
 """What a record is packed with, and that nothing is lost, invented or moved where it's unpacked."""
 
 import gzip
+import json
 import tracemalloc
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import md5
 from itertools import groupby
 
@@ -13,7 +15,8 @@ from hypothesis import strategies as st
 
 from event_lake.config.settings import Raw
 from event_lake.kinesis.reading.aggregation import MAGIC
-from event_lake.kinesis.reading.unpacking import GZIP, Part, gunzip, split_lines, split_record
+from event_lake.kinesis.reading.splitting import find_array, find_lines, find_log_events, find_objects
+from event_lake.kinesis.reading.unpacking import GZIP, Part, gunzip, split_record
 from support.answering_shards import Answers
 from support.kpl import aggregated
 
@@ -21,6 +24,7 @@ AUTO = Raw(compression="auto")
 LINES = Raw(payload_split="lines")
 BOTH = Raw(compression="auto", payload_split="lines")
 SETTINGS = [Raw(), AUTO, LINES, BOTH]
+OTHERS = [Raw(payload_split=split) for split in ("objects", "array", "cloudwatch_logs")]
 MIB = 1 << 20
 # What a content may have at most for its lines to be taken, where `max_payload_bytes` is less.
 SPLIT = 64 * MIB
@@ -36,6 +40,10 @@ def zeros(count: int) -> bytes:
 
 def whole(data: bytes, content: bytes | None = None) -> Part:
     return Part("k", data, content)
+
+
+def too_many(record: bytes) -> Part:
+    return Part("k", record, None, too_many_events=True)
 
 
 def parts(record: bytes, raw: Raw) -> list[Part]:
@@ -110,7 +118,7 @@ def test_a_bomb_takes_no_more_memory_than_asked_for(most: int) -> None:
 def test_a_line_ends_at_a_line_feed_and_is_one_if_it_holds_more_than_jsons_whitespace(
     text: bytes, expected: Sequence[bytes]
 ) -> None:
-    assert list(split_lines(text)) == expected
+    assert list(find_lines(text, len(text))) == expected
 
 
 @settings(deadline=None)
@@ -118,7 +126,140 @@ def test_a_line_ends_at_a_line_feed_and_is_one_if_it_holds_more_than_jsons_white
 def test_lines_lack_nothing_but_line_breaks_and_empty_lines(text: bytes) -> None:
     *ended, rest = text.split(b"\n")
     all_lines = [*(line.removesuffix(b"\r") for line in ended), rest]
-    assert list(split_lines(text)) == [line for line in all_lines if line.strip(b" \t\r")]
+    assert list(find_lines(text, len(text))) == [line for line in all_lines if line.strip(b" \t\r")]
+
+
+A_MILLION = 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (b"", []),
+        (b'{"a":1}', []),
+        (b'{"a":1} x', []),
+        (b'{"a":1}{"b":[{}]}', [b'{"a":1}', b'{"b":[{}]}']),
+        (b' {"a":"}{"}\r\n\t{ }\n', [b'{"a":"}{"}', b"{ }"]),
+        (b'{"a":1}{"b":2}{"c"', [b'{"a":1}', b'{"b":2}', b'{"c"']),
+        (b"{}{} 5 {}", [b"{}", b"{}", b"5 {}"]),
+        (b"{},{}", []),
+        (b"[]{}{}", []),
+        (b"{}\xff{}", []),
+        (b'{"\xff":1}{}', [b'{"\xff":1}', b"{}"]),
+    ],
+)
+def test_objects_stand_one_after_the_other(text: bytes, expected: Sequence[bytes]) -> None:
+    assert find_objects(text, A_MILLION) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (b"", []),
+        (b"[]", []),
+        (b"[ ]", []),
+        (b'[{"a":1}]', [b'{"a":1}']),
+        (b' [ {"a":[1,{}]} , 5,"x" ,null]\n', [b'{"a":[1,{}]}', b"5", b'"x"', b"null"]),
+        (b'{"a":[1]}', []),
+        (b"[{}", []),
+        (b"[{},]", []),
+        (b"[{} {}]", []),
+        (b"[{}]x", []),
+        (b"[,]", []),
+    ],
+)
+def test_an_array_is_split_if_it_is_one_to_its_last_byte(text: bytes, expected: Sequence[bytes]) -> None:
+    assert find_array(text, A_MILLION) == expected
+
+
+def log_events(*messages: object) -> bytes:
+    events = [{"id": "1", "timestamp": 1, "message": message} for message in messages]
+    return json.dumps({"messageType": "DATA_MESSAGE", "logGroup": "g", "logEvents": events}).encode()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (log_events('{"a":"é"}', "no JSON\n"), ['{"a":"é"}'.encode(), b"no JSON\n"]),
+        (b'{"logEvents":[{"message":"cut \\ud83d"}]}', ["cut \ud83d".encode(errors="surrogatepass")]),
+        (b'{"logEvents":[{"message":"\xff"}]}', []),
+        (b'{"logEvents":[{"message":"old","message":"new"}],"logEvents":[{"message":"b"}]}', [b"b"]),
+        (log_events(), []),
+        (log_events("a", 5), []),
+        (log_events("a", None), []),
+        (b'{"logEvents":{"message":"a"}}', []),
+        (b'{"logEvents":[{"text":"a"}]}', []),
+        (b'{"logEvents":[{"message":"a"}]', []),
+        (b'[{"logEvents":[{"message":"a"}]}]', []),
+        (b'{"a":1}', []),
+    ],
+)
+def test_the_messages_of_log_events_are_the_events(text: bytes, expected: Sequence[bytes]) -> None:
+    assert find_log_events(text, A_MILLION) == expected
+
+
+@pytest.mark.parametrize(
+    ("split", "text", "expected"),
+    [
+        ("objects", b"{} {}", [b"{}", b"{}"]),
+        ("array", b"[{},{}]", [b"{}", b"{}"]),
+        ("cloudwatch_logs", log_events("{}", "x"), [b"{}", b"x"]),
+    ],
+)
+def test_a_text_is_split_packed_or_not_and_in_an_aggregate(split: str, text: bytes, expected: list[bytes]) -> None:
+    raw = Raw(payload_split=split, compression="auto")
+    split_up = [whole(event) for event in expected]
+    assert parts(text, raw) == parts(packed(text), raw) == split_up
+    twice = aggregated(("k", text, None), ("k", packed(text), None))
+    assert parts(twice, raw) == split_up * 2
+    # CloudWatch Logs packs all that it sends.
+    is_unpacked = split == "cloudwatch_logs"
+    assert parts(packed(text), Raw(payload_split=split)) == (split_up if is_unpacked else [whole(packed(text))])
+
+
+@pytest.mark.parametrize("packing", ["plain", "gzip", "aggregate"])
+@pytest.mark.parametrize(
+    ("split", "text"),
+    [
+        ("lines", b"1\n\n2\n3"),
+        ("objects", b"{}{}{}"),
+        ("array", b"[1,2,3]"),
+        ("cloudwatch_logs", log_events("1", "2", "3")),
+    ],
+)
+def test_a_record_with_too_many_events_is_one_part(split: str, text: bytes, packing: str) -> None:
+    aggregate = aggregated(("a", text, None), ("b", b"x", None))
+    record = {"plain": text, "gzip": packed(text), "aggregate": aggregate}[packing]
+    count = 4 if packing == "aggregate" else 3
+    raw = Raw(payload_split=split, compression="auto", max_events_per_record=count)
+    assert len(parts(record, raw)) == count
+    assert parts(record, replace(raw, max_events_per_record=count - 1)) == [too_many(record)]
+
+
+def test_an_aggregate_with_too_many_records_is_one_part() -> None:
+    record = aggregated(*[("a", b"x", None)] * 3)
+    assert len(parts(record, Raw(max_events_per_record=3))) == 3
+    assert parts(record, Raw(max_events_per_record=2)) == [too_many(record)]
+
+
+@pytest.mark.parametrize(
+    ("split", "bomb"),
+    [
+        ("lines", b"1\n" * 16 * MIB),
+        ("objects", b"{}" * 16 * MIB),
+        ("array", b"[" + b"1," * 16 * MIB + b"1]"),
+        ("cloudwatch_logs", b'{"logEvents":[' + b'{"message":""},' * 2 * MIB + b'{"message":""}]}'),
+    ],
+)
+def test_a_bomb_of_millions_of_events_takes_little_more_memory_than_its_content(split: str, bomb: bytes) -> None:
+    raw, record = Raw(payload_split=split, compression="auto", max_events_per_record=1_000), packed(bomb)
+    tracemalloc.start()
+    try:
+        assert parts(record, raw) == [too_many(record)]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 * len(bomb)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +281,7 @@ def test_a_record_is_unpacked_as_asked(raw: Raw, record: bytes, expected: list[P
     assert parts(record, raw) == expected
 
 
-@pytest.mark.parametrize("raw", SETTINGS)
+@pytest.mark.parametrize("raw", SETTINGS + OTHERS)
 @pytest.mark.parametrize(
     "data",
     [

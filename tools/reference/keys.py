@@ -12,7 +12,7 @@ from event_lake.config.settings import BOUNDS, CHOICES, Settings
 
 REFERENCE = Path("conf/reference.toml")
 
-_SECTION = re.compile(r"\[(\w+)\]")
+_SECTION = re.compile(r"\[([\w.]+)\]")
 # A key without a default is in a comment, with an example.
 _KEY = re.compile(r'(?:# )?("[\w.]+"|\w+) = (.+)')
 _KINDS: dict[Any, str] = {
@@ -21,6 +21,7 @@ _KINDS: dict[Any, str] = {
     int: "a whole number",
     timedelta: 'a duration, like `"10 minutes"`',
     tuple[str, ...]: "a list of strings",
+    str | tuple[str, ...]: "a string or a list of strings",
 }
 
 
@@ -83,7 +84,10 @@ def describe_default(key: Key) -> str:
 
 
 def _class_of(key: Key) -> Any:
-    return get_type_hints(Settings)[key.section]
+    cls: Any = Settings
+    for name in key.section.split("."):
+        cls = get_type_hints(cls)[name]
+    return cls
 
 
 def _uncommented(text: str) -> Iterator[str]:

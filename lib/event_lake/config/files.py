@@ -34,10 +34,14 @@ def _apply(table: dict[str, Any], override: str) -> None:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         value = text.strip()
-    target = table.setdefault(section, {})
-    if not isinstance(target, dict):
-        raise ConfigError(f"--set {override}: [{section}] is no section of the configuration")
-    target[key.strip('"')] = value
+    # Spark's keys have dots themselves.
+    *subsections, key = [key.strip('"')] if section == "spark" or key.startswith('"') else key.split(".")
+    target = table
+    for name in (section, *subsections):
+        target = target.setdefault(name, {})
+        if not isinstance(target, dict):
+            raise ConfigError(f"--set {override}: [{name}] is no section of the configuration")
+    target[key] = value
 
 
 def _refuse_control_characters(table: dict[str, Any]) -> None:

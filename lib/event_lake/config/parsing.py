@@ -40,3 +40,8 @@ def parse_instant(text: str) -> datetime:
     if instant.tzinfo is None:
         raise ValueError(f"no time zone in {text!r}")
     return instant.astimezone(UTC)
+
+
+def split_path(path: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Return the keys of a path into a payload, which has dots between them, or has each by itself."""
+    return tuple(path.split(".")) if isinstance(path, str) else path

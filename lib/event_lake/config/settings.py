@@ -9,12 +9,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import permutations
 from math import inf
 from string import ascii_letters, digits
 from urllib.parse import urlsplit
 
 from event_lake.config.lake_root import find_problem
-from event_lake.config.parsing import parse_instant, unusable
+from event_lake.config.parsing import parse_instant, split_path, unusable
 from event_lake.errors import ConfigError
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -30,7 +31,9 @@ CHOICES: Mapping[str, Mapping[str, Sequence[str]]] = {
     "raw": {
         "dedup_on": ("event_uuid", "event_uuid+payload"),
         "compression": ("none", "auto"),
-        "payload_split": ("none", "lines"),
+        "payload_split": ("none", "lines", "objects", "array", "cloudwatch_logs"),
+        "finest_created_at": ("milliseconds", "nanoseconds"),
+        "created_at_strings": ("numbers", "iso8601"),
     },
     "staging": {"keep": ("first", "latest"), "when_busy": ("refuse", "wait")},
     "progress": {"log": ("auto", "text", "json")},
@@ -40,6 +43,7 @@ BOUNDS: Mapping[str, Mapping[str, tuple[int, float]]] = {
     "source": {"max_batch_seconds": (1, _YEAR_SECONDS), "max_batch_records": (1, 1_000_000_000)},
     "raw": {
         "max_payload_bytes": (1, 128 * 1024 * 1024),
+        "max_events_per_record": (1, 10_000_000),
         "max_depth": (1, 1_000),
         "max_event_types": (1, 10_000),
     },
@@ -147,6 +151,33 @@ class Lake:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Fields:
+    """The section [raw.fields]: where in a payload the three fields of an event are.
+
+    Each is the path of keys that lead to the value, as a text with dots between them or each by itself.
+    """
+
+    event_uuid: str | tuple[str, ...] = "event_uuid"
+    event_name: str | tuple[str, ...] = "event_name"
+    created_at: str | tuple[str, ...] = "created_at"
+
+    def __post_init__(self) -> None:
+        for key, value in vars(self).items():
+            if not all(split_path(value)) or not value:
+                problem = 'not a path; write it like "detail.id", or ["detail.v2", "id"] if keys have dots'
+                raise unusable(f"raw.fields.{key}", value, problem)
+        for one, other in permutations(self.paths, 2):
+            if one == other[: len(one)]:
+                problem = "leads to the value of another field, or into it; each field has a value of its own"
+                raise unusable("raw.fields", ".".join(other), problem)
+
+    @property
+    def paths(self) -> tuple[tuple[str, ...], ...]:
+        """Return the keys that lead to the fields: event_uuid, event_name and created_at."""
+        return tuple(split_path(value) for value in (self.event_uuid, self.event_name, self.created_at))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Raw:
     """The section [raw]: how ingest_raw turns records into raw events."""
 
@@ -155,13 +186,17 @@ class Raw:
     dedup_on: str = "event_uuid"
     compression: str = "none"
     payload_split: str = "none"
+    max_events_per_record: int = 100_000
     max_payload_bytes: int = 10 * 1024 * 1024
     max_depth: int = 100
     name_characters: str = "_.-"
+    finest_created_at: str = "milliseconds"
+    created_at_strings: str = "numbers"
     max_future: timedelta = timedelta(minutes=5)
     max_age: timedelta = timedelta(days=30)
     max_event_types: int = 500
     event_types: tuple[str, ...] = ()
+    fields: Fields = field(default_factory=Fields)
 
     def __post_init__(self) -> None:
         _refuse_unknown("raw", self)

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TypeVar
 
-from event_lake.config.parsing import unusable
+from event_lake.config.parsing import split_path, unusable
 from event_lake.contracts import column_types
 from event_lake.errors import ConfigError
 
@@ -68,9 +68,7 @@ class Column:
     @property
     def keys(self) -> tuple[str, ...]:
         """Return the keys that lead to the value in the payload, the outermost first."""
-        if self.path is None:
-            return (self.name,)
-        return tuple(self.path.split(".")) if isinstance(self.path, str) else self.path
+        return (self.name,) if self.path is None else split_path(self.path)
 
     @property
     def comment(self) -> str:

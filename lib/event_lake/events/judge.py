@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from event_lake.errors import UserError
 from event_lake.events.json_text import Form, JsonText, Value, read_json
 from event_lake.events.reasons import REASONS, TIMES, ReadRecord
-from event_lake.events.rules import FIELDS, Rules, is_uuid, parse_number
+from event_lake.events.rules import Rules, is_uuid, parse_number
 
 _loads: Callable[[bytes], Any]
 try:
@@ -51,20 +51,26 @@ class Judgement(NamedTuple):
         return parts[1] if len(parts) > 1 else None
 
 
-def judge(data: bytes, arrived_at: float, rules: Rules) -> Judgement:
+def judge(data: bytes, arrived_at: float, rules: Rules, *, has_too_many_events: bool = False) -> Judgement:
     """Return the judgement of a record's unpacked bytes, `data`, by `rules`. No bytes raise an error.
 
     `arrived_at` is the Unix time in seconds at which the record came to Kinesis. If an object has a key twice, the last
-    one counts.
+    one counts. If the record has too many events to be split, nothing else of it is looked at.
     """
+    if has_too_many_events:
+        return _judge_in_full(data, arrived_at, rules, has_too_many_events=True)
     return _judge_plain_event(data, arrived_at, rules) or _judge_in_full(data, arrived_at, rules)
 
 
 def _judge_plain_event(data: bytes, arrived_at: float, rules: Rules) -> Judgement | None:
     """Return the judgement of a record that is plainly an event, fast. Return None for all others, events or not."""
     members = _read_small_object(data, rules)
-    uuid, name = members.get("event_uuid"), members.get("event_name")
-    seconds = _read_seconds(members.get("created_at"), rules)
+    uuid, name, created_at = (
+        (members.get("event_uuid"), members.get("event_name"), members.get("created_at"))
+        if rules.has_usual_fields
+        else (_value_at(members, path) for path in rules.paths)
+    )
+    seconds = rules.read_seconds(created_at)
     if (
         type(uuid) is str
         and is_uuid(uuid)
@@ -89,28 +95,40 @@ def _read_small_object(data: bytes, rules: Rules) -> Mapping[str, Any]:
     return value if type(value) is dict else {}
 
 
-def _judge_in_full(data: bytes, arrived_at: float, rules: Rules) -> Judgement:
-    text = read_json(data, FIELDS) if len(data) <= rules.max_payload_bytes else JsonText(form=None)
+def _value_at(value: Any, path: Sequence[str]) -> Any:
+    """Return the value to which the keys of `path` lead in `value`, or None if there's none."""
+    for key in path:
+        if type(value) is not dict:
+            return None
+        value = value.get(key)
+    return value
+
+
+def _judge_in_full(data: bytes, arrived_at: float, rules: Rules, *, has_too_many_events: bool = False) -> Judgement:
+    is_read = len(data) <= rules.max_payload_bytes and not has_too_many_events
+    text = read_json(data, rules.paths) if is_read else JsonText(form=None)
     is_too_deep = text.depth > rules.max_depth
     default = "missing" if text.form is Form.OBJECT and not is_too_deep else "unseen"
     members = {} if default == "unseen" else text.members
-    uuid, name, created_at = (members.get(field, Value(default)) for field in FIELDS)
+    uuid, name, created_at = (members.get(path, Value(default)) for path in rules.paths)
     seen = ReadRecord(
         rules=rules,
         arrived_at=arrived_at,
+        has_too_many_events=has_too_many_events,
         form=text.form,
         is_utf8=text.form is None or data.decode(errors="ignore").encode() == data,
         is_too_deep=is_too_deep,
         uuid=uuid,
         name=name,
         created_at=created_at,
-        seconds=_read_seconds(created_at.text if created_at.kind in TIMES else None, rules),
+        seconds=rules.read_seconds(_time_of(created_at)),
     )
     reasons = tuple(reason.name for reason in REASONS if reason.condition(seen))
     return Judgement(reasons, uuid.text, name.text, created_at.text if reasons else None, seen.seconds)
 
 
-def _read_seconds(created_at: object, rules: Rules) -> float | None:
-    number = parse_number(created_at) if type(created_at) is str else created_at
-    # Not isinstance: to Python a boolean is an int.
-    return rules.to_seconds(float(number)) if type(number) is float or type(number) is int else None
+def _time_of(created_at: Value) -> object:
+    """Return what may be a time: the text of a string, or a number, of which only the spelling is known."""
+    if created_at.kind not in TIMES:
+        return None
+    return created_at.text if created_at.kind == "string" else parse_number(created_at.text or "")

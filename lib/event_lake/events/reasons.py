@@ -14,7 +14,7 @@ TIMES = ("string", "number")
 
 @dataclass(frozen=True, kw_only=True)
 class ReadRecord:
-    """A record as it was read: its form (None if it's too large), its fields, and the Unix seconds of its created_at.
+    """A record as it was read: its form (None if it wasn't), its fields, and the Unix seconds of its created_at.
 
     The value of a field that the record lacks is of the kind "missing". Where the fields weren't looked at, all values
     are of the kind "unseen".
@@ -22,6 +22,7 @@ class ReadRecord:
 
     rules: Rules
     arrived_at: float
+    has_too_many_events: bool
     form: Form | None
     is_utf8: bool
     is_too_deep: bool
@@ -65,11 +66,19 @@ def _is_string_but_not(value: Value, is_good: Callable[[str], bool]) -> bool:
 # A record's reasons are listed in this order.
 REASONS = (
     Reason(
+        name="too_many_events",
+        field=None,
+        problem=Problem.UNREADABLE,
+        meaning="The record holds more than `raw.max_events_per_record` events. It isn't split, and nothing else of it"
+        " was looked at.",
+        condition=lambda record: record.has_too_many_events,
+    ),
+    Reason(
         name="too_large",
         field=None,
         problem=Problem.UNREADABLE,
         meaning="Unpacked, the record has more than `raw.max_payload_bytes` bytes. Nothing else of it was looked at.",
-        condition=lambda record: record.form is None,
+        condition=lambda record: record.form is None and not record.has_too_many_events,
     ),
     Reason(
         name="not_utf8",
@@ -168,8 +177,9 @@ REASONS = (
         name="unreadable_created_at",
         field="created_at",
         problem=Problem.WRONG,
-        meaning="The `created_at` is a string that doesn't spell a number as JSON does, or a number too large for a"
-        " time, whether it's read as seconds or as milliseconds.",
+        meaning="The `created_at` is a string that doesn't spell a number as JSON does (nor a time, with"
+        ' `raw.created_at_strings = "iso8601"`), or a number too large for a time in any unit that'
+        " `raw.finest_created_at` allows.",
         condition=lambda record: record.created_at.kind in TIMES and record.seconds is None,
     ),
     Reason(

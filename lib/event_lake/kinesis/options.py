@@ -21,9 +21,10 @@ OF_SOURCE = {
 OF_RAW = {
     "compression": "compression",
     "payloadSplit": "payload_split",
+    "maxEventsPerRecord": "max_events_per_record",
     "maxPayloadBytes": "max_payload_bytes",
 }
-_NUMBERS = {"maxBatchSeconds", "maxRecordsPerBatch", "maxPayloadBytes"}
+_NUMBERS = {"maxBatchSeconds", "maxRecordsPerBatch", "maxEventsPerRecord", "maxPayloadBytes"}
 _BOUNDS = {"maxbatchseconds", "maxrecordsperbatch"}
 _PLAIN = Raw()
 

@@ -29,7 +29,8 @@ _POSITION = (
 RECEIPT = {
     "start": f"The position after which the range was read: {_POSITION}.",
     "records": "Kinesis' own records in the range.",
-    "user_records": "The rows that they became: KPL aggregates are split, and lines where that is asked for.",
+    "user_records": "The rows that they became: KPL aggregates are split, and texts with several events, if"
+    " `raw.payload_split` says how.",
     "bytes": "The data of Kinesis' own records, in bytes.",
     "first_sequence_number": "The first record of the range; null if there's none.",
     "last_sequence_number": "Where the range ends, and where the shard's next one starts, also if what lay there"
@@ -41,7 +42,7 @@ RECEIPT = {
 }
 # The columns that the Kinesis source gives; those before `receipt` are null in a receipt's row if it can't have them.
 RECORD = {
-    "data": "The record's bytes as they were sent; of an aggregate or of lines, its part.",
+    "data": "The record's bytes as they were sent; of an aggregate, or of a text with several events, its part.",
     "partitionKey": "The record's partition key.",
     "stream": "The stream's name.",
     "shardId": "The shard that it was read from.",
@@ -49,6 +50,7 @@ RECORD = {
     "subSequenceNumber": "The row's place in its Kinesis record; 0 where that is one row.",
     "approximateArrivalTimestamp": "When Kinesis took the record, in milliseconds.",
     "content": "What `data` holds if it is gzip and `compression` is `auto`; else null.",
+    "tooManyEvents": "True if the record holds more events than `maxEventsPerRecord`: `data` is then all of it.",
     "receipt": "Null in a record's row. Each shard's range in a batch ends with a row that has no `data` but this.",
     **{f"receipt.{name}": meaning for name, meaning in RECEIPT.items()},
 }

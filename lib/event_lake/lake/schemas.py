@@ -29,7 +29,7 @@ RECEIPT = (
     .add("throttled", LongType())
     .add("hole", StringType())
 )
-# A row of the Kinesis source: Databricks' columns for Kinesis, and three of ours. The last row of each shard and batch
+# A row of the Kinesis source: Databricks' columns for Kinesis, and four of ours. The last row of each shard and batch
 # has its `receipt` and no `data`.
 RECORD = (
     StructType()
@@ -41,6 +41,7 @@ RECORD = (
     .add("subSequenceNumber", LongType())
     .add("approximateArrivalTimestamp", TimestampType())
     .add("content", BinaryType())
+    .add("tooManyEvents", BooleanType())
     .add("receipt", RECEIPT)
 )
 

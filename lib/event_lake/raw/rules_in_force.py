@@ -14,11 +14,9 @@ _NO_RULES = {"trigger_interval", "dedup_window", "dedup_on"}
 
 def rules_of(settings: Settings, spark_version: str) -> dict[str, str]:
     """Return the settings that decide what a batch writes, by their keys, and the versions of Event Lake and Spark."""
-    rules = {
-        f"raw.{field.name}": format_value(getattr(settings.raw, field.name))
-        for field in fields(Raw)
-        if field.name not in _NO_RULES
-    }
+    values = {field.name: getattr(settings.raw, field.name) for field in fields(Raw) if field.name not in _NO_RULES}
+    values |= {f"fields.{name}": path for name, path in vars(values.pop("fields")).items()}
+    rules = {f"raw.{name}": format_value(value) for name, value in values.items()}
     return {**rules, "Event Lake": __version__, "Spark": spark_version}
 
 

@@ -1,8 +1,6 @@
 """Define a Kinesis source, the format "event_lake_validated", whose executors validate what they read."""
 
-import json
 from collections.abc import Iterator
-from dataclasses import asdict
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
@@ -31,7 +29,7 @@ def read_validated(spark: SparkSession, stream: Source, raw: Raw, *, bounded: bo
     source_options = options.options_of(stream, raw)
     if not bounded:
         source_options = options.without_bounds(source_options)
-    rules = {_RULES: json.dumps(asdict(Rules.of(raw)))}
+    rules = {_RULES: Rules.of(raw).to_json()}
     return spark.readStream.format(_FORMAT).options(**source_options, **rules).load()
 
 
@@ -47,7 +45,7 @@ class ValidatedDataSource(KinesisDataSource):
 
     def streamReader(self, schema: StructType) -> "ValidatedStreamReader":
         source_options = dict(self.options)
-        rules = Rules(**json.loads(source_options.pop(_RULES)))
+        rules = Rules.from_json(source_options.pop(_RULES))
         is_bounded = options.without_bounds(source_options) != source_options
         return ValidatedStreamReader(*options.settings_from(source_options), rules, is_bounded=is_bounded)
 

@@ -29,8 +29,11 @@ def validate_batch(records: pa.RecordBatch, rules: Rules) -> pa.RecordBatch:
     texts = pc.coalesce(records.column("content"), data)
     is_event, reasons, uuids, names, spelled, seconds = [], [], [], [], [], []
     arrivals = arrived_at.cast(pa.int64()).to_pylist()
-    for text, micros in zip(texts.to_pylist(), arrivals, strict=True):
-        judgement = _RECEIPT if text is None else judge(text, micros / 1_000_000, rules)
+    too_many = records.column("tooManyEvents").to_pylist()
+    for text, micros, has_too_many in zip(texts.to_pylist(), arrivals, too_many, strict=True):
+        judgement = (
+            _RECEIPT if text is None else judge(text, micros / 1_000_000, rules, has_too_many_events=has_too_many)
+        )
         # Values are collected by column, as an object for each row would keep the garbage collector busy.
         is_event.append(text is not None and not judgement.reasons)
         reasons.append(judgement.reasons)

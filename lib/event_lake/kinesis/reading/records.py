@@ -17,9 +17,9 @@ from event_lake.kinesis.offsets import (
     to_text,
 )
 from event_lake.kinesis.parts import Hole, Range
-from event_lake.kinesis.reading.aggregation import MAGIC
 from event_lake.kinesis.reading.ranges import read_pages
-from event_lake.kinesis.reading.unpacking import GZIP, split_record
+from event_lake.kinesis.reading.splitting import WAYS
+from event_lake.kinesis.reading.unpacking import Part, begins_of_packed, split_record
 
 _MOST_ROWS = 10_000
 _MOST_BYTES = 64 * 1024 * 1024
@@ -47,12 +47,13 @@ _SCHEMA = pa.schema(
         pa.field("subSequenceNumber", pa.int64()),
         pa.field("approximateArrivalTimestamp", pa.timestamp("us", tz="UTC")),
         pa.field("content", pa.binary()),
+        pa.field("tooManyEvents", pa.bool_()),
         pa.field("receipt", _RECEIPT_TYPE),
     ]
 )
-# A row has its record's index in the page, its own place in that record, and the fields of `unpacking.Part`.
-_Row = tuple[int, int, str, bytes, bytes | None]
-_Chunk = tuple[list[int], list[int], list[str], list[bytes], list[bytes | None]]
+# A row has its record's index in the page, its own place in that record, and its part of it.
+_Row = tuple[int, int, Part]
+_Chunk = tuple[list[int], list[int], list[str], list[bytes], list[bytes | None], list[bool]]
 
 
 def read_batches(source: Source, raw: Raw, part: Range | Hole, client: KinesisClient) -> Iterator[pa.RecordBatch]:
@@ -128,9 +129,10 @@ def _columns(page: Page, raw: Raw) -> Iterator[dict[str, pa.Array]]:
             "subSequenceNumber": pa.repeat(pa.scalar(0, pa.int64()), len(data)),
             "approximateArrivalTimestamp": arrived,
             "content": pa.nulls(len(data), pa.binary()),
+            "tooManyEvents": pa.repeat(pa.scalar(value=False), len(data)),
         }
         return
-    for indices, places, keys, parts, contents in _chunks(_rows(page, packed, raw)):
+    for indices, places, keys, parts, contents, too_many in _chunks(_rows(page, packed, raw)):
         of_record = pa.array(indices, pa.int64())
         yield {
             "data": pa.array(parts, pa.binary()),
@@ -139,38 +141,40 @@ def _columns(page: Page, raw: Raw) -> Iterator[dict[str, pa.Array]]:
             "subSequenceNumber": pa.array(places, pa.int64()),
             "approximateArrivalTimestamp": arrived.take(of_record),
             "content": pa.array(contents, pa.binary()),
+            "tooManyEvents": pa.array(too_many, pa.bool_()),
         }
 
 
 def _maybe_packed(page: Page, data: pa.Array, raw: Raw) -> set[int]:
     """Return the indices of the records of `page` that may have to be unpacked. `data` is the page's, in Arrow."""
-    begins = [MAGIC, GZIP] if raw.compression == "auto" else [MAGIC]
+    begins = begins_of_packed(raw)
     indices = {index for begin in begins for index in pc.indices_nonzero(pc.starts_with(data, begin)).to_pylist()}
-    if raw.payload_split == "lines":
-        indices |= {index for index, record in enumerate(page.data) if b"\n" in record}
+    if raw.payload_split != "none":
+        may_hold_several, _ = WAYS[raw.payload_split]
+        indices |= {index for index, record in enumerate(page.data) if may_hold_several(record)}
     return indices
 
 
 def _rows(page: Page, packed: set[int], raw: Raw) -> Iterator[_Row]:
     for index, (key, record) in enumerate(zip(page.partition_keys, page.data, strict=True)):
         if index in packed:
-            for place, (part_key, data, content) in enumerate(split_record(key, record, raw)):
-                yield index, place, part_key, data, content
+            for place, part in enumerate(split_record(key, record, raw)):
+                yield index, place, part
         else:
-            yield index, 0, key, record, None
+            yield index, 0, Part(key, record, None)
 
 
 def _chunks(rows: Iterable[_Row]) -> Iterator[_Chunk]:
     # Values go into their columns at once: rows kept as tuples would cost the garbage collector 1 us each.
-    chunk: _Chunk = [], [], [], [], []
-    indices, places, keys, parts, contents = chunk
+    chunk: _Chunk = [], [], [], [], [], []
+    indices, places, keys, parts, contents, too_many = chunk
     size = 0
-    for index, place, key, data, content in rows:
+    for index, place, (key, data, content, has_too_many) in rows:
         more = len(data) + (len(content) if content else 0)
         if indices and (len(indices) == _MOST_ROWS or size + more > _MOST_BYTES):
             yield chunk
-            chunk = [], [], [], [], []
-            indices, places, keys, parts, contents = chunk
+            chunk = [], [], [], [], [], []
+            indices, places, keys, parts, contents, too_many = chunk
             size = 0
         size += more
         indices.append(index)
@@ -178,4 +182,5 @@ def _chunks(rows: Iterable[_Row]) -> Iterator[_Chunk]:
         keys.append(key)
         parts.append(data)
         contents.append(content)
+        too_many.append(has_too_many)
     yield chunk

@@ -1,12 +1,12 @@
-"""Unpacks the KPL aggregates, gzip and lines into which producers pack events. All functions are pure."""
+"""Unpacks the KPL aggregates, gzip and texts into which producers pack events. All functions are pure."""
 
 import zlib
-from collections.abc import Iterator
-from io import BytesIO
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from event_lake.config.settings import Raw
 from event_lake.kinesis.reading.aggregation import MAGIC, UserRecord, user_records
+from event_lake.kinesis.reading.splitting import LOG_EVENTS, WAYS
 
 # The two bytes that mark gzip, and the one of "deflate", its only method. Source: RFC 1952.
 GZIP = b"\x1f\x8b\x08"
@@ -14,19 +14,27 @@ GZIP = b"\x1f\x8b\x08"
 _WITH_GZIP_HEADER = 31
 # zlib copies the input after a member's end. With all the input at once, thousands of members would copy gigabytes.
 _PIECE_BYTES = 16 * 1024
-_WHITESPACE = b" \t\r\n"
 # No JSON text begins so. Such bytes are damaged; cut at line breaks, nobody could mend them.
 _NO_TEXT = (GZIP, MAGIC)
-# A content is in memory as a whole while it's split into lines, as its checksum comes last and must be compared first.
+# A content is in memory as a whole while it's split, as its checksum comes last and must be compared first.
 _MOST_TO_SPLIT = 64 * 1024 * 1024
 
 
 class Part(NamedTuple):
-    """The part of a record that becomes one row. `content` is what its gzip'ed `data` unpacks to, or else None."""
+    """The part of a record that becomes one row. `content` is what its gzip'ed `data` unpacks to, or else None.
+
+    If the record has `too_many_events`, its only part has all its data.
+    """
 
     partition_key: str
     data: bytes
     content: bytes | None
+    too_many_events: bool = False
+
+
+def begins_of_packed(raw: Raw) -> Sequence[bytes]:
+    """Return the bytes with which records begin that may have to be unpacked."""
+    return [MAGIC, GZIP] if _is_unzipped(raw) else [MAGIC]
 
 
 def split_record(partition_key: str, record: bytes, raw: Raw) -> Iterator[Part]:
@@ -35,34 +43,48 @@ def split_record(partition_key: str, record: bytes, raw: Raw) -> Iterator[Part]:
     A KPL aggregate is always split. Each of its user records, or else the record, is then unpacked as `raw` says:
     - With `compression = "auto"`, data that is gzip to its last byte gets a content. That's cut to `max_payload_bytes`
       + 1 bytes, which are enough to see that it's too large.
-    - With `payload_split = "lines"`, each line that isn't empty is a part. Data is kept whole if it has no such line,
-      if it begins as gzip or an aggregate does and is neither, or if it's larger than 64 MiB and `max_payload_bytes`.
+    - With a `payload_split`, each event that `splitting` finds is a part. Data is kept whole if there's none, if it
+      begins as gzip or an aggregate does and is neither, or if it's larger than 64 MiB and `max_payload_bytes`.
+    - If there are more than `max_events_per_record`, the whole record is the only part.
     """
-    for key, data in user_records(record) or [UserRecord(partition_key, record)]:
-        if raw.payload_split == "lines":
-            yield from _parts_by_line(key, data, raw)
-        else:
-            yield Part(key, data, gunzip(data, raw.max_payload_bytes + 1) if raw.compression == "auto" else None)
+    packed = user_records(record) or [UserRecord(partition_key, record)]
+    if len(packed) > 1 and _count_parts(packed, raw) > raw.max_events_per_record:
+        yield Part(partition_key, record, None, too_many_events=True)
+        return
+    for key, data in packed:
+        parts = _split(key, data, raw)
+        if len(parts) > raw.max_events_per_record:
+            yield Part(partition_key, record, None, too_many_events=True)
+            return
+        yield from parts
 
 
-def _parts_by_line(key: str, data: bytes, raw: Raw) -> Iterator[Part]:
+def _count_parts(packed: Sequence[UserRecord], raw: Raw) -> int:
+    """Count the parts, at least up to one more than the most. They aren't kept, as together they may be too large."""
+    if raw.payload_split == "none":
+        return len(packed)
+    count = 0
+    for key, data in packed:
+        count += len(_split(key, data, raw))
+        if count > raw.max_events_per_record:
+            break
+    return count
+
+
+def _split(key: str, data: bytes, raw: Raw) -> Sequence[Part]:
+    if raw.payload_split == "none":
+        return [Part(key, data, gunzip(data, raw.max_payload_bytes + 1) if _is_unzipped(raw) else None)]
     most = max(raw.max_payload_bytes, _MOST_TO_SPLIT)
-    content = gunzip(data, most + 1) if raw.compression == "auto" else None
+    content = gunzip(data, most + 1) if _is_unzipped(raw) else None
     text = data if content is None else content
-    is_whole = True
-    if len(text) <= most and not text.startswith(_NO_TEXT):
-        for line in split_lines(text):
-            is_whole = False
-            yield Part(key, line, None)
-    if is_whole:
-        yield Part(key, data, None if content is None else content[: raw.max_payload_bytes + 1])
+    _, find = WAYS[raw.payload_split]
+    if len(text) <= most and not text.startswith(_NO_TEXT) and (events := find(text, raw.max_events_per_record)):
+        return [Part(key, event, None) for event in events]
+    return [Part(key, data, None if content is None else content[: raw.max_payload_bytes + 1])]
 
 
-def split_lines(text: bytes) -> Iterator[bytes]:
-    r"""Yield the lines of `text` that hold more than JSON's whitespace, without the "\n" or "\r\n" at their end."""
-    for line in BytesIO(text):
-        if line.lstrip(_WHITESPACE):
-            yield line[:-2] if line.endswith(b"\r\n") else line.removesuffix(b"\n")
+def _is_unzipped(raw: Raw) -> bool:
+    return raw.compression == "auto" or raw.payload_split == LOG_EVENTS
 
 
 def gunzip(data: bytes, most: int) -> bytes | None:
