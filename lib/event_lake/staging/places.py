@@ -61,12 +61,14 @@ class Places:
 
         `at` is the path that leads to this tree from the payload's top.
         """
-        fields = [] if at else [f"'unread', {struct}.unread"]
+        fields = []
         for index, key in enumerate(self._keys):
             field, below, path = f"{struct}.k{index}", self._below.get(key), (*at, key)
             inner = f"if({field} is null, null, {below.change_in_sql(field, change, path)})" if below else None
             fields.append(f"'k{index}', {inner or change(path, field)}")
-        return f"named_struct({', '.join([*fields[1:], *fields[:1]] if not at else fields)})"
+        if not at:
+            fields.append(f"'unread', {struct}.unread")
+        return f"named_struct({', '.join(fields)})"
 
     def schema(self, leaves: Mapping[tuple[str, ...], DataType], at: tuple[str, ...], *, by_key: bool) -> StructType:
         """Return the type of the struct that `read` returns, or the same with the payload's keys as names if `by_key`.
