@@ -1,5 +1,7 @@
 """Event types that are odd as names of folders, in SQL, or in TOML."""
 
+# Spark puts a setting's value in place of the last, wherever it stands in SQL.
+ODD_IN_SQL = ('it\'s \\ `quoted` "twice"', "${spark.app.name}")
 # Each may have a partition, and a contract.
 ODD_TYPES = (
     "Order Completed",
@@ -14,8 +16,7 @@ ODD_TYPES = (
     "a ",
     "a.",
     "👩\u200d👩\u200d👧",
-    'it\'s \\ `quoted` "twice"',
-    "${spark.app.name}",
+    *ODD_IN_SQL,
     "*",
     "#{[?]}^;",
     "字" * 27,

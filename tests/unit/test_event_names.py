@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from event_lake.config.event_names import ANY, part_pattern
 from event_lake.config.settings import Raw
-from event_lake.config.type_folders import MAX_FOLDER_BYTES, fits_partition, folder_of, type_of
+from event_lake.config.type_folders import fits_partition, fits_table, folder_of, type_of
 from event_lake.errors import ConfigError
 from event_lake.events.rules import Rules
 
@@ -158,5 +158,10 @@ def test_the_longest_names_have_no_partition(character: str, most: int) -> None:
     assert not fits_partition(character * (most + 1))
 
 
-def test_a_contracts_file_and_table_fit_where_names_have_255_bytes() -> None:
-    assert MAX_FOLDER_BYTES + len(".toml") == 255
+@pytest.mark.parametrize(("character", "most"), [("a", 250), ("é", 41), ("字", 27), ("😀", 20), ("%", 83)])
+def test_the_longest_names_have_no_table_as_their_contracts_file_would_have_more_than_255_bytes(
+    character: str, most: int
+) -> None:
+    assert fits_table(character * most)
+    assert not fits_table(character * (most + 1))
+    assert most * len(folder_of(character)) <= 255 - len(".toml")

@@ -31,6 +31,11 @@ def type_of(folder: str) -> str | None:
     return event_type if event_type and folder_of(event_type) == folder else None
 
 
+def fits_table(event_type: str) -> bool:
+    """True if the folder of the type's own table, and its contract's file, have names of at most 255 bytes."""
+    return len(folder_of(event_type)) <= MAX_FOLDER_BYTES
+
+
 def fits_partition(event_type: str) -> bool:
     """True if a partition's folder, `event_type=<type>`, has a name of at most 255 bytes.
 

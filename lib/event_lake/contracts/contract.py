@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from event_lake.config.event_names import ANY, is_event_type
 from event_lake.config.parsing import unusable
-from event_lake.config.type_folders import MAX_FOLDER_BYTES, folder_of
+from event_lake.config.type_folders import MAX_FOLDER_BYTES, fits_table
 from event_lake.contracts import column_types
 from event_lake.errors import ConfigError
 
@@ -137,7 +137,7 @@ class Contract:
     def __post_init__(self) -> None:
         if not is_event_type(self.event_type, ANY, _MOST_CHARACTERS):
             raise unusable("event_type", self.event_type, "no first part of an event_name, see raw.name_characters")
-        if not can_have_contract(self.event_type):
+        if not fits_table(self.event_type):
             problem = f"can't have a contract: as a folder's name it has more than {MAX_FOLDER_BYTES} bytes"
             raise unusable("event_type", self.event_type, problem)
         if not self.columns:
@@ -145,15 +145,6 @@ class Contract:
         if twice := _repeated(column.name.lower() for column in self.columns):
             raise ConfigError(f"columns.{twice}: two columns have this name, as capitals don't count")
         _check_paths(self.columns)
-
-
-def can_have_contract(event_type: str) -> bool:
-    """True if events of this type can have a contract, and so a table of their own.
-
-    The longest names can't, as names of folders are short: of 28 Chinese characters, for one. Their events are only in
-    staging/events.
-    """
-    return len(folder_of(event_type)) <= MAX_FOLDER_BYTES
 
 
 def _has_literal(number: int | Decimal) -> bool:

@@ -13,8 +13,7 @@ from pyspark.sql.window import Window
 
 from event_lake.config.parsing import unusable
 from event_lake.config.settings import BOUNDS, Settings
-from event_lake.config.type_folders import folder_of
-from event_lake.contracts.contract import can_have_contract
+from event_lake.config.type_folders import fits_table, folder_of
 from event_lake.contracts.fields_seen import Path as FieldPath
 from event_lake.contracts.fields_seen import find_fields
 from event_lake.contracts.proposals import FieldSeen, format_proposal
@@ -148,7 +147,7 @@ def _write_files(texts: Mapping[str, str | None], folder: Path, *, force: bool) 
         other = first_spellings.setdefault(file.name.lower(), name)
         if text is None:
             result.left_out[name] = "its events have no fields of their own"
-        elif not can_have_contract(name):
+        elif not fits_table(name):
             result.left_out[name] = "its name is too long for a contract"
         elif other != name:
             result.left_out[name] = f"differs from {format_name(other)} in capitals only"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
-from event_lake.config.type_folders import type_of
+from event_lake.config.type_folders import fits_table, type_of
 from event_lake.errors import UserError
 from event_lake.lake import layout, tables
 from event_lake.lake.hadoop_files import HadoopFiles
@@ -87,7 +87,8 @@ class Staging(_Tables):
 class _TypedTables(_Tables, Mapping[str, DataFrame]):
     def __getitem__(self, event_type: str) -> DataFrame:
         table = layout.typed_table(event_type, StructType())
-        if not tables.exists(self._spark, self._root, table):
+        # Delta can't ask for a folder whose name is too long.
+        if not fits_table(event_type) or not tables.exists(self._spark, self._root, table):
             raise KeyError(
                 f"no table of the type {event_type!r}; there are: {', '.join(map(format_name, self)) or 'none'}"
             )
