@@ -60,10 +60,11 @@ class Proposed:
 def propose_contracts(
     spark: SparkSession, settings: Settings, sampling: Sampling, out: str, *, force: bool
 ) -> Proposed:
-    """Write a file into the folder `out` for each type in raw/events, `type_folders.folder_of` with ".toml".
+    """Write a file into the folder `out` for each type in raw/events.
 
-    A file that is there already is replaced only if `force`. Raise UserError if there is no raw layer, or no event to
-    look at, and ConfigError for a folder that can't be written to.
+    It's called as `type_folders.folder_of` has it, with ".toml" behind. A file that is there already is replaced only
+    if `force`. Raise UserError if there is no raw layer, or no event to look at, and ConfigError for a folder that
+    can't be written to.
     """
     root = settings.lake.root
     tables.refuse_missing_raw(spark, root)

@@ -149,7 +149,7 @@ def _refuse_unnameable(spark: SparkSession) -> None:
     """
     jvm: Any = spark._jvm  # noqa: SLF001 (PySpark has no other way to Java's properties)
     encoding = jvm.System.getProperty("sun.jnu.encoding")
-    if encoding.upper() != "UTF-8":
+    if encoding is not None and encoding.upper() != "UTF-8":
         problem = f"Java writes names of local folders in {encoding} here; start the job with LC_ALL=C.UTF-8"
         raise unusable("raw.name_characters", ANY, problem)
 
