@@ -112,10 +112,10 @@ def check_quality(spark: SparkSession, settings: Settings, *, hours: int | None 
 
 def open_lake(spark: SparkSession, settings: Settings) -> OpenLake:
     """Return an object whose attributes are the lake's tables as DataFrames. Each use of one reads the table anew."""
-    refuse_misplaced(spark, settings.lake.root)
+    refuse_misplaced(spark, settings)
     return OpenLake(spark, settings.lake.root)
 
 
 def _refuse_unusable(spark: SparkSession, settings: Settings) -> None:
     refuse_unconfigured(spark)
-    refuse_misplaced(spark, settings.lake.root)
+    refuse_misplaced(spark, settings)

@@ -13,6 +13,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from event_lake.lake import layout
 from event_lake.staging.build import build_staging
+from support.odd_types import ODD_TYPES
 from support.raw_layers import Event, RawLayer, settings_of
 
 CONTRACT = """
@@ -30,7 +31,10 @@ type = "array<string>"
 """
 FAR = '{"score":1,"price":1,"due":"%s","at":"%sT00:00:00Z"}'
 SAYS = '{"score":%d,"price":"12.50","due":"2026-11-30","at":"2026-11-21T09:00:00.25Z","tags":["é","😀",null]}'
-TABLES = ("raw/events", "staging/events", "staging/conflicts", "staging/rejected", "staging/types/lesson")
+TABLES = (
+    *("raw/events", "staging/events", "staging/conflicts", "staging/rejected"),
+    *("staging/types/lesson", "staging/types/Order=20Completed"),
+)
 
 
 def by_delta_rs(path: str) -> pa.Table:
@@ -49,9 +53,11 @@ def by_duckdb(path: str) -> pa.Table:
 def lake(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("readers")
     (folder / "lesson.toml").write_text(CONTRACT)
+    (folder / "orders.toml").write_text(CONTRACT.replace("lesson", "Order Completed"))
     root = str(folder / "lake")
     raw, settings = RawLayer(spark, root), settings_of(root, contracts=str(folder))
     raw.gains(Event(uuid="a", says=SAYS % 1), Event(uuid="b", says=SAYS % 2, event_type="a b(c)"), Event(day=1))
+    raw.gains(*(Event(uuid="o", says=SAYS % 1, event_type=name) for name in ODD_TYPES))
     raw.gains(Event(uuid="a", says=SAYS % 2, arrived=9, number=7), Event(uuid="x", says='{"score":"no","price":1}'))
     build_staging(spark, settings)
     raw.gains(Event(uuid="a", says=SAYS % 3, arrived=0, number=1))

@@ -137,8 +137,8 @@ def test_files_are_written_for_the_events_asked_for_and_never_over_others(
     assert "[columns.old]" in text
     assert "[columns.new]" not in text
     second = propose_contracts(spark, settings, Sampling(), str(out), force=False)
-    assert second.written == ["quiz.toml"]
-    assert second.left_out.keys() == {"_odd", "heartbeat", "lesson"}
+    assert second.written == ["=5Fodd.toml", "quiz.toml"]
+    assert second.left_out.keys() == {"heartbeat", "lesson"}
     assert second.left_out["heartbeat"] == "its events have no fields of their own"
     assert (out / "lesson.toml").read_text("utf-8") == text
     forced = propose_contracts(spark, settings, Sampling(types=("lesson",)), str(out), force=True)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,8 @@ from event_lake.config.settings import Raw
 from support.sent import ARRIVED
 
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+# What turns the direction of text, and a byte order mark.
+_TURNS_OR_MARKS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff"
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 
@@ -127,13 +130,21 @@ def _is_string(value: Any) -> TypeGuard[str]:
     return isinstance(value, str) and not isinstance(value, Number)
 
 
+def _is_printable(character: str) -> bool:
+    code = ord(character)
+    is_noncharacter = code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF
+    is_odd = unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} or character in _TURNS_OR_MARKS
+    return not is_noncharacter and not is_odd
+
+
 def _is_name(name: str, rules: Raw) -> bool:
     parts = name.split(":")
+    takes_any = rules.name_characters == "any"
     return (
         not name.startswith("__")
         and len(parts) <= 8
         and all(1 <= len(part) <= 100 for part in parts)
-        and set(name) <= {*_LETTERS, *rules.name_characters, ":"}
+        and (all(map(_is_printable, name)) if takes_any else set(name) <= {*_LETTERS, *rules.name_characters, ":"})
     )
 
 

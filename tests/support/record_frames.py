@@ -45,10 +45,10 @@ def a_hole(spark: SparkSession, hole: str, *, shard: str = "shardId-0") -> DataF
     return spark.createDataFrame([(None, None, "events", shard, None, None, None, None, None, receipt)], RECORD)
 
 
-def write_first_batch(spark: SparkSession, root: str, data: Sequence[bytes]) -> Totals:
+def write_first_batch(spark: SparkSession, root: str, data: Sequence[bytes], raw: Raw = RULES) -> Totals:
     """Make a lake's tables, write `data`, numbered in their order, as the first batch, and return its totals."""
-    settings = Settings(source=Source(stream="events"), lake=Lake(root=root))
+    settings = Settings(source=Source(stream="events"), lake=Lake(root=root), raw=raw)
     make_empty(spark, root, layout.RAW)
-    rows = validate_records(records(spark, data, first=10_000), RULES).withColumn("ingested_at", F.lit(ARRIVED))
+    rows = validate_records(records(spark, data, first=10_000), raw).withColumn("ingested_at", F.lit(ARRIVED))
     writer = RawWriter(settings, make_beginning(spark, settings), "query")
     return writer.write(rows, Batch(batch_id=0, clock=ARRIVED, read_until=ARRIVED)).totals

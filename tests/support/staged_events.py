@@ -67,7 +67,7 @@ def generated(count: int, seed: int) -> list[Event]:
 
 def a_contract(*columns: Column, event_type: str = "lesson") -> Contract:
     """Return a contract with these columns."""
-    return Contract(event_type=event_type, columns=columns)
+    return Contract(event_type=event_type, columns=columns, file=f"{event_type}.toml")
 
 
 def says(**fields: Any) -> str:

@@ -23,7 +23,7 @@ WIDER = {
 
 
 def a_contract(*columns: Column) -> Contract:
-    return Contract(event_type="lesson", columns=columns)
+    return Contract(event_type="lesson", columns=columns, file="lesson.toml")
 
 
 def test_a_type_is_wider_only_if_it_holds_each_value_exactly() -> None:

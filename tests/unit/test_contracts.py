@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from event_lake.contracts.contract import COMMON, Column, Contract, can_have_contract
+from event_lake.contracts.contract import COMMON, Column, Contract
 from event_lake.contracts.load import load_contracts
 from event_lake.errors import ConfigError
 from event_lake.lake import schemas
@@ -99,7 +99,11 @@ def test_a_folder_that_is_not_there_is_an_error_with_a_remedy(folder: Path) -> N
         ("columns = 3\nevent_type = 'lesson'", "columns = 3: not a section"),
         ("[columns.a]\ntype = 'int'", "event_type is missing"),
         ("event_type = 'lesson'", "columns: there are none"),
-        ("event_type = 'page'\n[columns.a]\ntype = 'int'", "event_type = 'page': the file would be page.toml"),
+        (
+            "event_type = 'a:b'\n[columns.a]\ntype = 'int'",
+            "event_type = 'a:b': no first part of an event_name, see raw",
+        ),
+        (f"event_type = '{'字' * 28}'\n[columns.a]\ntype = 'int'", "as a folder's name it has more than 250 bytes"),
         ("event_type = 'lesson'\ncolum = 1", "unknown key colum; did you mean columns?"),
         ("event_type = 'lesson'\nowner = 1", "unknown key owner; known are event_type, description, columns"),
         ("event_type = 'lesson'\n[columns]\na = 'int'", "columns.a = 'int': not a section; write [columns.a] and its"),
@@ -155,27 +159,51 @@ def test_a_mistake_is_told_in_one_line_that_names_the_file(folder: Path, text: s
     assert "\n" not in message.removesuffix("\n")
 
 
+@pytest.mark.parametrize("name", ["Order=20Completed.toml", "Order Completed.toml", "orders.toml", "größe.toml"])
+def test_a_file_may_have_any_name_as_the_type_stands_in_it(folder: Path, name: str) -> None:
+    text = column("type = 'int'").replace("lesson", "Order Completed")
+    [contract] = load_contracts(write(folder, text, name)).values()
+    assert (contract.event_type, contract.file) == ("Order Completed", name)
+
+
+def test_two_files_of_one_type_are_refused(folder: Path) -> None:
+    write(folder, column("type = 'int'"), "a.toml")
+    with pytest.raises(ConfigError) as raised:
+        load_contracts(write(folder, column("type = 'int'"), "b.toml"))
+    said = "event_type = 'lesson': a.toml is a contract of this type, too; keep one of them"
+    assert str(raised.value) == f"{folder}/b.toml: {said}"
+
+
+def test_types_that_only_unicode_knows_as_alike_can_both_have_contracts(folder: Path) -> None:
+    types = ("größe", "grÖße", "groesse", "e\u0301", "é", "É")
+    for number, name in enumerate(types):
+        write(folder, column("type = 'int'").replace("lesson", name), f"{number}.toml")
+    assert tuple(load_contracts(str(folder))) == types
+
+
 def test_types_that_differ_in_capitals_only_cannot_both_have_contracts(folder: Path) -> None:
     write(folder, column("type = 'int'"))
     text = column("type = 'int'").replace("lesson", "Lesson")
     try:
-        with pytest.raises(ConfigError, match="capitals only"):
+        with pytest.raises(
+            ConfigError, match=r"event_type = 'lesson': differs from the type in Lesson.toml in capitals only; keep one"
+        ):
             load_contracts(write(folder, text, "Lesson.toml"))
     finally:
         assert len(list(folder.iterdir())) == 2
 
 
-@pytest.mark.parametrize("name", ["a", "lesson-2", "a.b_c", "-+@~!$,()", "x" * 200, "9"])
-def test_most_event_types_can_have_contracts(name: str) -> None:
-    assert can_have_contract(name)
-
-
 @pytest.mark.parametrize(
-    "name", ["", ".", "..", ".hidden", "_hidden", "__other__", "a/b", "a b", "a\\b", "é", "x" * 201]
+    "name",
+    ["a", "lesson-2", "-+@~!$,()", "x" * 200, "9", ".", "..", ".odd", "_odd", "a/b", "a b", "a\\b", "é", "字" * 27],
 )
-def test_a_type_cannot_name_a_hidden_or_another_folder(name: str) -> None:
-    assert not can_have_contract(name)
-    with pytest.raises(ConfigError, match="no type that can have a contract"):
+def test_most_event_types_can_have_contracts(name: str) -> None:
+    assert Contract(event_type=name, columns=(Column(name="a", type="int"),)).event_type == name
+
+
+@pytest.mark.parametrize("name", ["", "__other__", "a:b", "a\n", "x" * 201])
+def test_what_is_no_event_type_cannot_have_a_contract(name: str) -> None:
+    with pytest.raises(ConfigError, match="no first part of an event_name"):
         Contract(event_type=name, columns=(Column(name="a", type="int"),))
 
 

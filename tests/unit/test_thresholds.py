@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -229,6 +230,15 @@ def test_a_breach_is_one_line_that_says_what_where_and_which_bound() -> None:
         "detail": "string",
         "bound": "max = 0.01",
     }
+
+
+def test_a_rule_may_be_about_a_type_of_any_name(tmp_path: Path) -> None:
+    name = "com.acme/'Größe' = \"5\""
+    file = tmp_path / "quality.toml"
+    file.write_text(f"[[rules]]\nmeasure = 'conflicts'\nevent_type = {json.dumps(name)}\nmax = 0", "utf-8")
+    about = [metric("conflicts", 1, event_type=of_type) for of_type in ("lesson", name)]
+    [breach] = find_breaches(load_rules(str(file)), about, NOW)
+    assert str(breach) == f"conflicts, {name}, 2026-11-20T09:00Z: 1 breaks max = 0"
 
 
 def test_what_producers_named_neither_steers_a_terminal_nor_shows_an_address() -> None:

@@ -13,12 +13,13 @@ All tables are Delta tables below `lake.root`. Timestamps are instants, in micro
 UTC. Queries skip files by partitions, and by the columns that have statistics.
 """
 _CONTRACTS = """
-An event type that has a contract, the file <event_type>.toml in the folder `staging.contracts`, has a table of its own.
-It begins with the columns below. Then comes a column for each `[columns.<name>]` of the contract, of that name and of
-the contract's `type`: {types}, `decimal(precision,scale)` up to {digits} digits, or `array<…>` of {elements}. It holds
-what the payload has at the contract's `path`, by default a key of the column's name, and null where there's nothing, or
-where `subtypes` doesn't list the event's. The column's comment in the table is the contract's `description`, with
-`[personal data]` after it where `pii` is true.
+An event type that has a contract in the folder `staging.contracts` has a table of its own. In the folder's name each
+byte of what isn't an ASCII letter, a digit or one of _.-+@~!$,() stands as `=` and two digits: `Order=20Completed`. The
+table begins with the columns below. Then comes a column for each `[columns.<name>]` of the contract, of that name and
+of the contract's `type`: {types}, `decimal(precision,scale)` up to {digits} digits, or `array<…>` of {elements}. It
+holds what the payload has at the contract's `path`, by default a key of the column's name, and null where there's
+nothing, or where `subtypes` doesn't list the event's. The column's comment in the table is the contract's
+`description`, with `[personal data]` after it where `pii` is true.
 
 An event breaks its contract where a `required` column is null, or a value isn't of the `type`, none of the `allowed`
 ones, or not within `minimum` and `maximum`. It's in staging/rejected, and not in the typed table.
@@ -31,9 +32,10 @@ def make_page() -> str:
     for table in (*layout.RAW, *layout.STAGING):
         blocks += [f"## {as_code(table.name)}", as_prose(columns.ROWS[table.name]), _places(table)]
         blocks.append(list_columns(table.schema, columns.MEANINGS[table.name]))
-    typed = layout.typed_table("<event_type>", schemas.TYPED)
+    typed = layout.typed_table("lesson", schemas.TYPED)
     types, elements = (", ".join(as_code(name) for name in names) for names in (SCALARS, ELEMENTS))
-    blocks += [f"## {as_code(typed.name)}", as_prose(columns.TYPED_ROWS), _places(typed)]
+    name = as_code(f"{layout.TYPED_TABLES}/<event_type>")
+    blocks += [f"## {name}", as_prose(columns.TYPED_ROWS), _places(typed)]
     blocks.append(as_paragraphs(_CONTRACTS.format(types=types, digits=MOST_DIGITS, elements=elements)))
     return as_page("Tables", *blocks, list_columns(typed.schema, columns.TYPED))
 

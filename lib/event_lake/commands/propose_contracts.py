@@ -1,10 +1,11 @@
 """Propose contracts: look at raw events, and write down what those of each type hold.
 
-The job writes a file <event_type>.toml for each event type. It lists the fields with their types, how often they are
-null, and the form of their values, with letters and digits masked. Fields of objects become columns of their own, one
-level deep. A field that has several types, or was seen too rarely to know, is proposed as a string, which takes
-anything. Read the files over, complete them, and put them into the folder that staging.contracts names. Without --force
-the job leaves a file that is there already as it is.
+The job writes a file <event_type>.toml for each event type. What isn't safe in a file's name is escaped there, as in
+Order=20Completed.toml. The file lists the fields with their types, how often they are null, and the form of their
+values, with letters and digits masked. Fields of objects become columns of their own, one level deep. A field that has
+several types, or was seen too rarely to know, is proposed as a string, which takes anything. Read the files over,
+complete them, and put them into the folder that staging.contracts names. Without --force the job leaves a file that is
+there already as it is.
 """
 
 from argparse import Namespace
@@ -15,6 +16,7 @@ from event_lake.cli.period import add_dates, dates_of
 from event_lake.config.settings import Settings
 from event_lake.contracts.propose import Sampling, propose_contracts
 from event_lake.lake.session import lake_session
+from event_lake.lake.untrusted import format_name
 
 
 def make_parser(prog: str | None = None) -> JobParser:
@@ -38,6 +40,6 @@ def _propose(args: Namespace, settings: Settings) -> int:
     with lake_session("propose_contracts", settings) as spark:
         proposed = propose_contracts(spark, settings, sampling, args.out, force=args.force)
     for name, reason in proposed.left_out.items():
-        print(f"left out {name}: {reason}")
+        print(f"left out {format_name(name)}: {reason}")
     print(f"{len(proposed.written):,} contracts proposed in {args.out}")
     return 0

@@ -14,18 +14,16 @@ from math import inf
 from string import ascii_letters, digits
 from urllib.parse import urlsplit
 
+from event_lake.config.event_names import ANY, EXTRAS, is_event_type
 from event_lake.config.lake_root import find_problem
 from event_lake.config.parsing import parse_instant, split_path, unusable
+from event_lake.config.type_folders import fits_partition
 from event_lake.errors import ConfigError
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 # Kinesis keeps records for a year at most.
 _YEAR_SECONDS = 365 * 24 * 3600
-_SAFE_EXTRAS = "_.-+@~!$,()"
-_LETTERS_AND_DIGITS = set(ascii_letters + digits)
-_SAFE_IN_NAMES = _LETTERS_AND_DIGITS | set(_SAFE_EXTRAS)
-# A type names a folder, "event_type=<type>", and file systems have names of at most 255 bytes.
-MAX_NAME_PART_LENGTH = 100
+_SAFE_IN_NAMES = {*ascii_letters, *digits, *EXTRAS}
 # By section and key, what a value may be: one of these …
 CHOICES: Mapping[str, Mapping[str, Sequence[str]]] = {
     "raw": {
@@ -205,15 +203,17 @@ class Raw:
             raise unusable(
                 "raw.name_characters",
                 self.name_characters,
-                f"{''.join(unsafe)!r} can't stand in a folder's name everywhere; there may be {_SAFE_EXTRAS}",
+                f"{''.join(unsafe)!r} can't stand in a folder's name everywhere; there may be {EXTRAS}, or"
+                f' "{ANY}", which takes every printable character',
             )
         for name in self.event_types:
             self._check_event_type(name)
 
     def _check_event_type(self, name: str) -> None:
-        allowed = _LETTERS_AND_DIGITS | set(self.name_characters)
-        if not 1 <= len(name) <= MAX_NAME_PART_LENGTH or not set(name) <= allowed or name.startswith("__"):
+        if not is_event_type(name, self.name_characters):
             raise unusable("raw.event_types", name, "no event's name can begin with it, see raw.name_characters")
+        if not fits_partition(name):
+            raise unusable("raw.event_types", name, "its folder would have more than 255 bytes; leave it out")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,12 +3,14 @@
 import re
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TypeVar
 
+from event_lake.config.event_names import ANY, is_event_type
 from event_lake.config.parsing import split_path, unusable
+from event_lake.config.type_folders import MAX_FOLDER_BYTES, fits_table
 from event_lake.contracts import column_types
 from event_lake.errors import ConfigError
 
@@ -17,8 +19,8 @@ COMMON = ("event_uuid", "event_name", "event_subtype", "created_datetime", "arri
 
 # Parquet, SQL and all readers take these names as they are. Others would need Delta's column mapping, which few know.
 _COLUMN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
-# The characters that an event type may have (`raw.name_characters`), without those that `can_have_contract` excludes.
-_EVENT_TYPE = re.compile(r"[A-Za-z0-9+@~!$,()-][A-Za-z0-9_.+@~!$,()-]{0,199}")
+# Lakes of before 0.1.0 may have types of more than 100 characters.
+_MOST_CHARACTERS = 200
 _WHOLE = ("int", "bigint")
 # Source: Spark's DecimalType.MAX_PRECISION.
 _MOST_DIGITS = 38
@@ -121,39 +123,26 @@ class Column:
 class Contract:
     """The contract of an event type. `columns` are those of its typed table, beside the `COMMON` ones.
 
-    Raises ConfigError if the type can't have a contract, or its columns don't fit together.
+    `file` is the name of the file that says so. Raises ConfigError if the type can't have a contract, or its columns
+    don't fit together.
     """
 
     event_type: str
     description: str = ""
     columns: tuple[Column, ...] = ()
+    file: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
-        if not can_have_contract(self.event_type):
-            raise unusable(
-                "event_type",
-                self.event_type,
-                "no type that can have a contract: it would name a hidden folder, or is no first part of an event_name",
-            )
+        if not is_event_type(self.event_type, ANY, _MOST_CHARACTERS):
+            raise unusable("event_type", self.event_type, "no first part of an event_name, see raw.name_characters")
+        if not fits_table(self.event_type):
+            problem = f"can't have a contract: as a folder's name it has more than {MAX_FOLDER_BYTES} bytes"
+            raise unusable("event_type", self.event_type, problem)
         if not self.columns:
             raise ConfigError("columns: there are none; write [columns.<name>] and type = … below")
         if twice := _repeated(column.name.lower() for column in self.columns):
             raise ConfigError(f"columns.{twice}: two columns have this name, as capitals don't count")
         _check_paths(self.columns)
-
-    @property
-    def file(self) -> str:
-        """Return the name of the contract's file."""
-        return f"{self.event_type}.toml"
-
-
-def can_have_contract(event_type: str) -> bool:
-    """True if events of this type can have a contract, and so a folder of their own.
-
-    A type that begins with "." or "_" can't: ".." would be the folder above, and Spark, like other readers, ignores
-    folders with such names. Its events are only in staging/events.
-    """
-    return _EVENT_TYPE.fullmatch(event_type) is not None
 
 
 def _has_literal(number: int | Decimal) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from event_lake.config.type_folders import folder_of
 from event_lake.contracts import column_types
 from event_lake.contracts.contract import COMMON, Column, Contract
 from event_lake.errors import UserError
@@ -87,5 +88,5 @@ def plan_evolution(contract: Contract, table: Mapping[str, TableColumn]) -> Evol
 def _refusal(contract: Contract, problem: str) -> UserError:
     return UserError(
         f"{contract.file}: {problem}; put it back as it was (a new meaning needs a new column), or move the folder"
-        f" staging/types/{contract.event_type} away and build its dates anew with build_staging --from"
+        f" staging/types/{folder_of(contract.event_type)} away and build its dates anew with build_staging --from"
     )

@@ -1,20 +1,21 @@
 """Load contracts from a folder of TOML files."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from pathlib import Path
 
 from event_lake.config.parsing import unusable
 from event_lake.config.toml import name_in_errors, read_table, read_toml
+from event_lake.config.type_folders import folder_of
 from event_lake.contracts.contract import Contract
-from event_lake.errors import ConfigError
 
 
 def load_contracts(folder: str) -> Mapping[str, Contract]:
-    """Return the contracts in the files `<event_type>.toml` of `folder`, by event type, in the order of their names.
+    """Return the contracts in the files of `folder` that end with ".toml", by event type, in the order of the files.
 
-    Other files aren't read. Raise ConfigError, one line with file, key, value and remedy, if there is no such folder,
-    or a file can't be read, has an unknown key or a wrong type, or isn't a possible contract.
+    Raise ConfigError, one line with file, key, value and remedy, if there is no such folder, or a file can't be read,
+    has an unknown key or a wrong type, or isn't a possible contract; and if two are of one type, or of two whose tables
+    would have one folder on disks that take no account of capitals.
     """
     path = Path(folder)
     if not path.is_dir():
@@ -23,7 +24,8 @@ def load_contracts(folder: str) -> Mapping[str, Contract]:
     contracts: dict[str, Contract] = {}
     for file in sorted(path.glob("*.toml")):
         contract = load_contract(file)
-        _refuse_other_case(file, contracts)
+        with name_in_errors(file):
+            _refuse_same_folder(contract, contracts.values())
         contracts[contract.event_type] = contract
     return contracts
 
@@ -32,18 +34,15 @@ def load_contract(file: Path) -> Contract:
     """Return the contract in `file`. Raise ConfigError as `load_contracts` does."""
     table = read_toml(file, str(file), "conf/contracts", Decimal)
     with name_in_errors(file):
-        contract = read_table(Contract, table)
-        if contract.file != file.name:
-            problem = f"the file would be {contract.file}; rename it, or correct the type"
-            raise unusable("event_type", contract.event_type, problem)
-    return contract
+        return read_table(Contract, table, file=file.name)
 
 
-def _refuse_other_case(file: Path, contracts: Collection[str]) -> None:
-    """Raise ConfigError if the file's name and another type's differ in capitals only.
-
-    On many disks the folders of their tables would be one.
-    """
-    for other in contracts:
-        if file.stem.lower() == other.lower():
-            raise ConfigError(f"{file}: differs from {other}.toml in capitals only; keep one of them")
+def _refuse_same_folder(contract: Contract, others: Iterable[Contract]) -> None:
+    for other in others:
+        if folder_of(contract.event_type).lower() != folder_of(other.event_type).lower():
+            continue
+        if contract.event_type == other.event_type:
+            problem = f"{other.file} is a contract of this type, too; keep one of them"
+        else:
+            problem = f"differs from the type in {other.file} in capitals only; keep one of them"
+        raise unusable("event_type", contract.event_type, problem)

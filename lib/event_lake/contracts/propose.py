@@ -13,13 +13,14 @@ from pyspark.sql.window import Window
 
 from event_lake.config.parsing import unusable
 from event_lake.config.settings import BOUNDS, Settings
-from event_lake.contracts.contract import can_have_contract
+from event_lake.config.type_folders import fits_table, folder_of
 from event_lake.contracts.fields_seen import Path as FieldPath
 from event_lake.contracts.fields_seen import find_fields
 from event_lake.contracts.proposals import FieldSeen, format_proposal
 from event_lake.errors import ConfigError, UserError
 from event_lake.lake import layout, tables
 from event_lake.lake.time_columns import is_dated_in
+from event_lake.lake.untrusted import format_name
 from event_lake.lake.window import Dates
 
 _COUNTED = "true_event_type string, path array<string>, kind string, count bigint, least string, greatest string"
@@ -59,10 +60,11 @@ class Proposed:
 def propose_contracts(
     spark: SparkSession, settings: Settings, sampling: Sampling, out: str, *, force: bool
 ) -> Proposed:
-    """Write a file `<event_type>.toml` into the folder `out` for each type in raw/events.
+    """Write a file into the folder `out` for each type in raw/events.
 
-    A file that is there already is replaced only if `force`. Raise UserError if there is no raw layer, or no event to
-    look at, and ConfigError for a folder that can't be written to.
+    It's called as `type_folders.folder_of` has it, with ".toml" behind. A file that is there already is replaced only
+    if `force`. Raise UserError if there is no raw layer, or no event to look at, and ConfigError for a folder that
+    can't be written to.
     """
     root = settings.lake.root
     tables.refuse_missing_raw(spark, root)
@@ -142,14 +144,14 @@ def _write_files(texts: Mapping[str, str | None], folder: Path, *, force: bool) 
     result = Proposed()
     first_spellings: dict[str, str] = {}
     for name, text in texts.items():
-        file = folder / f"{name}.toml"
-        other = first_spellings.setdefault(name.lower(), name)
+        file = folder / f"{folder_of(name)}.toml"
+        other = first_spellings.setdefault(file.name.lower(), name)
         if text is None:
             result.left_out[name] = "its events have no fields of their own"
-        elif not can_have_contract(name):
-            result.left_out[name] = "no type of this name can have a contract"
+        elif not fits_table(name):
+            result.left_out[name] = "its name is too long for a contract"
         elif other != name:
-            result.left_out[name] = f"differs from {other} in capitals only"
+            result.left_out[name] = f"differs from {format_name(other)} in capitals only"
         elif file.exists() and not force:
             result.left_out[name] = f"{file} is there already; --force writes it anew"
         else:

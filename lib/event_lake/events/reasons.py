@@ -170,7 +170,8 @@ REASONS = (
         field="event_name",
         problem=Problem.WRONG,
         meaning="The `event_name` isn't 1 to 8 parts with `:` between, each of 1 to 100 ASCII letters, digits and"
-        " `raw.name_characters`; or it begins with `__`.",
+        " `raw.name_characters` (with `any`: printable characters, so no control characters, marks that turn the"
+        " direction of text, or halves of surrogate pairs); or it begins with `__`.",
         condition=lambda record: _is_string_but_not(record.name, record.rules.is_name),
     ),
     Reason(

@@ -5,9 +5,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
-from string import ascii_letters, digits
 
-from event_lake.config.settings import MAX_NAME_PART_LENGTH, Raw
+from event_lake.config.event_names import part_pattern
+from event_lake.config.settings import Raw
 from event_lake.events.iso_time import parse_iso_time
 from event_lake.json_reader import NUMBER
 
@@ -26,7 +26,8 @@ _number = re.compile(NUMBER)
 class Rules:
     """The rules for events in `config.Raw`. All fields are plain values, so that Spark can send them to executors.
 
-    `max_depth` counts levels of arrays and objects. `name_characters` may stand in a name beside letters and digits.
+    `max_depth` counts levels of arrays and objects. `name_characters` may stand in a name beside letters and digits;
+    `event_names.ANY` stands for all printable ones.
     `paths` lead to the fields (`config.Fields.paths`).
     """
 
@@ -63,7 +64,7 @@ class Rules:
 
     @cached_property
     def _name(self) -> re.Pattern[str]:
-        part = f"[{re.escape(ascii_letters + digits + self.name_characters)}]{{1,{MAX_NAME_PART_LENGTH}}}+"
+        part = part_pattern(self.name_characters)
         return re.compile(f"(?!__){part}(?::{part}){{0,{_MAX_NAME_PARTS - 1}}}")
 
     def is_name(self, text: str) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pyspark.sql.types import StructType
 
 from event_lake.config.lake_root import absolute_root
+from event_lake.config.type_folders import folder_of
 from event_lake.lake import schemas
 
 
@@ -66,7 +67,7 @@ def typed_table(event_type: str, schema: StructType) -> Table:
     # None of the contract's own columns has statistics: Spark would compile code for each table, which is half of the
     # cost of a small append.
     statistics = ("event_uuid", "created_datetime", "arrived_at", "ingested_at")
-    return Table(f"{TYPED_TABLES}/{event_type}", schema, ("date",), statistics)
+    return Table(f"{TYPED_TABLES}/{folder_of(event_type)}", schema, ("date",), statistics)
 
 
 def path_below(root: str, name: str) -> str:

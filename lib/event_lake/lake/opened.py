@@ -5,9 +5,11 @@ from collections.abc import Iterator, Mapping
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StructType
 
+from event_lake.config.type_folders import fits_table, type_of
 from event_lake.errors import UserError
 from event_lake.lake import layout, tables
 from event_lake.lake.hadoop_files import HadoopFiles
+from event_lake.lake.untrusted import format_name
 
 
 class _Tables:
@@ -85,13 +87,16 @@ class Staging(_Tables):
 class _TypedTables(_Tables, Mapping[str, DataFrame]):
     def __getitem__(self, event_type: str) -> DataFrame:
         table = layout.typed_table(event_type, StructType())
-        if not tables.exists(self._spark, self._root, table):
-            raise KeyError(f"no table of the type {event_type!r}; there are: {', '.join(self) or 'none'}")
+        # Delta can't ask for a folder whose name is too long.
+        if not fits_table(event_type) or not tables.exists(self._spark, self._root, table):
+            raise KeyError(
+                f"no table of the type {event_type!r}; there are: {', '.join(map(format_name, self)) or 'none'}"
+            )
         return tables.read(self._spark, self._root, table)
 
     def __iter__(self) -> Iterator[str]:
         folder = layout.path_below(self._root, layout.TYPED_TABLES)
-        return iter(sorted(HadoopFiles(self._spark, folder).names(folder)))
+        return iter(sorted(filter(None, map(type_of, HadoopFiles(self._spark, folder).names(folder)))))
 
     def __len__(self) -> int:
         return len(list(iter(self)))

@@ -11,6 +11,7 @@ from pyspark.errors import AnalysisException, IllegalArgumentException
 from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
+from event_lake.config.event_names import ANY
 from event_lake.config.lake_root import absolute_root, scheme_of
 from event_lake.config.parsing import unusable
 from event_lake.config.settings import Settings
@@ -117,12 +118,15 @@ def _has(spark: SparkSession, key: str, value: str, environment: Mapping[str, st
     return value in (spark.conf.get(key, None) or "").split(",")
 
 
-def refuse_misplaced(spark: SparkSession, root: str) -> None:
-    """Raise ConfigError if Spark would look for the lake at `root` elsewhere than its leases are, or can't reach it.
+def refuse_misplaced(spark: SparkSession, settings: Settings) -> None:
+    """Raise ConfigError if Spark would look for the lake elsewhere than its leases are, or can't reach it.
+
+    The same holds where it couldn't write all of the lake's folders (`_refuse_unnameable`).
 
     The lease of a root without a scheme is on the driver's disk, and is taken before Spark starts. Only a session
     knows its default file system: a cluster's files of Hadoop, Spark's defaults and `--conf` decide.
     """
+    root = settings.lake.root
     path = absolute_root(root)
     default = default_file_system(spark)
     if scheme_of(root) is None and default != "file:":
@@ -133,13 +137,28 @@ def refuse_misplaced(spark: SparkSession, root: str) -> None:
         reason = error.java_exception.toString() if isinstance(error, Py4JJavaError) else str(error)
         problem = f"Spark can't use this file system: {reason.splitlines()[0]}"
         raise unusable("lake.root", root, f"{problem}; check the scheme, and what Spark has for it") from None
+    if scheme_of(root) is None and settings.raw.name_characters == ANY:
+        _refuse_unnameable(spark)
+
+
+def _refuse_unnameable(spark: SparkSession) -> None:
+    """Raise ConfigError if Java can't give local folders names of other characters than ASCII.
+
+    It takes the encoding from the locale of its process, which is C where a scheduler sets none. Partitions have the
+    names of types, and a batch with a type that can't be written would fail for ever.
+    """
+    jvm: Any = spark._jvm  # noqa: SLF001 (PySpark has no other way to Java's properties)
+    encoding = jvm.System.getProperty("sun.jnu.encoding")
+    if encoding is not None and encoding.upper() != "UTF-8":
+        problem = f"Java writes names of local folders in {encoding} here; start the job with LC_ALL=C.UTF-8"
+        raise unusable("raw.name_characters", ANY, problem)
 
 
 @contextmanager
 def lake_session(app: str, settings: Settings) -> Iterator[SparkSession]:
     """Run a job's Spark session while the block runs. Raise ConfigError as `refuse_misplaced` does for the lake."""
     with spark_session(app, settings.spark) as spark:
-        refuse_misplaced(spark, settings.lake.root)
+        refuse_misplaced(spark, settings)
         yield spark
 
 

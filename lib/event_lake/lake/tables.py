@@ -223,4 +223,5 @@ def enable_adaptive(spark: SparkSession) -> AbstractContextManager[None]:
 
 def quote_literal(value: object) -> str:
     """Return `value` as a string literal of SQL."""
-    return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'") + "'"
+    # Spark puts a setting's value in place of "${name}" anywhere in a statement.
+    return "'" + str(value).replace("\\", "\\\\").replace("'", "\\'").replace("$", "\\u0024") + "'"

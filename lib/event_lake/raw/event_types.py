@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from event_lake.config.type_folders import fits_partition
 from event_lake.lake.schemas import OTHER
 
 
@@ -22,8 +23,11 @@ class EventTypes:
         return len(self.own) >= self.limit
 
     def add(self, names: Iterable[str]) -> "EventTypes":
-        """Return these types and, in alphabetical order, as many new ones of `names` as there is room for."""
-        new = sorted(set(names) - set(self.own))
+        """Return these types and, in alphabetical order, as many new ones of `names` as there is room for.
+
+        One whose folder would have too long a name is left out: no batch with its events could be written.
+        """
+        new = sorted(filter(fits_partition, set(names) - set(self.own)))
         return replace(self, own=(*self.own, *new[: max(0, self.limit - len(self.own))]))
 
     def is_own(self, event_type: Column) -> Column:
