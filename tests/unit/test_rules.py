@@ -19,6 +19,7 @@ def test_all_that_decides_what_an_event_is_is_a_rule() -> None:
         "raw.compression",
         "raw.event_types",
         "raw.max_age",
+        "raw.max_batch_partitions",
         "raw.max_depth",
         "raw.max_event_types",
         "raw.max_future",

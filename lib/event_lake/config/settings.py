@@ -42,6 +42,7 @@ BOUNDS: Mapping[str, Mapping[str, tuple[int, float]]] = {
         "max_payload_bytes": (1, 128 * 1024 * 1024),
         "max_depth": (1, 1_000),
         "max_event_types": (1, 10_000),
+        "max_batch_partitions": (1, 10_000),
     },
     "staging": {"max_batch_bytes": (1, inf)},
 }
@@ -161,6 +162,7 @@ class Raw:
     max_future: timedelta = timedelta(minutes=5)
     max_age: timedelta = timedelta(days=30)
     max_event_types: int = 500
+    max_batch_partitions: int = 1_000
     event_types: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -3,10 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column
 from pyspark.sql import functions as F
-
-from event_lake.lake.schemas import OTHER
 
 
 @dataclass(frozen=True)
@@ -22,15 +20,15 @@ class EventTypes:
         return len(self.own) >= self.limit
 
     def add(self, names: Iterable[str]) -> "EventTypes":
-        """Return these types and, in alphabetical order, as many new ones of `names` as there is room for."""
-        new = sorted(set(names) - set(self.own))
+        """Return these types and, in their order, as many new ones of `names` as there is room for."""
+        known = set(self.own)
+        new = [name for name in dict.fromkeys(names) if name not in known]
         return replace(self, own=(*self.own, *new[: max(0, self.limit - len(self.own))]))
 
     def is_own(self, event_type: Column) -> Column:
         """Return the condition that the type has a partition of its own."""
         return event_type.isin(*self.own)
 
-    def assign_partitions(self, events: DataFrame) -> DataFrame:
-        """Return `events` (`schemas.EVENT`) with each one's partition as its `event_type`."""
-        partition = F.when(self.is_own(F.col("event_type")), F.col("event_type")).otherwise(OTHER)
-        return events.withColumn("event_type", partition)
+    def candidate(self, event_type: Column) -> Column:
+        """Return the type if it has a partition of its own or can get one, else null."""
+        return F.when(self.is_own(event_type), event_type) if self.is_full else event_type
