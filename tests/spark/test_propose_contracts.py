@@ -112,6 +112,13 @@ def test_a_proposal_loses_nothing_of_what_was_seen(spark: SparkSession, tmp_path
     assert row["n"] == 2**53 + 7
 
 
+def test_so_many_types_that_nobody_would_read_them_over_are_to_be_named(spark: SparkSession) -> None:
+    rows = frame(spark, [Event(uuid=name, name=name, payload='{"x":1}') for name in ("a", "b", "c")])
+    with pytest.raises(UserError, match=r"there are more than 2 event types of all dates, .* by --type"):
+        make_proposals(rows, Sampling(), most_types=2)
+    assert make_proposals(rows, Sampling(types=("a", "b")), most_types=2).keys() == {"a", "b"}
+
+
 def test_files_are_written_for_the_events_asked_for_and_never_over_others(
     spark: SparkSession, root: str, tmp_path: Path
 ) -> None:

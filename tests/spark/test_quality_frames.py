@@ -54,6 +54,14 @@ def test_an_event_uuid_is_elsewhere_where_its_date_or_type_is_another(spark: Spa
     )
 
 
+def test_of_any_number_of_other_types_the_first_ten_are_named(spark: SparkSession) -> None:
+    events = frame(spark, [Event(), Event(uuid="b")])
+    staged = frame(spark, [Event(event_type=f"type{number:02}", uuid=uuid) for number in range(30) for uuid in "ab"])
+    found = select_candidates(narrow_arrivals(events, [NOON], []), staged, 2)
+    [row] = count_elsewhere(events, [NOON], found, []).collect()
+    assert (row.events, row.of_event_type, row.types) == (2, 2, [f"type{number:02}" for number in range(10)])
+
+
 def test_an_event_is_nowhere_else_where_only_its_partition_is_another(spark: SparkSession) -> None:
     events = frame(spark, [Event()])
     staged = frame(spark, [Event(partition="__other__")])

@@ -96,6 +96,14 @@ def test_a_rebuild_puts_events_in_order_that_an_older_version_staged_twice(
     assert _typed(spark, root) == [("a", 1)]
 
 
+def test_of_many_types_without_partitions_a_merge_looks_through_all_partitions_of_the_date(spark: SparkSession) -> None:
+    names = [f"type-{number}" for number in range(3)]
+    rows = frame(spark, [replace(GAMMA, event_type=name) for name in names])
+    assert tables.find_places(rows, layout.STAGING_EVENTS, most=3) == {"date": [DAY], "event_type": [OTHER, *names]}
+    assert tables.find_places(rows, layout.STAGING_EVENTS, most=2) == {"date": [DAY]}
+    assert tables.find_places(rows.limit(0), layout.STAGING_EVENTS) is None
+
+
 def test_of_many_types_without_partitions_all_partitions_of_the_date_are_looked_at(spark: SparkSession) -> None:
     events = frame(spark, [replace(GAMMA, event_type=f"type-{number}") for number in range(3)])
     chunk = make_chunk(events, frame(spark, []))

@@ -97,6 +97,12 @@ def test_events_go_to_their_types_table_or_to_the_rejected_once(spark: SparkSess
     assert lake.versions(layout.REJECTED) == before
 
 
+def test_only_the_types_that_have_contracts_are_counted(spark: SparkSession) -> None:
+    others = [scored(str(number), 1, name=f"type{number}:x") for number in range(3)]
+    events = frame(spark, [scored("a", 1), scored("b", 2, partition="__other__"), *others])
+    assert typed_tables.count_types(events, ["lesson", "quiz"]).collect() == [("lesson", 2)]
+
+
 def test_a_crash_before_the_rejected_were_written_is_made_good_by_a_repetition(spark: SparkSession, root: str) -> None:
     lake = Lake(spark, root, a_contract(SCORE), a_contract(SCORE, event_type="quiz"))
     lake.prepare()

@@ -24,6 +24,7 @@ def test_all_that_decides_what_an_event_is_is_a_rule() -> None:
         "raw.fields.event_uuid",
         "raw.finest_created_at",
         "raw.max_age",
+        "raw.max_batch_partitions",
         "raw.max_depth",
         "raw.max_event_types",
         "raw.max_events_per_record",

@@ -44,6 +44,7 @@ BOUNDS: Mapping[str, Mapping[str, tuple[int, float]]] = {
         "max_events_per_record": (1, 10_000_000),
         "max_depth": (1, 1_000),
         "max_event_types": (1, 10_000),
+        "max_batch_partitions": (1, 10_000),
     },
     "staging": {"max_batch_bytes": (1, inf)},
 }
@@ -193,6 +194,7 @@ class Raw:
     max_future: timedelta = timedelta(minutes=5)
     max_age: timedelta = timedelta(days=30)
     max_event_types: int = 500
+    max_batch_partitions: int = 1_000
     event_types: tuple[str, ...] = ()
     fields: Fields = field(default_factory=Fields)
 

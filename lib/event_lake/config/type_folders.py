@@ -5,7 +5,7 @@ import re
 _MOST_BYTES = 255  # of a name, in nearly all file systems
 # A contract's file has the folder's name, and ".toml" behind it.
 MAX_FOLDER_BYTES = _MOST_BYTES - len(".toml")
-_MOST_PARTITION_BYTES = _MOST_BYTES - len("event_type=")
+MAX_PARTITION_BYTES = _MOST_BYTES - len("event_type=")
 # A name that begins with "." or "_" is hidden from Spark and other readers.
 _UNSAFE = re.compile(r"^[._]|[^A-Za-z0-9_.+@~!$,()-]")
 _UNSAFE_ASCII = re.compile(r"[^A-Za-z0-9_.+@~!$,()\x80-\U0010ffff-]")
@@ -42,4 +42,4 @@ def fits_partition(event_type: str) -> bool:
     Spark escapes some ASCII characters there as "%" and two digits, and leaves all others as they are. All that aren't
     safe count as three bytes here, as other versions of Spark may escape others.
     """
-    return len(_UNSAFE_ASCII.sub("%00", event_type).encode()) <= _MOST_PARTITION_BYTES
+    return len(_UNSAFE_ASCII.sub("%00", event_type).encode()) <= MAX_PARTITION_BYTES

@@ -23,6 +23,8 @@ from event_lake.lake.time_columns import is_dated_in
 from event_lake.lake.untrusted import format_name
 from event_lake.lake.window import Dates
 
+# Nobody reads more files over. A producer that puts ids into event_name makes any number of types.
+_MOST_TYPES = 10_000
 _COUNTED = "true_event_type string, path array<string>, kind string, count bigint, least string, greatest string"
 _COUNTED_ARROW = pa.schema(
     [
@@ -77,13 +79,20 @@ def propose_contracts(
         raise ConfigError(f"--out {out}: can't be written to: {error.strerror}") from None
 
 
-def make_proposals(events: DataFrame, sampling: Sampling) -> Mapping[str, str | None]:
+def make_proposals(events: DataFrame, sampling: Sampling, most_types: int = _MOST_TYPES) -> Mapping[str, str | None]:
     """Return the text of a contract file for each type of `events` (`schemas.EVENT`), by type; None if it needs none.
 
     It's the same whenever the events are the same. The driver's memory holds a row for each field and kind of value.
+    Raise UserError if there are more than `most_types` types.
     """
     with tables.cache(sample_events(events, sampling)) as sample:
-        counts = {row.true_event_type: row["count"] for row in sample.groupBy("true_event_type").count().collect()}
+        rows = sample.groupBy("true_event_type").count().limit(most_types + 1).collect()
+        if len(rows) > most_types:
+            raise UserError(
+                f"there are more than {most_types:,} event types {sampling.dates}, maybe because producers put ids into"
+                " event_name: name those that need a contract, each by --type"
+            )
+        counts = {row.true_event_type: row["count"] for row in rows}
         fields = defaultdict(list)
         for row in count_fields(sample).collect():
             one = FieldSeen(path=tuple(row.path), kind=row.kind, count=row["count"], examples=tuple(row.examples))

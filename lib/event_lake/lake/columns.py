@@ -73,7 +73,7 @@ _EVENT = {
     "event_name": "Its name, as sent: one or more parts with `:` between.",
     "created_at": "When its producer created it, in Unix seconds, however that was spelled.",
     "created_datetime": "When its producer created it, as a timestamp.",
-    "event_type": "The first part of `event_name`, or `__other__` if the type has no partition of its own.",
+    "event_type": "The first part of `event_name`, or `__other__` if the event lies in no partition of its type.",
     "true_event_type": "The first part of `event_name` in any case.",
     "event_subtype": "The second part of `event_name`; null where there's none.",
     "payload": "Its JSON text, exactly as sent.",

@@ -1,6 +1,6 @@
 """Make, read and write the lake's tables. Everything that needs Delta's own API is here."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date
 
@@ -20,6 +20,8 @@ from event_lake.lake.table_properties import explicit_properties
 # The number of the format of the values in our tables, the ledger's positions included. Tables of older versions don't
 # have the property.
 _FORMAT_PROPERTY, _FORMAT = "eventLake.format", 1
+# A merge names so many partitions at most, and so many values of each partition column.
+_MOST_PLACES = 1_000
 
 
 def create(spark: SparkSession, root: str, tables: Sequence[Table]) -> None:
@@ -146,17 +148,14 @@ def merge(rows: DataFrame, root: str, table: Table, *, on: str, delete: str = "f
     condition `delete`, over `source`, holds for a row, the row that it matches is deleted, and the row itself isn't
     written. `rows` have the table's columns, and may have others. They are read twice, so persist them.
 
-    Matches are looked for in the partitions that `Table.lies_in` names, and only these cost time. Raise what
+    Matches are looked for in the partitions that `find_places` names, and only these cost time. Raise what
     `explain_errors` raises.
     """
-    lies_in = dict(table.lies_in)
-    arrays = [F.expr(lies_in.get(name, f"array({name})")).alias(name) for name in table.partitioned_by]
-    partitions = rows.select(*arrays).distinct().collect()
-    if not partitions:
+    places = find_places(rows, table)
+    if places is None:
         return
     # Delta skips the table's files only by literals.
-    values_of = {name: sorted({value for row in partitions for value in row[name]}) for name in table.partitioned_by}
-    pruning = [f"target.{name} in ({', '.join(map(quote_literal, values))})" for name, values in values_of.items()]
+    pruning = [f"target.{name} in ({', '.join(map(quote_literal, values))})" for name, values in places.items()]
     values: dict[str, str | Column] = {name: f"source.{name}" for name in table.schema.names}
     with explain_errors(table.path(root)):
         (
@@ -168,6 +167,26 @@ def merge(rows: DataFrame, root: str, table: Table, *, on: str, delete: str = "f
             .whenNotMatchedInsert(f"not ({delete})", values=values)
             .execute()
         )
+
+
+def find_places(rows: DataFrame, table: Table, most: int = _MOST_PLACES) -> Mapping[str, Sequence[str | date]] | None:
+    """Return by partition column the values with which `rows` may lie in the table (`Table.lies_in`); None of no rows.
+
+    A column with more than `most` values isn't among them if there are as many different combinations: a producer may
+    send any number of event types.
+    """
+    lies_in = dict(table.lies_in)
+    arrays = {name: F.expr(lies_in.get(name, f"array({name})")).alias(name) for name in table.partitioned_by}
+    partitions = rows.select(*arrays.values()).distinct().limit(most + 1).collect()
+    if not partitions:
+        return None
+    if len(partitions) <= most:
+        return {name: sorted({value for row in partitions for value in row[name]}) for name in arrays}
+    values = {
+        name: rows.select(F.explode(array).alias("value")).distinct().limit(most + 1).collect()
+        for name, array in arrays.items()
+    }
+    return {name: sorted(row.value for row in found) for name, found in values.items() if len(found) <= most}
 
 
 def is_in_partitions(partitions: Collection[tuple[date, str]]) -> Column:

@@ -53,6 +53,12 @@ def fingerprint_columns(dedup_on: str, is_event: Column | None = None) -> tuple[
     return tuple(column.alias(name) for column, name in zip(columns, _NAMES, strict=True))
 
 
+def merge_columns() -> tuple[Column, ...]:
+    """Return aggregations that make one fingerprint of several, over rows with the results of `fingerprint_columns`."""
+    events, keys, copies = _NAMES
+    return F.sum(events).alias(events), F.bit_xor(keys).alias(keys), F.bit_xor(copies).alias(copies)
+
+
 def read_fingerprint(values: Mapping[str, Any]) -> Fingerprint:
     """Return the fingerprint in the results of `fingerprint_columns`. A frame without rows may have no results."""
     events, keys, copies = (values.get(name) or 0 for name in _NAMES)

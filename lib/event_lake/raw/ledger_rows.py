@@ -7,12 +7,14 @@ from typing import Any
 
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
+from pyspark.sql.window import Window
 
 from event_lake.errors import DataLossError
 from event_lake.lake.ledger import Totals
 from event_lake.lake.storage_errors import NEW_CHECKPOINT
 from event_lake.raw.event_types import EventTypes
-from event_lake.raw.fingerprint import fingerprint_columns
+from event_lake.raw.fingerprint import fingerprint_columns, merge_columns
+from event_lake.raw.parse import created_datetime
 
 # The ledger's columns whose values come from a receipt, and the receipt's names for them.
 _OF_RECEIPT = {
@@ -49,27 +51,74 @@ class Batch:
     may_repeat: bool = True
 
 
-def sum_by_shard(rows: DataFrame, types: EventTypes, dedup_on: str) -> DataFrame:
-    """Return a row for each shard of the deduplicated `rows`.
+def sum_batch(rows: DataFrame, types: EventTypes, dedup_on: str, *, most: int) -> DataFrame:
+    """Return the sums of the deduplicated `rows`: a row for each shard, and rows for pairs of date and event type.
 
-    It has the receipt, the numbers of events (`raw`) and of other records (`quarantined`), and the fingerprint of the
-    events by `dedup_on`. `types` are the event types that have no partition yet, or null if none can get one any more.
+    A shard's row (`is_shard`) has the receipt, the numbers of events (`raw`) and of other records (`quarantined`),
+    and the fingerprint of the events by `dedup_on`.
+
+    A pair's row has the number of its events, `raw`. `is_new` says that its type has no partition of its own yet. Types
+    that can't get one any more have no rows. There are at most `most` rows of new types, and as many of the others: the
+    pairs with the most events, by date and type if they have as many. Each row says how many `pairs` of its sort there
+    were, and how many `events` these have.
     """
-    event_type = F.substring_index("event_name", ":", 1)
-    is_new = F.col("is_event") & ~types.is_own(event_type)
-    sums = rows.groupBy("stream", "shard_id").agg(
-        F.max("receipt").alias("receipt"),
+    event_type = types.candidate(F.substring_index("event_name", ":", 1))
+    # The second sums are of these, so each of the many rows is looked at once. A receipt is the only row of its group.
+    groups = rows.groupBy(
+        "stream",
+        "shard_id",
+        "receipt",
+        F.when(F.col("is_event"), F.to_date(created_datetime())).alias("date"),
+        F.when(F.col("is_event"), event_type).alias("event_type"),
+    ).agg(
         F.count_if("is_event").alias("raw"),
         F.count_if(F.expr("not is_event and receipt is null")).alias("quarantined"),
-        F.lit(None).alias("types") if types.is_full else F.collect_set(F.when(is_new, event_type)).alias("types"),
         *fingerprint_columns(dedup_on, F.col("is_event")),
     )
     # One task: if an executor is lost, several tasks could use different computations of the rows.
-    return sums.coalesce(1)
+    sums = _sum_twice(groups.coalesce(1))
+    is_new = F.when(F.col("event_type").isNotNull(), ~types.is_own(F.col("event_type")))
+    by_size = Window.partitionBy("is_new").orderBy(F.desc("raw"), "date", "event_type")
+    whole = by_size.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
+    ranked = sums.withColumn("is_new", is_new).withColumns(
+        {
+            "rank": F.row_number().over(by_size),
+            "pairs": F.count("*").over(whole),
+            "events": F.sum("raw").over(whole),
+        }
+    )
+    return ranked.where(F.col("is_shard") | (F.col("rank") <= most))
+
+
+def _sum_twice(groups: DataFrame) -> DataFrame:
+    """Return the sums of the groups by shard, and those by date and event type, in one frame.
+
+    `DataFrame.groupingSets` would do that too, but with another exchange between tasks.
+    """
+    shard, pair = ["stream", "shard_id"], ["date", "event_type"]
+    keys = [
+        F.struct(
+            F.lit(own is shard).alias("is_shard"),
+            *((F.col(name) if name in own else F.lit(None)).alias(name) for name in shard + pair),
+        )
+        for own in (shard, pair)
+    ]
+    sums = (
+        groups.withColumn("key", F.explode(F.array(*keys)))
+        .where("key.is_shard or key.event_type is not null")
+        .groupBy("key")
+    )
+    merged = sums.agg(
+        F.max("receipt").alias("receipt"),
+        F.sum("raw").alias("raw"),
+        F.sum("quarantined").alias("quarantined"),
+        *merge_columns(),
+    )
+    return merged.select("key.*", *merged.columns[1:])
 
 
 def refuse_missing(sums: Iterable[Row], batch: Batch) -> None:
-    """Raise DataLossError if a shard that the batch reads has no receipt in `sums`, the rows of `sum_by_shard`."""
+    """Raise DataLossError if a shard that the batch reads has no receipt in `sums`, the shards' rows of `sum_batch`."""
     shards_with_receipt = {row.shard_id for row in sums if row.receipt is not None}
     if missing := sorted(set(batch.expected) - shards_with_receipt):
         raise DataLossError(
@@ -79,7 +128,7 @@ def refuse_missing(sums: Iterable[Row], batch: Batch) -> None:
 
 
 def make_rows(sums: Iterable[Row], stream: str, batch: Batch) -> list[dict[str, Any]]:
-    """Return the batch's rows of the ledger (`schemas.LEDGER`), made of `sums`, the rows of `sum_by_shard`.
+    """Return the batch's rows of the ledger (`schemas.LEDGER`), made of `sums`, the shards' rows of `sum_batch`.
 
     In the first batch of a checkpoint, shards of which nothing was read have a row, too, with only their position. The
     same holds for a batch that read nothing at all, but for closed shards. An idle query runs such a batch only to move

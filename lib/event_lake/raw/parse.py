@@ -1,9 +1,14 @@
 """Turn validated rows (`schemas.VALIDATED`) into rows of raw/events and raw/quarantine."""
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from event_lake.lake.schemas import EVENT, QUARANTINE
+
+
+def created_datetime() -> Column:
+    """Return the instant at which an event among validated rows was created, by its producer's clock."""
+    return F.timestamp_micros(F.round(F.col("created_seconds") * 1_000_000).cast("long"))
 
 
 def select_events(validated_rows: DataFrame) -> DataFrame:
@@ -17,7 +22,7 @@ def select_events(validated_rows: DataFrame) -> DataFrame:
         .withColumns(
             {
                 "created_at": F.col("created_seconds"),
-                "created_datetime": F.timestamp_micros(F.round(F.col("created_seconds") * 1_000_000).cast("long")),
+                "created_datetime": created_datetime(),
                 "name_parts": F.split("event_name", ":"),
             }
         )

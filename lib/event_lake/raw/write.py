@@ -27,8 +27,9 @@ from event_lake.raw.fingerprint import (
     read_fingerprint,
     sum_fingerprints,
 )
-from event_lake.raw.ledger_rows import Batch, make_rows, recount_raw, refuse_missing, sum_by_shard, sum_totals
+from event_lake.raw.ledger_rows import Batch, make_rows, recount_raw, refuse_missing, sum_batch, sum_totals
 from event_lake.raw.parse import select_events, select_quarantined
+from event_lake.raw.partitions import choose_partitions
 from event_lake.raw.repetition import find_differences, refuse_differences
 from event_lake.raw.varying import vary_by_batch
 
@@ -101,7 +102,10 @@ class RawWriter:
 
     def _write(self, rows: DataFrame, batch: Batch) -> Totals:
         types = self._known_types(rows.sparkSession)
-        sums, _ = _repeat_if_refused(batch, sum_by_shard(rows, types, self._settings.dedup_on).collect)
+        most = self._settings.max_batch_partitions
+        counted = sum_batch(rows, types, self._settings.dedup_on, most=most)
+        all_sums, _ = _repeat_if_refused(batch, counted.collect)
+        sums = [row for row in all_sums if row.is_shard]
         refuse_missing(sums, batch)
         ledger_rows: Sequence[Mapping[str, Any]] = make_rows(sums, self._beginning.stream, batch)
         self._refuse_imbalance(ledger_rows, batch)
@@ -119,8 +123,11 @@ class RawWriter:
                 refused = _rebalance(select_quarantined(numbered), layout.QUARANTINE)
                 quarantine = beside.submit(append, refused, layout.QUARANTINE, batch)
             if totals.raw:
-                types = self._add_new_types(rows.sparkSession, sums, types, batch)
-                events = _rebalance(types.assign_partitions(select_events(numbered)), layout.RAW_EVENTS)
+                partitions = choose_partitions([row for row in all_sums if not row.is_shard], types, most)
+                if partitions.overflow:
+                    _log.warning("batch %d: %s", batch.batch_id, partitions.overflow)
+                self._note_new_types(rows.sparkSession, partitions.types, types, batch)
+                events = _rebalance(partitions.assign(select_events(numbered)), layout.RAW_EVENTS)
                 expected = sum_fingerprints(sums)
                 if self._append_events(events, batch) != expected:
                     ledger_rows = recount_raw(ledger_rows, self._count_raw(rows.sparkSession, batch, expected))
@@ -181,14 +188,12 @@ class RawWriter:
             self._types = EventTypes(allowed, len(allowed)) if allowed else EventTypes(_names(rows), limit)
         return self._types
 
-    def _add_new_types(self, spark: SparkSession, sums: Sequence[Row], types: EventTypes, batch: Batch) -> EventTypes:
-        """Return `types` with the new ones of this batch, and note these in raw/event_types before they are used."""
-        all_types = types.add(name for row in sums for name in row.types or ())
-        if all_types != types:
-            new = [{"event_type": name, "batch_id": batch.batch_id} for name in all_types.own[len(types.own) :]]
-            self._append(_make_frame(spark, new, EVENT_TYPE), layout.EVENT_TYPES, batch)
+    def _note_new_types(self, spark: SparkSession, all_types: EventTypes, known: EventTypes, batch: Batch) -> None:
+        """Note those of `all_types` that aren't `known` in raw/event_types, before they are used."""
+        if new := all_types.own[len(known.own) :]:
+            noted = [{"event_type": name, "batch_id": batch.batch_id} for name in new]
+            self._append(_make_frame(spark, noted, EVENT_TYPE), layout.EVENT_TYPES, batch)
             self._types = all_types
-        return all_types
 
     def _append(self, rows: DataFrame, table: layout.Table, batch: Batch) -> int:
         """Append `rows` to the table, unless it has the batch already. Return how many attempts it took."""

@@ -7,11 +7,12 @@ from math import ceil
 
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
+from pyspark.sql.window import Window
 
 from event_lake.lake.schemas import OTHER
 from event_lake.lake.time_columns import hour_at, hour_of
 from event_lake.quality.frames.arrivals import hash_place, hash_uuid, is_arrived_in, measured_type
-from event_lake.quality.hour.view import Elsewhere
+from event_lake.quality.hour.view import MOST_OTHER_TYPES, Elsewhere
 
 # So many hashes are looked up at a time, which takes some 150 MB of memory.
 _MOST_LOOKED_UP = 2_000_000
@@ -50,6 +51,9 @@ def count_elsewhere(
     )
     of_date, of_type = F.col("date") != F.col("other_date"), F.col("true_event_type") != F.col("other_type")
     uuid = F.col("event_uuid")
+    # A producer may send one event_uuid under any number of types.
+    by_name = Window.partitionBy("hour", "measured").orderBy(F.col("another").asc_nulls_last())
+    is_named = F.col("rank") <= MOST_OTHER_TYPES
     return (
         events.where(is_arrived_in(hours))
         .select(
@@ -57,12 +61,14 @@ def count_elsewhere(
         )
         .join(other, "event_uuid")
         .where(of_date | of_type)
+        .withColumn("another", F.when(of_type, F.col("other_type")))
+        .withColumn("rank", F.dense_rank().over(by_name))
         .groupBy("hour", F.col("measured").alias("of_type"))
         .agg(
             F.count_distinct("event_uuid").alias("events"),
             F.count_distinct(F.when(of_date, uuid)).alias("of_date"),
             F.count_distinct(F.when(of_type, uuid)).alias("of_event_type"),
-            F.array_sort(F.collect_set(F.when(of_type, F.col("other_type")))).alias("types"),
+            F.array_sort(F.collect_set(F.when(is_named, F.col("another")))).alias("types"),
         )
     )
 

@@ -13,13 +13,16 @@ from event_lake.quality.hour.inventory import Inventory
 from event_lake.quality.hour.refused import Refusals
 from event_lake.quality.hour.usual import Usual, hours_before, usual_count
 
+# So many other types of a type are named at most.
+MOST_OTHER_TYPES = 10
+
 
 @dataclass(frozen=True)
 class Elsewhere:
     """The `events` of a type whose event_uuid staging/events also has on another date, or under another type.
 
     `of_date` and `of_event_type` count those whose date or type differs; an event may count for both. `types` are the
-    other types.
+    first `MOST_OTHER_TYPES` of the other types.
     """
 
     events: int

@@ -5,13 +5,10 @@ from collections.abc import Iterator, Mapping
 from event_lake.quality.hour.view import HourView
 from event_lake.quality.measures.declaration import Measure, ReportedChange, Value
 
-# A row's detail names so many other types at most.
-_MOST_TYPES = 10
-
 
 def _count_elsewhere(view: HourView) -> Iterator[Value]:
     elsewhere = view.elsewhere.items()
-    types = {name: ", ".join(of_type.types[:_MOST_TYPES]) for name, of_type in elsewhere}
+    types = {name: ", ".join(of_type.types) for name, of_type in elsewhere}
     yield from _by_type(None, {name: of_type.events for name, of_type in elsewhere})
     yield from _by_type("date", {name: of_type.of_date for name, of_type in elsewhere})
     yield from _by_type("event_type", {name: of_type.of_event_type for name, of_type in elsewhere}, types)
