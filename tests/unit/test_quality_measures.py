@@ -51,9 +51,8 @@ def test_fields_have_their_share_and_types_and_what_isnt_listed_or_read_is_count
     ]
 
 
-def test_event_uuids_elsewhere_are_counted_by_what_differs_with_ten_of_the_other_types() -> None:
-    others = [f"type_{number}" for number in range(12)]
-    found = {"paid": Elsewhere(3, 0, 3, others), "quiz": Elsewhere(2, 2, 1, ["paid"])}
+def test_event_uuids_elsewhere_are_counted_by_what_differs_with_the_other_types() -> None:
+    found = {"paid": Elsewhere(3, 0, 3, ["refunded", "sent"]), "quiz": Elsewhere(2, 2, 1, ["paid"])}
     assert rows_of(a_view(elsewhere=found, staged_twice={"paid": 4}), "uuid_elsewhere") == [
         (None, None, 5, None),
         ("paid", None, 3, None),
@@ -61,7 +60,7 @@ def test_event_uuids_elsewhere_are_counted_by_what_differs_with_ten_of_the_other
         (None, "date", 2, None),
         ("quiz", "date", 2, None),
         (None, "event_type", 4, None),
-        ("paid", "event_type", 3, ", ".join(others[:10])),
+        ("paid", "event_type", 3, "refunded, sent"),
         ("quiz", "event_type", 1, "paid"),
         (None, "partition", 4, None),
         ("paid", "partition", 4, None),

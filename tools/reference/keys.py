@@ -8,7 +8,8 @@ from math import inf
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from event_lake.config.settings import BOUNDS, CHOICES, Settings
+from event_lake.config.allowed import BOUNDS, CHOICES
+from event_lake.config.settings import Settings
 
 REFERENCE = Path("conf/reference.toml")
 

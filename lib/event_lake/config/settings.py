@@ -6,14 +6,14 @@ raise ConfigError.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import permutations
-from math import inf
 from string import ascii_letters, digits
 from urllib.parse import urlsplit
 
+from event_lake.config.allowed import BOUNDS, refuse_unbounded, refuse_unknown
 from event_lake.config.event_names import ANY, EXTRAS, is_event_type
 from event_lake.config.lake_root import find_problem
 from event_lake.config.parsing import parse_instant, split_path, unusable
@@ -21,48 +21,8 @@ from event_lake.config.type_folders import fits_partition
 from event_lake.errors import ConfigError
 
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
-# Kinesis keeps records for a year at most.
-_YEAR_SECONDS = 365 * 24 * 3600
 _SAFE_IN_NAMES = {*ascii_letters, *digits, *EXTRAS}
-# By section and key, what a value may be: one of these …
-CHOICES: Mapping[str, Mapping[str, Sequence[str]]] = {
-    "raw": {
-        "dedup_on": ("event_uuid", "event_uuid+payload"),
-        "compression": ("none", "auto"),
-        "payload_split": ("none", "lines", "objects", "array", "cloudwatch_logs"),
-        "finest_created_at": ("milliseconds", "nanoseconds"),
-        "created_at_strings": ("numbers", "iso8601"),
-    },
-    "staging": {"keep": ("first", "latest"), "when_busy": ("refuse", "wait")},
-    "progress": {"log": ("auto", "text", "json")},
-}
-# … or a number from the first to the second, both included.
-BOUNDS: Mapping[str, Mapping[str, tuple[int, float]]] = {
-    "source": {"max_batch_seconds": (1, _YEAR_SECONDS), "max_batch_records": (1, 1_000_000_000)},
-    "raw": {
-        "max_payload_bytes": (1, 128 * 1024 * 1024),
-        "max_events_per_record": (1, 10_000_000),
-        "max_depth": (1, 1_000),
-        "max_event_types": (1, 10_000),
-        "max_batch_partitions": (1, 10_000),
-    },
-    "staging": {"max_batch_bytes": (1, inf)},
-}
 _LOOKS_SECRET = re.compile(r"secret|password|passwd|token|credential|access[._-]?key", re.IGNORECASE)
-
-
-def _refuse_unknown(section: str, values: object) -> None:
-    for key, known in CHOICES[section].items():
-        value = getattr(values, key)
-        if value not in known:
-            raise unusable(f"{section}.{key}", value, f"not known; write one of {', '.join(known)}")
-
-
-def _refuse_unbounded(section: str, values: object, **problems: str) -> None:
-    for key, (least, most) in BOUNDS[section].items():
-        value = getattr(values, key)
-        if not least <= value <= most:
-            raise unusable(f"{section}.{key}", value, problems.get(key, f"must be {least:,} to {most:,}"))
 
 
 def _are_positions(value: Mapping[str, object]) -> bool:
@@ -96,7 +56,7 @@ class Source:
                 self.connector,
                 'there\'s only "event_lake" now, which runs on every platform; leave the key out',
             )
-        _refuse_unbounded(
+        refuse_unbounded(
             "source",
             self,
             max_batch_seconds="must be 1 second to a year of them",
@@ -199,8 +159,8 @@ class Raw:
     fields: Fields = field(default_factory=Fields)
 
     def __post_init__(self) -> None:
-        _refuse_unknown("raw", self)
-        _refuse_unbounded("raw", self)
+        refuse_unknown("raw", self)
+        refuse_unbounded("raw", self)
         if unsafe := sorted(set(self.name_characters) - _SAFE_IN_NAMES):
             raise unusable(
                 "raw.name_characters",
@@ -228,8 +188,8 @@ class Staging:
     contracts: str | None = None
 
     def __post_init__(self) -> None:
-        _refuse_unbounded("staging", self, max_batch_bytes="must be 1 or more bytes")
-        _refuse_unknown("staging", self)
+        refuse_unbounded("staging", self, max_batch_bytes="must be 1 or more bytes")
+        refuse_unknown("staging", self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -248,7 +208,7 @@ class Progress:
     cloudwatch_namespace: str | None = None
 
     def __post_init__(self) -> None:
-        _refuse_unknown("progress", self)
+        refuse_unknown("progress", self)
         namespace = self.cloudwatch_namespace
         if namespace is not None and (
             not re.fullmatch(r"[0-9A-Za-z.\-_/#:]{1,255}", namespace) or namespace.startswith("AWS/")

@@ -11,8 +11,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.window import Window
 
+from event_lake.config.allowed import BOUNDS
 from event_lake.config.parsing import unusable
-from event_lake.config.settings import BOUNDS, Settings
+from event_lake.config.settings import Settings
 from event_lake.config.type_folders import fits_table, folder_of
 from event_lake.contracts.fields_seen import Path as FieldPath
 from event_lake.contracts.fields_seen import find_fields
