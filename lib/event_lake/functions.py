@@ -1,7 +1,8 @@
 """Run the jobs as functions on a Spark session that exists already; `import event_lake` offers them.
 
 No function stops the session. Each job raises UserError unless `configure` was called for the session. All of them
-raise ConfigError if Spark can't reach the lake, or if `lake.root` has no scheme and isn't on the local disk to Spark.
+raise ConfigError if Spark can't reach the lake, if `lake.root` has no scheme and isn't on the local disk to Spark, or
+if Java can't write the names of its folders there.
 """
 
 from collections.abc import Sequence

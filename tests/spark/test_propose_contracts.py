@@ -1,5 +1,6 @@
 """Proposals hold for events that they weren't made from, and say nothing of those that they were."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import reduce
@@ -12,7 +13,7 @@ from pyspark.sql import functions as F
 from event_lake.config.settings import Lake, Settings, Source
 from event_lake.contracts.contract import Contract
 from event_lake.contracts.load import load_contracts
-from event_lake.contracts.propose import Sampling, make_proposals, propose_contracts
+from event_lake.contracts.propose import Sampling, count_fields, make_proposals, propose_contracts
 from event_lake.errors import ConfigError, UserError
 from event_lake.generator.catalog import EVENT_TYPES
 from event_lake.lake import layout, tables
@@ -117,6 +118,18 @@ def test_so_many_types_that_nobody_would_read_them_over_are_to_be_named(spark: S
     with pytest.raises(UserError, match=r"there are more than 2 event types of all dates, .* by --type"):
         make_proposals(rows, Sampling(), most_types=2)
     assert make_proposals(rows, Sampling(types=("a", "b")), most_types=2).keys() == {"a", "b"}
+
+
+def test_ids_as_keys_are_fields_up_to_a_number(spark: SparkSession) -> None:
+    events = [
+        Event(
+            uuid=str(at), name="map", payload=json.dumps({"a": at, **{f"id-{at}-{number}": 1 for number in range(300)}})
+        )
+        for at in range(20)
+    ]
+    found = count_fields(frame(spark, events)).collect()
+    assert len(found) == 5_000
+    assert ["a"] in [row.path for row in found]
 
 
 def test_files_are_written_for_the_events_asked_for_and_never_over_others(

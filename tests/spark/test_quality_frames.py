@@ -14,6 +14,7 @@ from event_lake.quality.frames.arrivals import count_arrivals, narrow_arrivals
 from event_lake.quality.frames.elsewhere import count_elsewhere, count_staged_twice, select_candidates
 from event_lake.quality.frames.fields import _bit, count_values_in_objects, take_inventory
 from event_lake.quality.frames.refusals import count_refusals
+from event_lake.quality.hour.inventory import LONGEST_FIELD
 from support.raw_layers import NOON, Event, frame
 
 HOUR = int(NOON.timestamp())
@@ -90,6 +91,16 @@ def test_a_types_fields_are_counted_with_their_types_and_what_cant_be_read(spark
             (HOUR, "lesson", "y", 1, 0, _bit("null"), *of_type),
         ],
     )
+
+
+def test_a_field_whose_name_is_too_long_is_counted_but_not_listed(spark: SparkSession) -> None:
+    long = "k" * (LONGEST_FIELD + 1)
+    events = frame(
+        spark, [Event(uuid=str(at), says=json.dumps({long: 1, "x": 1} if at else {long: 1})) for at in range(3)]
+    )
+    every = spark.createDataFrame([(HOUR, "lesson", 1)], "hour long, measured string, every long")
+    found = take_inventory(events, [NOON], [], every).where("key is not null").collect()
+    assert [(row.key, row.events, row.fields) for row in found] == [("x", 2, 2)]
 
 
 def test_values_in_objects_are_counted_whatever_characters_their_keys_have(spark: SparkSession) -> None:

@@ -1,5 +1,7 @@
 """Fields of a payload, and the kinds of their values."""
 
+import json
+
 import pytest
 
 from event_lake.contracts.fields_seen import find_fields
@@ -31,6 +33,8 @@ from event_lake.contracts.fields_seen import find_fields
         ("1e400", "number beyond a double"),
         ("1e-400", "number beyond a double"),
         ("0e-999999999", "number"),
+        ("1e-9999999999999999999", "number beyond a double"),
+        ("0e99999999999999999999", "number beyond a double"),
         ("1.00000000000000001e5", "number beyond a double"),
         ("[]", "array<null>"),
         ("[null]", "array<null>"),
@@ -41,6 +45,7 @@ from event_lake.contracts.fields_seen import find_fields
         ("[{},{}]", "array<object>"),
         ('[1,"1"]', "array<other>"),
         ("[[1]]", "array<other>"),
+        ("[" * 900 + "]" * 900, "array<other>"),
     ],
 )
 def test_a_kind_tells_what_a_column_must_hold(value: str, kind: str) -> None:
@@ -57,6 +62,11 @@ def test_fields_are_those_of_the_payload_and_of_objects_directly_in_it() -> None
         (("",), "bigint", "0"),
         (("cut",), "string", "?"),
     ]
+
+
+def test_of_long_texts_the_beginning_is_seen_and_long_keys_are_no_fields() -> None:
+    payload = json.dumps({"a": "x" * 1_000_000, "k" * 1_000: 1, "k" * 1_001: 1})
+    assert list(find_fields(payload)) == [(("a",), "string", "x" * 40), (("k" * 1_000,), "bigint", "1")]
 
 
 def test_a_number_may_have_a_million_digits() -> None:

@@ -57,10 +57,16 @@ def test_a_new_type_gets_in_only_with_a_partition() -> None:
 
 
 def test_pairs_that_were_not_collected_are_counted_and_share_the_partition_of_their_date() -> None:
-    new = pairs((FIRST, "x", 9), (FIRST, "y", 8), unseen=2_999_998)
-    found = choose_partitions(new + pairs((FIRST, "a", 5), new=False), EventTypes(("a",), 2), 2)
-    assert found.kept == {(FIRST, "x"), (FIRST, "a")}
+    known = pairs((FIRST, "a", 9), (FIRST, "b", 8), new=False, unseen=2_999_998)
+    found = choose_partitions(known, EventTypes(("a", "b", "c"), 3), 2)
+    assert found.kept == {(FIRST, "a"), (FIRST, "b")}
     assert found.overflow is not None
     assert found.overflow.startswith(
-        "its events are of 3,000,001 pairs of date and event type, more than raw.max_batch_partitions = 2; 3,000,006 of"
+        "its events are of 3,000,000 pairs of date and event type, more than raw.max_batch_partitions = 2; 2,999,998 of"
     )
+
+
+def test_a_batch_with_any_number_of_new_types_for_which_there_is_no_room_opens_few_and_says_nothing() -> None:
+    new = pairs((FIRST, "x", 9), (FIRST, "y", 8), unseen=2_999_998)
+    found = choose_partitions(new + pairs((FIRST, "a", 5), new=False), EventTypes(("a",), 2), 2)
+    assert (found.kept, found.overflow) == ({(FIRST, "x"), (FIRST, "a")}, None)

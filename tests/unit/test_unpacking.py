@@ -24,6 +24,7 @@ AUTO = Raw(compression="auto")
 LINES = Raw(payload_split="lines")
 BOTH = Raw(compression="auto", payload_split="lines")
 SETTINGS = [Raw(), AUTO, LINES, BOTH]
+OBJECTS = Raw(payload_split="objects", compression="auto")
 OTHERS = [Raw(payload_split=split) for split in ("objects", "array", "cloudwatch_logs")]
 MIB = 1 << 20
 # What a content may have at most for its lines to be taken, where `max_payload_bytes` is less.
@@ -138,6 +139,8 @@ A_MILLION = 1_000_000
         (b"", []),
         (b'{"a":1}', []),
         (b'{"a":1} x', []),
+        (b'{"a":1}{"b":', [b'{"a":1}', b'{"b":']),
+        (b'{"a":{"b"', []),
         (b'{"a":1}{"b":[{}]}', [b'{"a":1}', b'{"b":[{}]}']),
         (b' {"a":"}{"}\r\n\t{ }\n', [b'{"a":"}{"}', b"{ }"]),
         (b'{"a":1}{"b":2}{"c"', [b'{"a":1}', b'{"b":2}', b'{"c"']),
@@ -246,6 +249,8 @@ def test_an_aggregate_with_too_many_records_is_one_part() -> None:
     ("split", "bomb"),
     [
         ("lines", b"1\n" * 16 * MIB),
+        ("lines", b"\n" * 32 * MIB + b"1\n" * 2_000),
+        ("lines", (b" " * 1_000 + b"\n") * 32_000 + b"1\n" * 2_000),
         ("objects", b"{}" * 16 * MIB),
         ("array", b"[" + b"1," * 16 * MIB + b"1]"),
         ("cloudwatch_logs", b'{"logEvents":[' + b'{"message":""},' * 2 * MIB + b'{"message":""}]}'),
@@ -360,7 +365,7 @@ def without_whitespace(texts: list[bytes]) -> bytes:
     return b"".join(texts).translate(None, b" \t\r\n")
 
 
-@pytest.mark.parametrize("raw", SETTINGS)
+@pytest.mark.parametrize("raw", [*SETTINGS, OBJECTS])
 @settings(deadline=None)
 @given(pages=st.lists(st.lists(records_said, min_size=1, max_size=5), min_size=1, max_size=3))
 def test_nothing_is_lost_invented_or_moved_however_it_was_packed(raw: Raw, pages: list[list[Said]]) -> None:

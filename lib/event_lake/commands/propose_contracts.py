@@ -1,7 +1,7 @@
 """Propose contracts: look at raw events, and write down what those of each type hold.
 
-The job writes a file <event_type>.toml for each event type. What isn't safe in a file's name is escaped there, as in
-Order=20Completed.toml. The file lists the fields with their types, how often they are null, and the form of their
+The job writes a file <event_type>.toml for each event type. What isn't safe in a file's name is escaped there:
+a blank becomes =20. The file lists the fields with their types, how often they are null, and the form of their
 values, with letters and digits masked. Fields of objects become columns of their own, one level deep. A field that has
 several types, or was seen too rarely to know, is proposed as a string, which takes anything. Read the files over,
 complete them, and put them into the folder that staging.contracts names. Without --force the job leaves a file that is

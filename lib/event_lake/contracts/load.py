@@ -1,6 +1,6 @@
 """Load contracts from a folder of TOML files."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from event_lake.config.parsing import unusable
 from event_lake.config.toml import name_in_errors, read_table, read_toml
 from event_lake.config.type_folders import folder_of
 from event_lake.contracts.contract import Contract
+from event_lake.errors import ConfigError
 
 
 def load_contracts(folder: str) -> Mapping[str, Contract]:
@@ -21,13 +22,14 @@ def load_contracts(folder: str) -> Mapping[str, Contract]:
     if not path.is_dir():
         problem = "no such folder; make it, or leave the key out to have no typed tables"
         raise unusable("staging.contracts", folder, problem)
-    contracts: dict[str, Contract] = {}
+    by_folder: dict[str, Contract] = {}
     for file in sorted(path.glob("*.toml")):
         contract = load_contract(file)
-        with name_in_errors(file):
-            _refuse_same_folder(contract, contracts.values())
-        contracts[contract.event_type] = contract
-    return contracts
+        other = by_folder.setdefault(folder_of(contract.event_type).lower(), contract)
+        if other is not contract:
+            with name_in_errors(file):
+                raise _refusal(contract, other)
+    return {contract.event_type: contract for contract in by_folder.values()}
 
 
 def load_contract(file: Path) -> Contract:
@@ -37,12 +39,9 @@ def load_contract(file: Path) -> Contract:
         return read_table(Contract, table, file=file.name)
 
 
-def _refuse_same_folder(contract: Contract, others: Iterable[Contract]) -> None:
-    for other in others:
-        if folder_of(contract.event_type).lower() != folder_of(other.event_type).lower():
-            continue
-        if contract.event_type == other.event_type:
-            problem = f"{other.file} is a contract of this type, too; keep one of them"
-        else:
-            problem = f"differs from the type in {other.file} in capitals only; keep one of them"
-        raise unusable("event_type", contract.event_type, problem)
+def _refusal(contract: Contract, other: Contract) -> ConfigError:
+    if contract.event_type == other.event_type:
+        problem = f"{other.file} is a contract of this type, too; keep one of them"
+    else:
+        problem = f"differs from the type in {other.file} in capitals only; keep one of them"
+    return unusable("event_type", contract.event_type, problem)

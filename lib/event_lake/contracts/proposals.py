@@ -17,8 +17,6 @@ ENOUGH_FOR_A_TYPE = 50
 # An object with more keys than this is taken for a map, whose keys are data.
 MOST_MEMBERS = 20
 MOST_COLUMNS = 200
-# In characters.
-_MOST_EXAMPLE = 40
 
 # Every typed table has these three fields as columns anyway.
 _KNOWN = {"event_uuid", "event_name", "created_at"}
@@ -147,7 +145,7 @@ def _column_text(name: str, path: tuple[str, ...], field: Sequence[FieldSeen], e
 
 
 def _mask(example: str) -> str:
-    return make_printable(mask(example[:_MOST_EXAMPLE]))
+    return make_printable(mask(example))
 
 
 def _count(field: Iterable[FieldSeen]) -> int:

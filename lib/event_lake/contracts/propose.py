@@ -15,7 +15,6 @@ from event_lake.config.allowed import BOUNDS
 from event_lake.config.parsing import unusable
 from event_lake.config.settings import Settings
 from event_lake.config.type_folders import fits_table, folder_of
-from event_lake.contracts.fields_seen import Path as FieldPath
 from event_lake.contracts.fields_seen import find_fields
 from event_lake.contracts.proposals import FieldSeen, format_proposal
 from event_lake.errors import ConfigError, UserError
@@ -26,6 +25,7 @@ from event_lake.lake.window import Dates
 
 # Nobody reads more files over. A producer that puts ids into event_name makes any number of types.
 _MOST_TYPES = 10_000
+_MOST_FIELDS = 5_000
 _COUNTED = "true_event_type string, path array<string>, kind string, count bigint, least string, greatest string"
 _COUNTED_ARROW = pa.schema(
     [
@@ -37,6 +37,10 @@ _COUNTED_ARROW = pa.schema(
         ("greatest", pa.string()),
     ]
 )
+
+
+# A type, a path and a kind.
+_Field = tuple[str, tuple[str, ...], str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +69,7 @@ def propose_contracts(
 ) -> Proposed:
     """Write a file into the folder `out` for each type in raw/events.
 
-    It's called as `type_folders.folder_of` has it, with ".toml" behind. A file that is there already is replaced only
+    Its name is that of `type_folders.folder_of`, and ".toml". A file that is there already is replaced only
     if `force`. Raise UserError if there is no raw layer, or no event to look at, and ConfigError for a folder that
     can't be written to.
     """
@@ -120,29 +124,33 @@ def count_fields(sample: DataFrame) -> DataFrame:
     """Count the values of each type, path and kind in the payloads, with two examples at most.
 
     Return `true_event_type` and the columns of `FieldSeen`. Paths are those of the payload's fields, and of the fields
-    of objects directly in it.
+    of objects directly in it. Of each type there are the 5,000 most frequent: producers that send ids as keys have any
+    number.
     """
     counts = sample.select("true_event_type", "payload").mapInArrow(_count_batches, _COUNTED)
     examples = F.array_distinct(F.array_compact(F.array(F.min("least"), F.max("greatest"))))
-    return counts.groupBy("true_event_type", "path", "kind").agg(
+    fields = counts.groupBy("true_event_type", "path", "kind").agg(
         F.sum("count").alias("count"), examples.alias("examples")
     )
+    most_frequent = Window.partitionBy("true_event_type").orderBy(F.desc("count"), "path", "kind")
+    ranked = fields.withColumn("rank", F.row_number().over(most_frequent))
+    return ranked.where(F.col("rank") <= _MOST_FIELDS).drop("rank")
 
 
 def _count_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     # A payload nests as deep as raw.max_depth allows.
     sys.setrecursionlimit(max(sys.getrecursionlimit(), 2 * int(BOUNDS["raw"]["max_depth"][1])))
     for batch in batches:
-        counts: Counter[tuple[str, FieldPath, str]] = Counter()
-        least: dict[tuple[str, FieldPath, str], str] = {}
-        greatest: dict[tuple[str, FieldPath, str], str] = {}
+        counts: Counter[_Field] = Counter()
+        least: dict[_Field, str] = {}
+        greatest: dict[_Field, str] = {}
         for event_type, payload in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             for path, kind, text in find_fields(payload):
-                field = (event_type, path, kind)
-                counts[field] += 1
+                seen = (event_type, path, kind)
+                counts[seen] += 1
                 if text is not None:
-                    least[field] = min(text, least.get(field, text))
-                    greatest[field] = max(text, greatest.get(field, text))
+                    least[seen] = min(text, least.get(seen, text))
+                    greatest[seen] = max(text, greatest.get(seen, text))
         types, paths, kinds = zip(*counts, strict=True) if counts else ((), (), ())
         columns = [types, map(list, paths), kinds, counts.values(), map(least.get, counts), map(greatest.get, counts)]
         arrays = [pa.array(list(values), field.type) for values, field in zip(columns, _COUNTED_ARROW, strict=True)]
@@ -155,12 +163,11 @@ def _write_files(texts: Mapping[str, str | None], folder: Path, *, force: bool) 
     first_spellings: dict[str, str] = {}
     for name, text in texts.items():
         file = folder / f"{folder_of(name)}.toml"
-        other = first_spellings.setdefault(file.name.lower(), name)
         if text is None:
             result.left_out[name] = "its events have no fields of their own"
         elif not fits_table(name):
             result.left_out[name] = "its name is too long for a contract"
-        elif other != name:
+        elif (other := first_spellings.setdefault(file.name.lower(), name)) != name:
             result.left_out[name] = f"differs from {format_name(other)} in capitals only"
         elif file.exists() and not force:
             result.left_out[name] = f"{file} is there already; --force writes it anew"

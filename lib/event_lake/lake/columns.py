@@ -49,7 +49,7 @@ RECORD = {
     "sequenceNumber": "The sequence number of the Kinesis record.",
     "subSequenceNumber": "The row's place in its Kinesis record; 0 where that is one row.",
     "approximateArrivalTimestamp": "When Kinesis took the record, in milliseconds.",
-    "content": "What `data` holds if it is gzip and `compression` is `auto`; else null.",
+    "content": "What `data` holds if it is gzip that was unpacked; else null.",
     "tooManyEvents": "True if the record holds more events than `maxEventsPerRecord`: `data` is then all of it.",
     "receipt": "Null in a record's row. Each shard's range in a batch ends with a row that has no `data` but this.",
     **{f"receipt.{name}": meaning for name, meaning in RECEIPT.items()},

@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 def default_file_system(spark: SparkSession) -> str:
     """Return the URI of the file system on which Spark looks for a path without a scheme, like "hdfs://name:8020".
 
-    What follows is an absolute path. The local disk is "file:". Nothing is opened.
+    An absolute path may be put behind it. The local disk is "file:". Nothing is opened.
     """
     jvm: Any = spark._jvm  # noqa: SLF001 (PySpark has no other way to Hadoop's file systems)
     uri = jvm.org.apache.hadoop.fs.FileSystem.getDefaultUri(_hadoop_conf(spark))

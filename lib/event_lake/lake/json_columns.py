@@ -11,8 +11,9 @@ _HALF_PAIR = (
 )
 # A character that no text has that is meant to be exchanged. Source: the Unicode standard, section 23.7.
 _NO_CHARACTER = "\ufdd0"
-# A number that a variant may not tell from all others: 15 digits or more with an exponent, an exponent of three digits,
-# or more digits than the 38 that a variant keeps. (Groups in place of the sets would take memory for each digit.)
+# A number that a variant may not tell from all others: 16 characters, the point included, and an exponent; an exponent
+# of three digits; or more characters than the 38 digits that a variant keeps. (Groups in place of the sets would take
+# memory for each digit.)
 _INEXACT = r"[:,\[\s]-?(?:[0-9.]{16,}+[eE]|[0-9.]*+[eE][-+]?[0-9]{3}|[0-9.]{39,}+)"
 
 
@@ -35,7 +36,8 @@ def parse_variant(text: Column) -> Column:
 def fingerprint(text: Column) -> Column:
     """Return a hash (SHA-256) that two JSON texts share if they say the same, and that nobody can make others share.
 
-    The order of keys, spacing, and the spelling of characters and numbers make no difference. They do in texts of which
+    The order of keys, spacing, and the spelling of characters and numbers make no difference, but for the capitals in
+    half a surrogate pair's digits. They do in texts of which
     Spark can't make a variant, and in those with numbers that a double can't tell apart: such texts are the same only
     if all their characters are.
     """

@@ -121,7 +121,7 @@ def _has(spark: SparkSession, key: str, value: str, environment: Mapping[str, st
 def refuse_misplaced(spark: SparkSession, settings: Settings) -> None:
     """Raise ConfigError if Spark would look for the lake elsewhere than its leases are, or can't reach it.
 
-    The same holds where it couldn't write all of the lake's folders (`_refuse_unnameable`).
+    Raise it, too, if Java can't write the names of all the lake's folders (`_refuse_unnameable`).
 
     The lease of a root without a scheme is on the driver's disk, and is taken before Spark starts. Only a session
     knows its default file system: a cluster's files of Hadoop, Spark's defaults and `--conf` decide.

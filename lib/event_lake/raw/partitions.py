@@ -33,11 +33,11 @@ class BatchPartitions:
 
 
 def choose_partitions(pairs: Sequence[Row], types: EventTypes, most: int) -> BatchPartitions:
-    """Return a batch's partitions: at most `most`, and those `schemas.OTHER`. Their types include the new ones.
+    """Return a batch's partitions: at most `most`, and besides them `schemas.OTHER` of each date.
 
     `pairs` are the rows of `ledger_rows.sum_batch` for pairs of date and event type. If there is no room for all
-    partitions, those with the most events are kept. If there is no room for all new types, those with the most events
-    get in, but no type of which no partition is kept.
+    partitions, those with the most events are kept. If there is no room for all new types, those whose `pairs` have
+    the most events get in, and only types with a partition that is kept.
     """
     ordered = sorted(pairs, key=lambda pair: (-pair.raw, pair.date, pair.event_type))
     new = Counter[str]()
@@ -45,18 +45,22 @@ def choose_partitions(pairs: Sequence[Row], types: EventTypes, most: int) -> Bat
         if pair.is_new:
             new[pair.event_type] += pair.raw
     all_types = types.add(sorted(new, key=lambda name: (-new[name], name)))
-    of_sorts = {pair.is_new: pair for pair in pairs}.values()
-    found, events = sum(pair.pairs for pair in of_sorts), sum(pair.events for pair in of_sorts)
     own = set(all_types.own)
-    kept = [pair for pair in ordered if pair.event_type in own]
-    if len(kept) <= most and len(pairs) == found:
+    wanted = [pair for pair in ordered if pair.event_type in own]
+    # Each row has the totals of its sort: of the pairs of known types, or of those of new ones.
+    one_of_each_sort = {pair.is_new: pair for pair in pairs}
+    if len(wanted) <= most and len(pairs) == sum(pair.pairs for pair in one_of_each_sort.values()):
         return BatchPartitions(types=all_types)
-    kept = kept[:most]
+    kept = wanted[:most]
     opened = {pair.event_type for pair in kept}
+    new_ones = [pair for pair in wanted if pair.is_new]
+    known = one_of_each_sort.get(False)
+    found = len(new_ones) + (known.pairs if known else 0)
+    events = sum(pair.raw for pair in new_ones) + (known.events if known else 0)
     return BatchPartitions(
         types=types.add(name for name in all_types.own if name in opened),
         kept=frozenset((pair.date, pair.event_type) for pair in kept),
-        overflow=_describe(found, most, events - sum(pair.raw for pair in kept)),
+        overflow=_describe(found, most, events - sum(pair.raw for pair in kept)) if found > most else None,
     )
 
 

@@ -21,7 +21,9 @@ def look_after_state_first(spark: SparkSession) -> AbstractContextManager[None]:
 
 
 def keep_state_open(stream_session: SparkSession, spark: SparkSession) -> None:
-    """Let the query of `stream_session` keep its state open from its next batch on, unless `spark` says otherwise.
+    """Let the query of `stream_session` keep its state open from its next batch on.
+
+    It doesn't if the setting is on in the user's session, `spark`.
 
     To open it anew costs as much as its changelogs since the last snapshot.
     """

@@ -3,7 +3,7 @@
 These JSON values can be read as a column's type. Null, or a missing key, is null as any type.
 
 - `string`: a string as it is; anything else as its JSON text, where only the spaces around values, and the spelling of
-  characters, may change.
+  characters and of -0, may change.
 - `int`, `bigint`: a number in range, without fraction or exponent. Not 3.0, 1e3 or "404".
 - `double`: a number no larger than a double can be. Not "1.5" or "NaN".
 - `decimal(p,s)`: a number, or a JSON number in a string, with p - s digits at most before its point; rounded half up.
@@ -60,7 +60,7 @@ _TEXT_OF = {
     "date": rf"\A{_DATE}\z",
     "timestamp": rf"\A{_DATE}[T ][0-9]{{2}}:[0-9]{{2}}:{_SECONDS}{_ZONE}\z",
 }
-# Times that Spark reads only once they are spelled like the others.
+# `events.iso_time` reads the same spellings. Times that Spark reads only once they are spelled like the others.
 _RARE_TIME = rf"\A(?:{_DATE}[T ][0-9]{{2}}:[0-9]{{2}}|[0-9]{{8}}T[0-9]{{4}}(?:{_SECONDS})?){_ZONE}\z"
 _BASIC_FORM = r"\A([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})"
 _NO_SECONDS = r"\A(.{13}:[0-9]{2}):?(?![:0-9])"

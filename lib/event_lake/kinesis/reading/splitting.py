@@ -7,7 +7,6 @@ It looks for one more than `most` events, so that its caller sees that there are
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from io import BytesIO
 from itertools import islice
 
 from event_lake.json_reader import NotJsonError, find_members, find_values
@@ -15,18 +14,23 @@ from event_lake.json_reader import NotJsonError, find_members, find_values
 LOG_EVENTS = "cloudwatch_logs"
 
 _WHITESPACE = b" \t\r\n"
+# Megabytes of empty lines are passed over without a look at each in Python.
+_LINE = re.compile(rb"^[ \t\r]*+[^ \t\r\n][^\n]*+", re.MULTILINE)
 _TWO_OBJECTS = re.compile(rb"\}[ \t\r\n]*+\{")
 _ARRAY = re.compile(rb"[ \t\r\n]*+\[")
 
 
 def find_lines(text: bytes, most: int) -> Sequence[bytes]:
     r"""Find the lines that hold more than JSON's whitespace, without the "\n" or "\r\n" at their end."""
-    lines = (line for line in BytesIO(text) if line.lstrip(_WHITESPACE))
-    return [line[:-2] if line.endswith(b"\r\n") else line.removesuffix(b"\n") for line in islice(lines, most + 1)]
+    lines = islice(_LINE.finditer(text), most + 1)
+    return [line[0][:-1] if line[0].endswith(b"\r") and line.end() < len(text) else line[0] for line in lines]
 
 
 def find_objects(text: bytes, most: int) -> Sequence[bytes]:
-    """Find two or more JSON objects with nothing but whitespace between them. What comes after them is one more."""
+    """Find JSON objects with nothing but whitespace between them. What comes after them is one more event.
+
+    A single object is split from what comes after it if that begins as another one does.
+    """
     events, end = list[bytes](), 0
     for begin, end_of_value in find_values(text):
         if text[begin : begin + 1] != b"{" or len(events) > most:
@@ -34,7 +38,7 @@ def find_objects(text: bytes, most: int) -> Sequence[bytes]:
         events.append(text[begin:end_of_value])
         end = end_of_value
     rest = text[end:].strip(_WHITESPACE)
-    if len(events) < 2:
+    if len(events) < 2 and not (events and rest.startswith(b"{")):
         return []
     return [*events, rest] if rest else events
 

@@ -14,7 +14,7 @@ from event_lake.lake.schemas import OTHER
 from event_lake.lake.time_columns import hour_at, hour_of
 from event_lake.quality.frames.arrivals import is_arrived_in, measured_type
 from event_lake.quality.hour.arrived import Arrivals
-from event_lake.quality.hour.inventory import MOST_FIELDS, SAMPLED_EVENTS, Field, Inventory
+from event_lake.quality.hour.inventory import LONGEST_FIELD, MOST_FIELDS, SAMPLED_EVENTS, Field, Inventory
 
 _JSON_TYPES = ("null", "boolean", "integer", "number", "string", "array", "object")
 
@@ -36,7 +36,8 @@ def take_inventory(
 
     `every` is of `make_sampling_intervals`. A field's `events` have it, `values` of them not null, and `types` are its
     JSON types, in bits. Of the type `sampled` events were read, `unread` couldn't be, and there are `fields`, of which
-    at most `MOST_FIELDS` have rows. If an event has no field, or is unread, there's one row more, whose `key` is null.
+    at most `MOST_FIELDS`, with names of at most `LONGEST_FIELD` characters, have rows. If an event has no field, or is
+    unread, there's one row more, whose `key` is null.
     """
     chosen = (
         _sample(events, hours, contracts, every)
@@ -59,7 +60,8 @@ def take_inventory(
         )
     )
     of_type = Window.partitionBy("hour", "measured")
-    by_rank = of_type.orderBy(F.col("key").isNull(), F.col("events").desc(), "key")
+    is_long = F.coalesce(F.length("key") > LONGEST_FIELD, F.lit(col=False))
+    by_rank = of_type.orderBy(F.col("key").isNull(), is_long, F.col("events").desc(), "key")
     return (
         by_field.withColumns(
             {
@@ -69,7 +71,7 @@ def take_inventory(
                 "fields": F.count("key").over(of_type),
             }
         )
-        .where((F.col("rank") <= MOST_FIELDS) | F.col("key").isNull())
+        .where(((F.col("rank") <= MOST_FIELDS) & ~is_long) | F.col("key").isNull())
         .select("hour", "measured", "key", "events", "values", "types", "sampled", "unread", "fields")
     )
 

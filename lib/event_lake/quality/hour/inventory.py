@@ -7,6 +7,8 @@ from dataclasses import dataclass
 SAMPLED_EVENTS = 1_000
 # The most frequent fields of a type in an hour are listed; a producer that sends ids as keys would have any number.
 MOST_FIELDS = 100
+# In characters. Fields with longer names aren't listed: names of 50,000 would fill the driver's memory.
+LONGEST_FIELD = 1_000
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Inventory:
     """The most frequent fields of a type's events, by name.
 
     `sampled` events were read; `unread` more couldn't be, as an object in them has a key twice. Beyond `fields` there
-    are `unlisted` rarer ones.
+    are `unlisted` ones, rarer or with longer names.
     """
 
     sampled: int

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from event_lake.quality.hour.expected import Expected
-from event_lake.quality.hour.inventory import MOST_FIELDS, Inventory
+from event_lake.quality.hour.inventory import LONGEST_FIELD, MOST_FIELDS, Inventory
 from event_lake.quality.hour.view import HourView
 from event_lake.quality.measures.declaration import Measure, ReportedChange, Value
 
@@ -89,7 +89,8 @@ MEASURES = (
     Measure(
         name="unlisted_fields",
         unit="fields",
-        what=f"beyond the {MOST_FIELDS} most frequent ones, which aren't listed; by the sample",
+        what=f"that aren't listed: beyond the {MOST_FIELDS} most frequent ones, or with names of more than"
+        f" {LONGEST_FIELD:,} characters; by the sample",
         worse="higher",
         of_all=False,
         compute=_count_unlisted,
