@@ -48,15 +48,18 @@ def choose_partitions(pairs: Sequence[Row], types: EventTypes, most: int) -> Bat
     own = set(all_types.own)
     wanted = [pair for pair in ordered if pair.event_type in own]
     # Each row has the totals of its sort: of the pairs of known types, or of those of new ones.
-    one_of_each_sort = {pair.is_new: pair for pair in pairs}
-    if len(wanted) <= most and len(pairs) == sum(pair.pairs for pair in one_of_each_sort.values()):
+    sorts = {pair.is_new: pair for pair in pairs}
+    if len(wanted) <= most and len(pairs) == sum(pair.pairs for pair in sorts.values()):
         return BatchPartitions(types=all_types)
     kept = wanted[:most]
     opened = {pair.event_type for pair in kept}
-    new_ones = [pair for pair in wanted if pair.is_new]
-    known = one_of_each_sort.get(False)
-    found = len(new_ones) + (known.pairs if known else 0)
-    events = sum(pair.raw for pair in new_ones) + (known.events if known else 0)
+    got_in = []
+    if all_types.is_full:
+        # Most new types have no room, whatever the bound. So the total of new pairs says nothing.
+        sorts.pop(True, None)
+        got_in = [pair for pair in wanted if pair.is_new]
+    found = len(got_in) + sum(pair.pairs for pair in sorts.values())
+    events = sum(pair.raw for pair in got_in) + sum(pair.events for pair in sorts.values())
     return BatchPartitions(
         types=types.add(name for name in all_types.own if name in opened),
         kept=frozenset((pair.date, pair.event_type) for pair in kept),
