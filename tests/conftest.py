@@ -25,7 +25,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """The session of all tests (of one of the processes that run them), as conf/local.toml has it, but for memory."""
     settings = {
         **load_settings("conf/local.toml").spark,
-        "spark.driver.memory": "3g",
+        "spark.driver.memory": "4g",
         # Delta's small tables are read anew with nearly every command; a task costs more than what it reads.
         "spark.databricks.delta.snapshotPartitions": "1",
         # A table is a test's own: what Delta knows of earlier ones would fill a quarter of the heap.

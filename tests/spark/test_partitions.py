@@ -91,7 +91,6 @@ def test_a_repetition_leaves_the_partitions_that_the_batch_has_and_completes_the
     assert tables.read(spark, root, layout.RAW_EVENTS).count() == 9
 
 
-@pytest.mark.slow
 def test_of_any_number_of_types_the_driver_gets_no_more_than_there_may_be_partitions(spark: SparkSession) -> None:
     rows = _many_types(spark, 100_000)
     sums = sum_batch(rows, EventTypes(("type0", "type1"), 500), "event_uuid", most=100).collect()
