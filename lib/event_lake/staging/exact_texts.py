@@ -36,13 +36,14 @@ def unbend(read: str, tree: Places, kinds: Mapping[Path, str]) -> str:
 
     `kinds` are those of the places that hold texts or decimals. All other places stay as they are.
     """
-    paths = list(kinds)
-    marked = Places(paths).read_in_sql(_mark_numbers("payload"), [path for path in paths if kinds[path] == STRINGS])
+    marked_tree = Places(list(kinds))
+    arrays = [path for path, kind in kinds.items() if kind == STRINGS]
+    marked = marked_tree.read_in_sql(_mark_numbers("payload"), arrays)
 
     def change(path: Path, value: str) -> str:
         if path not in kinds:
             return value
-        text = f"marked.{Places(paths).name(path)}"
+        text = f"marked.{marked_tree.name(path)}"
         exact = {
             STRING: _unmark(text),
             STRINGS: f"transform({text}, member -> {_unmark('member')})",
