@@ -2,13 +2,15 @@
 
 import re
 
+# The characters that are safe in every file system, as Python's and Java's patterns write them within brackets.
+SAFE = r"A-Za-z0-9_.+@~!$,()\-"
 _MOST_BYTES = 255  # of a name, in nearly all file systems
 # A contract's file has the folder's name, and ".toml" behind it.
 MAX_FOLDER_BYTES = _MOST_BYTES - len(".toml")
 MAX_PARTITION_BYTES = _MOST_BYTES - len("event_type=")
 # A name that begins with "." or "_" is hidden from Spark and other readers.
-_UNSAFE = re.compile(r"^[._]|[^A-Za-z0-9_.+@~!$,()-]")
-_UNSAFE_ASCII = re.compile(r"[^A-Za-z0-9_.+@~!$,()\x80-\U0010ffff-]")
+_UNSAFE = re.compile(rf"^[._]|[^{SAFE}]")
+_UNSAFE_ASCII = re.compile(rf"[^{SAFE}\x80-\U0010ffff]")
 _ESCAPES = re.compile(r"(?:=[0-9A-F]{2})+")
 
 

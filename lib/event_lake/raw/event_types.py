@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from event_lake.config.type_folders import MAX_PARTITION_BYTES, fits_partition
+from event_lake.config.type_folders import MAX_PARTITION_BYTES, SAFE, fits_partition
 
 # `type_folders.fits_partition` counts these as three bytes.
-_ESCAPED = r"[\x00-\x7f&&[^A-Za-z0-9_.+@~!$,()-]]"
+_ESCAPED = rf"[\x00-\x7f&&[^{SAFE}]]"
 
 
 @dataclass(frozen=True)
