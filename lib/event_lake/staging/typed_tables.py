@@ -90,7 +90,7 @@ def append_fresh(
 
     def append_type(name: str) -> int:
         table, observation = table_of(contracts[name]), Observation()
-        typed = select_typed(_of_type(fresh, name), contracts[name])
+        typed = select_typed(_of_types(fresh, name), contracts[name])
         typed = typed.observe(observation, F.count(F.lit(1)).alias("rows"))
         new = _without_known(typed, root, table, TYPED.names, maybe_there)
         check()
@@ -131,13 +131,13 @@ def replace_events(rows: DataFrame, root: str, contracts: Contracts) -> None:
     counts = _count_by_type(rows, contracts)
 
     def replace_type(name: str) -> None:
-        validated = validated_rows(_of_type(rows, name), contracts[name])
+        validated = validated_rows(_of_types(rows, name), contracts[name])
         tables.merge(validated, root, table_of(contracts[name]), on=is_same, delete=f"not source.`{KEEPS}`")
 
     _in_parallel(spark, replace_type, counts)
     if counts:
         with_reasons = reduce(
-            DataFrame.unionByName, (rows_with_reasons(_of_type(rows, name), contracts[name]) for name in counts)
+            DataFrame.unionByName, (rows_with_reasons(_of_types(rows, name), contracts[name]) for name in counts)
         )
         on = f"{is_same} and target.event_type = source.event_type"
         tables.merge(with_reasons, root, layout.REJECTED, on=on, delete="size(source.reasons) = 0")
@@ -155,7 +155,7 @@ def replace_dates(rows: DataFrame, root: str, contracts: Contracts, first: date,
 
     def replace_type(name: str) -> int:
         observation = Observation()
-        typed = select_typed(_of_type(rows, name), contracts[name])
+        typed = select_typed(_of_types(rows, name), contracts[name])
         typed = typed.observe(observation, F.count(F.lit(1)).alias("rows"))
         tables.replace(typed.hint("rebalance", "date"), root, table_of(contracts[name]), where)
         return _observed_rows(observation)
@@ -213,13 +213,12 @@ def count_types(rows: DataFrame, types: Iterable[str]) -> DataFrame:
 
     Others' partitions aren't read, and there are no rows of other types, of which producers may send any number.
     """
-    in_their_partitions = F.col("event_type").isin(*types, OTHER)
-    return rows.where(in_their_partitions & F.col("true_event_type").isin(*types)).groupBy("true_event_type").count()
+    return _of_types(rows, *types).groupBy("true_event_type").count()
 
 
-def _of_type(rows: DataFrame, name: str) -> DataFrame:
-    in_its_partition = F.col("event_type").isin(name, OTHER)
-    return rows.where(in_its_partition & (F.col("true_event_type") == name))
+def _of_types(rows: DataFrame, *names: str) -> DataFrame:
+    in_their_partitions = F.col("event_type").isin(*names, OTHER)
+    return rows.where(in_their_partitions & F.col("true_event_type").isin(*names))
 
 
 def _observed_rows(observation: Observation) -> int:
@@ -228,7 +227,7 @@ def _observed_rows(observation: Observation) -> int:
 
 
 def _rejected(rows: DataFrame, contracts: Iterable[Contract]) -> DataFrame:
-    parts = (select_rejected(_of_type(rows, contract.event_type), contract) for contract in contracts)
+    parts = (select_rejected(_of_types(rows, contract.event_type), contract) for contract in contracts)
     return reduce(DataFrame.unionByName, parts)
 
 
