@@ -10,8 +10,8 @@ SIDE_BY_SIDE = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 help: ## Show these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
 
-setup: ## Make .venv with Spark, Delta and all tools
-	@$(PYTHON) tools/setup.py
+setup: ## Make .venv with Spark, Delta and all tools (S3=1 for a Spark that knows S3, too)
+	@$(PYTHON) tools/setup.py $(if $(S3),--s3)
 
 demo: setup ## Run the jobs on an embedded Kinesis (PORT=5000 for a port of your choice)
 	@$(BIN)/python tools/demo.py $(if $(PORT),--port $(PORT))

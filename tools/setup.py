@@ -1,7 +1,8 @@
 """Make .venv, with Python's packages, and Delta's jars in its Spark, so that it's a cluster of one machine.
 
-With `--spark 4.1` make .venv-spark41 instead, which differs in Spark and Delta only. If the environment is there and up
-to date, do nothing. This script needs only Python's standard library. If Python is too old, it says so.
+With `--spark 4.1` make .venv-spark41 instead, which differs in Spark and Delta only. With `--s3` its Spark can read and
+write S3, too. If the environment is there and up to date, do nothing. This script needs only Python's standard library.
+If Python is too old, it says so.
 """
 
 import argparse
@@ -20,20 +21,38 @@ LOG = CACHE / "setup.log"
 
 
 class Environment(NamedTuple):
-    """A Python environment: its folder, the packages that pip installs into it, and the Delta jar for its Spark."""
+    """A Python environment: its folder, what pip installs into it, and its Spark's jars for Delta and for S3."""
 
     folder: Path
     requirements: List[str]
     delta: str
+    s3: List[str]
+
+
+def jars_for_s3(hadoop: str, sdk: str, *others: str) -> List[str]:
+    """Return the jars with which Spark reads and writes `s3a://`, without the 600 MB of AWS' SDK that it never calls.
+
+    `hadoop` is the version of Hadoop that the Spark has, `sdk` the one of AWS' SDK with which that was released.
+    """
+    modules = ["s3", "s3-transfer-manager", "sts", "apache-client"]
+    sdk_jars = ["software.amazon.awssdk:%s:%s" % (module, sdk) for module in modules]
+    return ["org.apache.hadoop:hadoop-aws:" + hadoop, *sdk_jars, *others]
 
 
 ENVIRONMENTS = {
-    "4.2": Environment(ROOT / ".venv", [".[local,dev]"], "io.delta:delta-spark_4.2_2.13:4.4.0"),
+    "4.2": Environment(
+        ROOT / ".venv",
+        [".[local,dev]"],
+        "io.delta:delta-spark_4.2_2.13:4.4.0",
+        # The last one is loaded whether it's used or not.
+        jars_for_s3("3.5.0", "2.35.4", "software.amazon.s3.analyticsaccelerator:analyticsaccelerator-s3:1.3.1"),
+    ),
     # PyPI's delta-spark 4.3 refuses pyspark 4.1.3. delta-spark 4.4 takes it, and calls the jar of 4.3 in the same way.
     "4.1": Environment(
         ROOT / ".venv-spark41",
         [".[dev,report]", "pyspark==4.1.3", "delta-spark==4.4.0", "rich==15.0.0"],
         "io.delta:delta-spark_4.1_2.13:4.3.0",
+        jars_for_s3("3.4.2", "2.29.52"),
     ),
 }
 # Unlike a cluster's Spark, pyspark lacks Hadoop's native library. Without this jar it would start a `chmod` process for
@@ -42,6 +61,11 @@ LOCAL_FILES = "com.globalmentor:hadoop-bare-naked-local-fs:0.1.0"
 # Otherwise Ivy would fetch 33 jars for Delta instead of 2, and they would shadow Spark's hadoop-client, jackson and
 # log4j.
 EXCLUDED = "io.delta:delta-kernel*,io.unitycatalog:*,org.apache.hadoop:*"
+EXCLUDED_FOR_S3 = (
+    "org.apache.hadoop:hadoop-annotations,org.apache.hadoop:hadoop-client*,org.apache.hadoop:hadoop-common,"
+    "software.amazon.awssdk:bundle,io.netty:*,org.wildfly.openssl:*,"
+    "org.slf4j:*,commons-codec:*,commons-logging:*,org.apache.httpcomponents:*"
+)
 
 RESOLVE_JARS = """
 from pyspark.sql import SparkSession
@@ -60,15 +84,23 @@ def main() -> None:
         )
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--spark", default="4.2", help="one of " + ", ".join(ENVIRONMENTS))
-    spark = parser.parse_args().spark
-    if spark not in ENVIRONMENTS:
-        sys.exit(f"setup: --spark {spark}: there are only {', '.join(ENVIRONMENTS)}")
-    environment = ENVIRONMENTS[spark]
+    parser.add_argument("--s3", action="store_true", help="add what Spark needs for s3a://, 13 MB")
+    args = parser.parse_args()
+    if args.spark not in ENVIRONMENTS:
+        sys.exit(f"setup: --spark {args.spark}: there are only {', '.join(ENVIRONMENTS)}")
+    environment = ENVIRONMENTS[args.spark]
     check_java()
     CACHE.mkdir(exist_ok=True)
     state = hashlib.sha256(
         (ROOT / "setup.py").read_bytes() + Path(__file__).read_bytes() + sys.version.encode()
     ).hexdigest()
+    install(environment, state)
+    if args.s3:
+        add_s3(environment, state)
+
+
+def install(environment: Environment, state: str) -> None:
+    """Make `environment` with Python's packages and Delta's jars, unless it is as `state` says already."""
     folder = environment.folder
     stamp = folder / "installed"
     if stamp.exists() and stamp.read_text() == state:
@@ -77,10 +109,20 @@ def main() -> None:
     # An environment that is there may be half made, or of another Python.
     make = [sys.executable, "-m", "venv", "--clear", folder]
     run_logged(make, f"can't make {folder.name}; is Python's venv module installed?")
-    install = [folder / "bin" / "python", "-m", "pip", "install", "--editable", *environment.requirements]
-    run_logged(install, "can't install from PyPI; is there a network?")
-    fetch_jars(environment)
+    pip = [folder / "bin" / "python", "-m", "pip", "install", "--editable", *environment.requirements]
+    run_logged(pip, "can't install from PyPI; is there a network?")
+    fetch_jars(environment, [environment.delta, LOCAL_FILES], EXCLUDED)
     delete_zipped_pyspark(environment)
+    stamp.write_text(state)
+
+
+def add_s3(environment: Environment, state: str) -> None:
+    """Put the jars for S3 into `environment`, unless it has those that `state` stands for."""
+    stamp = environment.folder / "s3"
+    if stamp.exists() and stamp.read_text() == state:
+        return
+    print(f"setup: adding S3 to {environment.folder.name}", flush=True)
+    fetch_jars(environment, environment.s3, EXCLUDED_FOR_S3)
     stamp.write_text(state)
 
 
@@ -98,11 +140,11 @@ def check_java() -> None:
         sys.exit(f"setup: {java} is {text.splitlines()[0]}, and Spark 4 needs Java 17 or 21; {remedy}")
 
 
-def fetch_jars(environment: Environment) -> None:
-    """Fetch Delta's jars into the folder where every Spark session of `environment` finds them."""
+def fetch_jars(environment: Environment, packages: Sequence[str], excludes: str) -> None:
+    """Fetch jars from Maven Central into the folder where every Spark session of `environment` finds them."""
     ivy = CACHE / "ivy"
     shutil.rmtree(ivy / "jars", ignore_errors=True)
-    code = RESOLVE_JARS.format(packages=f"{environment.delta},{LOCAL_FILES}", excludes=EXCLUDED, ivy=str(ivy))
+    code = RESOLVE_JARS.format(packages=",".join(packages), excludes=excludes, ivy=str(ivy))
     run_logged(
         [environment.folder / "bin" / "python", "-c", code],
         "can't fetch jars from Maven Central; is there a network?",
