@@ -41,7 +41,11 @@ setup(
     python_requires=">=3.11",
     package_dir={"": "lib"},
     packages=find_packages("lib"),
-    entry_points={"console_scripts": ["event-lake = event_lake.__main__:main"]},
+    entry_points={
+        "console_scripts": ["event-lake = event_lake.__main__:main"],
+        # For Databricks' wheel tasks, which look a name up in any group.
+        "event_lake": ["task = event_lake.__main__:run_task"],
+    },
     package_data={"event_lake": ["py.typed"], "event_lake.report": ["*.css", "*.html", "*.js"]},
     install_requires=["boto3>=1.44,<2", "orjson>=3.10,<4", "pyarrow>=18"],
     extras_require={"local": [*LOCAL, *REPORT], "report": REPORT, "dev": DEV},

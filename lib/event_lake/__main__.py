@@ -43,5 +43,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+def run_task(argv: Sequence[str] | None = None) -> None:
+    """Run a command as `main` does, for a caller that ignores what a function returns, like Databricks' wheel tasks.
+
+    Raise SystemExit with the exit code if that isn't 0. Otherwise return: Databricks takes SystemExit(0) for a failure.
+    """
+    if code := main(argv):
+        raise SystemExit(code)
+
+
 if __name__ == "__main__":
     sys.exit(main())

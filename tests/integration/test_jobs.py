@@ -56,7 +56,14 @@ def test_a_wheel_alone_runs_the_jobs(cluster: dict[str, str], stream: Stream, ro
     environment = {**cluster, "PYTHONPATH": os.pathsep.join([str(wheel), SITE_PACKAGES])}
     with zipfile.ZipFile(wheel) as files:
         [points] = (files.read(name).decode() for name in files.namelist() if name.endswith("entry_points.txt"))
-    assert points.split() == ["[console_scripts]", "event-lake", "=", "event_lake.__main__:main"]
+    assert points.split("\n") == [
+        "[console_scripts]",
+        "event-lake = event_lake.__main__:main",
+        "",
+        "[event_lake]",
+        "task = event_lake.__main__:run_task",
+        "",
+    ]
     config = str(Path("conf/local.toml").resolve())
     for job in (["ingest-raw", "--until-caught-up"], ["reconcile"]):
         command = [cluster["PYSPARK_PYTHON"], "-m", "event_lake", job[0], "--config", config, *stream.overrides(root)]

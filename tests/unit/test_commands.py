@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from event_lake.__main__ import COMMANDS, main
+from event_lake.__main__ import COMMANDS, main, run_task
+from support.emulators import Stream
 
 MODULES = {name: name.replace("-", "_") for name in COMMANDS}
 
@@ -50,3 +51,19 @@ def test_help_lists_the_commands_and_needs_no_spark() -> None:
     code = "import sys, event_lake.__main__ as m\ntry: m.main(['-h'])\nfinally: assert 'pyspark' not in sys.modules"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert all(f"  {name} " in done.stdout for name in COMMANDS)
+
+
+def test_a_task_that_fails_raises_its_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run_task(["check-quality", "--config", "gone.toml"])
+    assert ended.value.code == 2
+    assert "gone.toml" in capsys.readouterr().err
+
+
+def test_a_task_that_succeeds_raises_nothing(stream: Stream, root: str) -> None:
+    """To Databricks even SystemExit(0) is a failure."""
+    code = "import sys\nfrom event_lake.__main__ import run_task\nrun_task()\nprint('returned')"
+    flags = ["--config", "conf/local.toml", *stream.overrides(root), "--count", "1"]
+    task = [sys.executable, "-c", code, "generate-events", *flags]
+    done = subprocess.run(task, capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("returned\n")
