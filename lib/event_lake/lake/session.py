@@ -17,6 +17,7 @@ from event_lake.config.parsing import unusable
 from event_lake.config.settings import Settings
 from event_lake.errors import UserError
 from event_lake.lake.hadoop_files import HadoopFiles, default_file_system
+from event_lake.lake.running_session import find_running, on_platform, refuse_remote, take_settings
 
 # Settings that the jobs need for correct results. Users can't change them.
 REQUIRED = {
@@ -80,18 +81,16 @@ _LOGS_OF_ROWS = (
 )
 _PYSPARK_LOGS_OF_ROWS = ("DataFrameQueryContextLogger", "SQLQueryContextLogger")
 
-_EXTENSIONS, _CATALOG = "spark.sql.extensions", "spark.sql.catalog.spark_catalog"
-
 
 def configure(spark: SparkSession, environment: Mapping[str, str] = os.environ) -> None:
     """Set what the jobs need in a session that runs already, like a notebook's.
 
     Set all of `REQUIRED`, with the time zone UTC among it, and those of `PREFERRED` that nobody has set and that can
     still be set. Raise UserError, which names every key, if required settings can't be set any more; nothing is changed
-    then. On Databricks, where `environment` has DATABRICKS_RUNTIME_VERSION, Delta is a part of Spark and needs no
-    setting.
+    then. Raise it, too, for a session of Spark Connect. On Databricks, which `environment` tells, some settings are
+    others (`on_platform`).
     """
-    needed = {key: value for key, value in REQUIRED.items() if not _has(spark, key, value, environment)}
+    needed = _find_missing(spark, environment)
     if fixed := {key: value for key, value in needed.items() if not spark.conf.isModifiable(key)}:
         pairs = ", ".join(f"{key}={value}" for key, value in fixed.items())
         raise UserError(f"this Spark session can't take {pairs} any more; start it with them (--conf, or the builder)")
@@ -107,25 +106,27 @@ def configure(spark: SparkSession, environment: Mapping[str, str] = os.environ) 
 
 def refuse_unconfigured(spark: SparkSession, environment: Mapping[str, str] = os.environ) -> None:
     """Raise UserError unless the session has what `configure` sets."""
-    if missing := [key for key, value in REQUIRED.items() if not _has(spark, key, value, environment)]:
+    if missing := _find_missing(spark, environment):
         raise UserError(f"this Spark session lacks {', '.join(missing)}; call event_lake.configure(spark) first")
 
 
-def _has(spark: SparkSession, key: str, value: str, environment: Mapping[str, str]) -> bool:
-    if key in (_EXTENSIONS, _CATALOG) and "DATABRICKS_RUNTIME_VERSION" in environment:
-        return True
-    # The value may be a list: a session may have other extensions beside Delta's.
-    return value in (spark.conf.get(key, None) or "").split(",")
+def _find_missing(spark: SparkSession, environment: Mapping[str, str]) -> Mapping[str, str]:
+    refuse_remote(spark)
+    required = on_platform(REQUIRED, spark, environment)
+    # A session's value may be a list: it may have other extensions beside Delta's.
+    return {key: value for key, value in required.items() if value not in (spark.conf.get(key, None) or "").split(",")}
 
 
 def refuse_misplaced(spark: SparkSession, settings: Settings) -> None:
     """Raise ConfigError if Spark would look for the lake elsewhere than its leases are, or can't reach it.
 
-    Raise it, too, if Java can't write the names of all the lake's folders (`_refuse_unnameable`).
+    Raise it, too, if Java can't write the names of all the lake's folders (`_refuse_unnameable`). Raise UserError for
+    a session of Spark Connect.
 
     The lease of a root without a scheme is on the driver's disk, and is taken before Spark starts. Only a session
     knows its default file system: a cluster's files of Hadoop, Spark's defaults and `--conf` decide.
     """
+    refuse_remote(spark)
     root = settings.lake.root
     path = absolute_root(root)
     default = default_file_system(spark)
@@ -166,8 +167,16 @@ def lake_session(app: str, settings: Settings) -> Iterator[SparkSession]:
 def spark_session(app: str, settings: Mapping[str, str]) -> Iterator[SparkSession]:
     """Run a Spark session named `app` while the block runs, and stop it at the end.
 
-    `settings` are Spark's own, by their full names. They override `PREFERRED`, and `REQUIRED` overrides them.
+    `settings` are Spark's own, by their full names. They override `PREFERRED`, and `REQUIRED` overrides them. Where
+    Spark runs already, the block gets that session, configured (`configure`) and with the settings that it takes, and
+    it isn't stopped: on Databricks that would fail the task and others of the cluster.
     """
+    if running := find_running():
+        configure(running)
+        take_settings(running, {key: value for key, value in settings.items() if key not in REQUIRED})
+        _keep_rows_out_of_logs(running)
+        yield running
+        return
     # Without this Spark's Python workers would be the first python3 on the PATH. On executors of other machines
     # spark.pyspark.python or the cluster decides.
     if settings.get("spark.master", "").startswith("local"):
@@ -176,6 +185,7 @@ def spark_session(app: str, settings: Mapping[str, str]) -> Iterator[SparkSessio
     for key, value in {**PREFERRED, **settings, **REQUIRED}.items():
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
+    refuse_remote(spark)
     _keep_rows_out_of_logs(spark)
     try:
         yield spark
