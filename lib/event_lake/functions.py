@@ -60,7 +60,7 @@ def ingest_raw(
         acknowledge=acknowledge,
     )
     reporters = [LogReporter(settings.source.stream)]
-    with sole_writer(settings.lake.root, "raw", job="ingest_raw") as check:
+    with sole_writer(settings.lake, "raw", job="ingest_raw", spark=spark) as check:
         return ingest.ingest_raw(spark, settings, options, check=check, reporters=reporters).totals
 
 
@@ -73,7 +73,7 @@ def build_staging(spark: SparkSession, settings: Settings, *, rebuild_dates: Dat
     """
     _refuse_unusable(spark, settings)
     wait = settings.staging.when_busy == "wait"
-    with sole_writer(settings.lake.root, "staging", job=QUERY, wait=wait) as check:
+    with sole_writer(settings.lake, "staging", job=QUERY, wait=wait, spark=spark) as check:
         run = Run(check=check)
         if rebuild_dates:
             return rebuild.rebuild_staging(spark, settings, rebuild_dates, run)

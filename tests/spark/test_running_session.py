@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from pyspark.errors import PySparkAttributeError
@@ -10,8 +11,9 @@ from pyspark.sql import SparkSession
 
 from event_lake import functions
 from event_lake.config.settings import Lake, Settings, Source
-from event_lake.errors import UserError
+from event_lake.errors import ConfigError, UserError
 from event_lake.lake.session import REQUIRED, configure, lake_session, set_for, spark_session
+from event_lake.lake.sole_writer import writing_session
 
 DATABRICKS = {"DATABRICKS_RUNTIME_VERSION": "19.0"}
 PROVIDER = "spark.sql.streaming.stateStore.providerClass"
@@ -40,6 +42,20 @@ def test_a_job_takes_the_session_that_runs_makes_it_fit_and_leaves_it_running(ow
         assert session.conf.get("spark.app.name") == "tests"
         assert all(session.conf.get(key) == value for key, value in REQUIRED.items())
     assert own.range(3).count() == 3
+
+
+def test_a_job_on_a_running_session_that_looks_elsewhere_is_refused_before_it_leaves_a_lease(
+    own: SparkSession, root: str
+) -> None:
+    """As for a root without a scheme on Databricks, a volume's like any other."""
+    job = writing_session("ingest_raw", a_lake(root), "raw")
+    with (
+        set_for(own, "fs.defaultFS", "dbfs:///"),
+        pytest.raises(ConfigError, match=f"to Spark this is dbfs:{root}"),
+        job,
+    ):
+        pass
+    assert not Path(root).exists()
 
 
 def test_a_session_of_another_thread_is_left_running_too(spark: SparkSession) -> None:

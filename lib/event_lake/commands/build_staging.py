@@ -12,7 +12,7 @@ from event_lake.cli.jobs import JobParser, run_job
 from event_lake.cli.period import add_dates, both_dates_of
 from event_lake.config.settings import Settings
 from event_lake.lake.session import lake_session
-from event_lake.lake.sole_writer import sole_writer
+from event_lake.lake.sole_writer import writing_session
 from event_lake.progress.reporting import bar_on
 from event_lake.staging.build import QUERY, Run, build_staging
 from event_lake.staging.dry_run import plan_staging
@@ -40,10 +40,7 @@ def _build(args: Namespace, settings: Settings) -> int:
                 print(line)
         return 0
     wait = settings.staging.when_busy == "wait"
-    with (
-        sole_writer(settings.lake.root, "staging", job=QUERY, wait=wait) as check,
-        lake_session(QUERY, settings) as spark,
-    ):
+    with writing_session(QUERY, settings, "staging", wait=wait) as (spark, check):
         run = Run(check=check, bar=bar_on(settings, sys.stderr))
         print(rebuild_staging(spark, settings, dates, run) if dates else build_staging(spark, settings, run))
     return 0

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 
 from event_lake.cli.jobs import JobParser, run_job
 from event_lake.config.settings import Settings
-from event_lake.lake.session import lake_session
-from event_lake.lake.sole_writer import sole_writer
+from event_lake.lake.sole_writer import writing_session
 from event_lake.progress.reporting import open_reporters
 from event_lake.raw.ingest import IngestOptions, check_pace, check_stream, ingest_raw
 
@@ -43,8 +42,7 @@ def _ingest(args: Namespace, settings: Settings) -> int:
         check_pace(settings)
     check_stream(settings)
     with (
-        sole_writer(settings.lake.root, "raw", job="ingest_raw") as check,
-        lake_session("ingest_raw", settings) as spark,
+        writing_session("ingest_raw", settings, "raw") as (spark, check),
         open_reporters(settings, sys.stderr) as reporters,
     ):
         options = IngestOptions(

@@ -9,6 +9,7 @@ from event_lake.config.parsing import unusable
 _YEAR_SECONDS = 365 * 24 * 3600
 # By section and key, what a value may be: one of these …
 CHOICES: Mapping[str, Mapping[str, Sequence[str]]] = {
+    "lake": {"lease": ("aws_sdk", "hadoop")},
     "raw": {
         "dedup_on": ("event_uuid", "event_uuid+payload"),
         "compression": ("none", "auto"),

@@ -100,11 +100,13 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Lake:
-    """The section [lake]: the folder of all tables and checkpoints."""
+    """The section [lake]: the folder of all tables and checkpoints, and who keeps the leases of a lake in S3."""
 
     root: str
+    lease: str = "aws_sdk"
 
     def __post_init__(self) -> None:
+        refuse_unknown("lake", self)
         if problem := find_problem(self.root):
             raise unusable("lake.root", self.root, problem)
 

@@ -1,9 +1,13 @@
 """Read and write small files through Hadoop's file systems, which Spark uses too: on a disk, in S3, on HDFS."""
 
+import uuid
 from typing import Any
 
 from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.sql import SparkSession
+
+# Hadoop's `Options.CreateFileOptionKeys`: a file is made when its stream is closed, if there's no other then.
+_IF_NONE = "fs.option.create.conditional.overwrite"
 
 
 def default_file_system(spark: SparkSession) -> str:
@@ -86,3 +90,36 @@ class HadoopFiles:
         """Rename a file or folder to `new_path`, which must be free."""
         if not self._files.rename(self._path(path), self._path(new_path)):
             raise OSError(f"{path} can't be renamed to {new_path}")
+
+    def knows_conditions(self, path: str) -> bool:
+        """True if the file system says that `put_on_condition` works at `path`."""
+        return bool(self._files.hasPathCapability(self._path(path), _IF_NONE))
+
+    def put_on_condition(self, path: str, text: str) -> bool:
+        """Write `text` to a file if there's none, and return whether there was none. Ask `knows_conditions` first.
+
+        Of several that do so at once one succeeds. If one's answer is lost, it may take its own file for another's.
+        """
+        try:
+            stream = self._files.createFile(self._path(path)).must(_IF_NONE, "true").recursive().build()
+            self._io.write(text, stream, "UTF-8")
+            stream.close()
+        except Py4JJavaError:
+            # The exception's class depends on how two writers met.
+            if self.exists(path):
+                return False
+            raise
+        return True
+
+    def put_by_rename(self, path: str, text: str) -> bool:
+        """Write `text` to a file if there's none, and return whether there was none.
+
+        Of several that do so at once one succeeds, on a file system that renames in one step and never onto a file.
+        """
+        folder, _, name = path.rpartition("/")
+        written = f"{folder}/.{name}.{uuid.uuid4().hex}"
+        self.write(written, text)
+        was_free = bool(self._files.rename(self._path(written), self._path(path)))
+        if not was_free:
+            self.delete(written)
+        return was_free
