@@ -16,6 +16,7 @@ DEV = [
     "aws-kinesis-agg==1.2.3",
     "boto3-stubs[kinesis]==1.43.126",
     "chispa==0.12.0",
+    "databricks-bundles==1.22.1",
     "deltalake==1.6.6",
     "duckdb==1.5.5",
     "duckdb-extension-delta==1.5.5",
@@ -28,6 +29,7 @@ DEV = [
     "psutil==7.2.2",
     "pytest==9.2.0",
     "pytest-xdist==3.8.0",
+    "pyyaml==6.0.4",
     "ruff==0.17.5",
     "setuptools==84.2.1",
     "six==1.17.0",  # imported by aws-kinesis-agg, which doesn't say so
