@@ -12,6 +12,7 @@ from databricks.bundles.jobs import Job
 from event_lake.config.files import load_settings
 from event_lake.lake.session import PREFERRED
 from support.bundles import FILE, parameters_of, read_bundle, tasks_of, variables_in
+from support.documents import blocks_of
 
 BUNDLE = read_bundle()
 JOBS = BUNDLE["resources"]["jobs"]
@@ -73,6 +74,12 @@ def test_the_report_gets_the_packages_that_it_needs_in_our_versions() -> None:
 
 def test_every_variable_is_declared_and_used() -> None:
     assert variables_in(FILE.read_text("utf-8")) == set(BUNDLE["variables"])
+
+
+def test_the_how_to_gives_every_variable_that_has_no_value_yet() -> None:
+    [block] = blocks_of(Path("docs/how-to/databricks.md"), "json")
+    needed = {name for name, variable in BUNDLE["variables"].items() if variable.keys() == {"description"}}
+    assert json.loads(block.text).keys() == needed
 
 
 def clusters() -> list[dict[str, Any]]:
