@@ -9,14 +9,15 @@ from pathlib import Path
 import pytest
 
 from event_lake.config.files import load_settings
+from event_lake.lake.session import REQUIRED
 from support.bundles import parameters_of, read_bundle, tasks_of
 from support.emulators import Stream
 from support.sent import an_event
 
 pytestmark = pytest.mark.slow
 
-# Reads a line of JSON for each task, and prints one with what came of it. Only the session's start differs from a
-# notebook's driver: Databricks has Delta in its Spark.
+# Reads a line of JSON for each task, and prints one with what came of it. The first argument has the settings of its
+# Spark.
 DRIVER = """
 import json, sys
 from importlib.metadata import distribution
@@ -70,15 +71,25 @@ def test_the_tasks_run_one_after_the_other_on_the_session_of_their_driver(
     ]
     # Nothing was measured in a lake that isn't there: a task that fails.
     calls.append({**calls[-2], "parameters": [*calls[-2]["parameters"], f"--set=lake.root={tmp_path}/none"]})
-    conf = load_settings("conf/local.toml").spark | {
-        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
-        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-        "spark.databricks.delta.snapshotPartitions": "1",
+    # Databricks' Spark has Delta and RocksDB by itself.
+    built_in = (
+        "spark.sql.extensions",
+        "spark.sql.catalog.spark_catalog",
+        "spark.sql.streaming.stateStore.providerClass",
+    )
+    conf = {
+        **load_settings("conf/local.toml").spark,
+        **{key: REQUIRED[key] for key in built_in},
         **bundle["resources"]["jobs"]["ingest"]["job_clusters"][0]["new_cluster"]["spark_conf"],
+    }
+    environment = {
+        "DATABRICKS_RUNTIME_VERSION": "19.0",
+        "PYSPARK_PYTHON": sys.executable,
+        "PYTHONPATH": str(tmp_path / "libs"),
     }
     done = subprocess.run(
         [sys.executable, "-c", DRIVER, json.dumps(conf)],
-        env=os.environ | {"PYTHONPATH": str(tmp_path / "libs"), "DATABRICKS_RUNTIME_VERSION": "19.0"},
+        env=os.environ | environment,
         input="".join(f"{json.dumps(call)}\n" for call in calls),
         capture_output=True,
         text=True,
