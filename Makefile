@@ -5,7 +5,7 @@ JOBS ?= 2
 # The longest files come first in the order of their folders.
 SIDE_BY_SIDE = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo shell test emulators test-more test-fast test-aws test-cluster test-kills test-slow test-documents test-faults test-judge test-some41 test-spark41 golden docs lint hooks format package bench bench-compare clean
+.PHONY: help setup demo shell test emulators test-more test-fast test-aws test-cluster test-s3 test-kills test-slow test-documents test-faults test-judge test-some41 test-spark41 golden docs lint hooks format package bench bench-s3 bench-compare clean
 
 help: ## Show these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -27,7 +27,7 @@ emulators:
 	@if command -v npm >/dev/null && [ ! tests/node_modules/.package-lock.json -nt tests/package-lock.json ]; then \
 		npm ci --silent --prefix tests || echo "make test: npm can't install the emulators of tests/package.json"; fi
 
-test-more: package test-cluster ## Run what takes longer: a cluster, killed jobs, slow tests, what the documents show, Spark 4.1
+test-more: package test-cluster test-s3 ## Run what takes longer: a cluster, S3, killed jobs, slow tests, what the documents show, Spark 4.1
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "(kills or documents or slow) and not faults"
 	@$(MAKE) --no-print-directory test-some41
 
@@ -42,6 +42,10 @@ test-kills: setup emulators ## Kill jobs 3 times at any moment, and start them a
 
 test-slow: package emulators ## Run jobs as processes, on tables with other features, and random histories of staging
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "slow and not faults"
+
+test-s3: setup emulators ## Run all jobs on a lake in an emulated S3
+	@$(PYTHON) tools/setup.py --s3
+	@$(BIN)/python -m pytest -m s3
 
 test-documents: setup ## Run the commands and the Python that the tutorial and the how-tos show, on a lake of their own
 	@$(BIN)/python -m pytest -m documents
@@ -85,14 +89,19 @@ format: setup ## Format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-package: setup ## Build the wheel, and dist/event_lake.zip for spark-submit --py-files
+package: setup ## Build the wheel, and dist/event_lake.zip for spark-submit (S3=1: dist/event_lake_s3.jar for its --jars, too)
 	@rm -rf dist build
 	@$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 	@cp dist/event_lake-*.whl dist/event_lake.zip
+	@$(if $(S3),cp $(BIN)/../lib/python*/site-packages/pyspark/jars/event_lake_s3.jar dist/)
 	@rm -rf build
 
 bench: setup ## Measure events/s of each station into .bench/ (ARGS="--only raw" for less)
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks.run $(ARGS)
+
+bench-s3: setup ## Count the requests to S3, and what they cost at 20 ms each (ARGS="--delay 50" for other figures)
+	@$(PYTHON) tools/setup.py --s3
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks.s3_requests $(ARGS)
 
 bench-compare: setup ## Print the ratios of two measurements: make bench-compare A=.bench/a.json B=.bench/b.json
 	@$(BIN)/python -m benchmarks.compare $(A) $(B)
