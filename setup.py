@@ -19,6 +19,7 @@ DEV = [
     "deltalake==1.6.6",
     "duckdb==1.5.5",
     "duckdb-extension-delta==1.5.5",
+    "duckdb-extension-httpfs==1.5.5",
     "hypothesis==6.170.15",
     "grimp==3.19",
     "markdown-it-py==4.3.0",

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import duckdb
-import duckdb_extension_delta
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
@@ -15,6 +13,7 @@ from event_lake.lake import layout
 from event_lake.staging.build import build_staging
 from support.odd_types import ODD_TYPES
 from support.raw_layers import Event, RawLayer, settings_of
+from support.readers import by_delta_rs, by_duckdb
 
 CONTRACT = """
 event_type = "lesson"
@@ -35,18 +34,6 @@ TABLES = (
     *("raw/events", "staging/events", "staging/conflicts", "staging/rejected"),
     *("staging/types/lesson", "staging/types/Order=20Completed"),
 )
-
-
-def by_delta_rs(path: str) -> pa.Table:
-    return DeltaTable(path).to_pyarrow_table()
-
-
-def by_duckdb(path: str) -> pa.Table:
-    extension = next(Path(duckdb_extension_delta.__file__).parent.rglob("*.duckdb_extension"))
-    with duckdb.connect(config={"allow_unsigned_extensions": "true"}) as connection:
-        connection.execute("set timezone = 'UTC'")
-        connection.load_extension(str(extension))
-        return connection.sql(f"select * from delta_scan('{path}')").to_arrow_table()
 
 
 @pytest.fixture(scope="module")
