@@ -3,8 +3,6 @@
 import platform
 import subprocess
 from collections.abc import Iterator
-from contextlib import redirect_stdout
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,8 @@ import pytest
 
 from event_lake.__main__ import main as event_lake
 from infra.emr.__main__ import main as emr
-from support.emr_serverless import Worker, make_application
+from support.emr_applications import make_application, runs_of
+from support.emr_worker import Worker
 from support.emulators import make_stream, moto_endpoint
 
 pytestmark = [
@@ -76,12 +75,8 @@ def deployed(endpoint: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 def request_for(application_id: str, endpoint: str, job: str, *flags: str) -> dict[str, Any]:
     """What `submit` asked EMR Serverless for, as moto got it."""
-    said = StringIO()
-    with redirect_stdout(said):
-        assert emr(["submit", job, "--config", "conf/prod.toml", *flags]) == 0
-    service = boto3.client("emr-serverless", endpoint_url=endpoint, region_name="us-east-1")
-    job_run_id = said.getvalue().strip()
-    return dict(service.get_job_run(applicationId=application_id, jobRunId=job_run_id)["jobRun"])
+    assert emr(["submit", job, "--config", "conf/prod.toml", *flags]) == 0
+    return runs_of(endpoint, application_id)[-1]
 
 
 def test_the_jobs_run_from_what_was_uploaded_by_a_python_without_libraries(
@@ -100,13 +95,3 @@ def test_the_jobs_run_from_what_was_uploaded_by_a_python_without_libraries(
     said = f"{events} events from raw: {events} inserted, 0 replaced, 0 conflicts, 0 duplicates"
     assert staged.stdout.splitlines()[-1] == said
     assert (worker.lake / "staging/types").is_dir()
-
-
-def test_an_attempt_that_a_user_must_fix_ends_before_an_executor_starts(
-    deployed: str, endpoint: str, tmp_path: Path
-) -> None:
-    worker = Worker(tmp_path, ROOT)
-    flags = ("--set", f"source.endpoint_url={endpoint}", "--set", "source.stream=nowhere")
-    failed = worker.run(request_for(deployed, endpoint, "ingest-raw", *flags), endpoint)
-    assert (failed.returncode, worker.had_executors) == (2, False)
-    assert failed.stderr.splitlines()[-1].startswith("ingest_raw.py: StreamNotFoundError: stream 'nowhere'")

@@ -1,4 +1,4 @@
-"""Stand-ins for EMR Serverless: an application in moto, and what the service does with the request for a job run."""
+"""A machine as EMR Serverless makes one, which does what the service does with the request for a job run."""
 
 import os
 import shlex
@@ -11,22 +11,10 @@ from typing import Any
 
 import boto3
 import pyspark
-from moto.core.models import DEFAULT_ACCOUNT_ID
-from moto.emrserverless.models import emrserverless_backends
 
 from event_lake.config.lake_root import bucket_and_folder
 
 _DRIVER = "spark.emr-serverless.driverEnv."
-
-
-def make_application(endpoint: str, release: str, region: str = "us-east-1") -> str:
-    """Make an application of any release in the moto that runs in this process at `endpoint`, and return its id."""
-    client = boto3.client("emr-serverless", endpoint_url=endpoint, region_name=region)
-    # moto takes only labels of older releases.
-    made = client.create_application(type="SPARK", releaseLabel="emr-7.9.0", clientToken="token")
-    application_id = str(made["applicationId"])
-    emrserverless_backends[DEFAULT_ACCOUNT_ID][region].applications[application_id].release_label = release
-    return application_id
 
 
 class Worker:
@@ -55,11 +43,6 @@ class Worker:
             (self._spark / "python/lib" / py4j.name).symlink_to(py4j)
 
     @property
-    def had_executors(self) -> bool:
-        """True if an executor was started."""
-        return (self._spark / "work").exists()
-
-    @property
     def _s3(self) -> dict[str, str]:
         """Spark's settings with which the lake's folder in S3 is one on this disk."""
         bucket, folder = bucket_and_folder(self._root)
@@ -77,19 +60,11 @@ class Worker:
         submit = request["jobDriver"]["sparkSubmit"]
         words = shlex.split(submit["sparkSubmitParameters"])
         flags = dict(zip(words[::2], words[1::2], strict=True))
-        defaults = {
-            key: value
-            for configuration in request["configurationOverrides"].get("applicationConfiguration", ())
-            for key, value in configuration["properties"].items()
-        }
-        pairs = [word.split("=", 1) for flag, word in zip(words[::2], words[1::2], strict=True) if flag == "--conf"]
-        settings = {**defaults, **dict(pairs)}
-        del settings["spark.jars"]
-        driver = {key.removeprefix(_DRIVER): value for key, value in settings.items() if key.startswith(_DRIVER)}
-        settings = {key: value for key, value in settings.items() if not key.startswith(_DRIVER)}
+        asked = _settings_of(request)
+        driver = {key.removeprefix(_DRIVER): value for key, value in asked.items() if key.startswith(_DRIVER)}
+        settings = {key: value for key, value in asked.items() if not key.startswith(_DRIVER)} | self._s3
         assert driver["PYSPARK_PYTHON"] == settings["spark.executorEnv.PYSPARK_PYTHON"]
         settings["spark.executorEnv.PYSPARK_PYTHON"] = self.python
-        settings |= self._s3
         archives = [self._unpacked(archive, endpoint) for archive in flags["--archives"].split(",")]
         command = [str(self._spark / "bin/spark-submit"), "--master", "local-cluster[1,2,1024]"]
         command += ["--py-files", self._fetched(flags["--py-files"], endpoint), "--archives", ",".join(archives)]
@@ -114,3 +89,12 @@ class Worker:
         with tarfile.open(path) as files:
             files.extractall(self.work / name, filter="data")
         return f"{path}#{name}"
+
+
+def _settings_of(request: Mapping[str, Any]) -> dict[str, str]:
+    """Return Spark's settings that a request has, but for Delta's jars."""
+    words = shlex.split(request["jobDriver"]["sparkSubmit"]["sparkSubmitParameters"])
+    configurations = request["configurationOverrides"].get("applicationConfiguration", ())
+    defaults = {key: value for one in configurations for key, value in one["properties"].items()}
+    pairs = [word.split("=", 1) for flag, word in zip(words[::2], words[1::2], strict=True) if flag == "--conf"]
+    return {key: value for key, value in {**defaults, **dict(pairs)}.items() if key != "spark.jars"}
