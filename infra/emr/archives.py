@@ -25,7 +25,7 @@ ARCHITECTURES = tuple(_PLATFORMS)
 # The release brings Delta's jars alone. This is the Python in front of them, which needs nothing but PySpark.
 _DELTA = "delta-spark==4.2.0"
 
-# What no job loads, two fifths of the archive. The rest of pyarrow's libraries are bound to each other.
+# What no job loads: with other services' data, half of the archive. pyarrow's other libraries are bound to each other.
 _LEFT_OUT = ("pyarrow/*flight*", "pyarrow/*s3*", "pyarrow/include/*", "pyarrow/tests/*")
 # botocore has a folder for each service of AWS.
 _SERVICE = re.compile(r"botocore/data/([^/]+)/.+")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from event_lake.config.lake_root import find_problem, lies_in_s3
+from event_lake.config.lake_root import find_problem, scheme_of
 from event_lake.config.parsing import unusable
 from event_lake.config.toml import read_table, read_toml
 
@@ -38,7 +38,7 @@ class Deployment:
         _refuse_unlike("execution_role_arn", self.execution_role_arn, role, "arn:aws:iam::123456789012:role/name")
         for key in ("artifacts_uri", "logs_uri"):
             uri = getattr(self, key)
-            if uri is not None and (not lies_in_s3(uri) or find_problem(uri)):
+            if uri is not None and (scheme_of(uri) != "s3" or find_problem(uri)):
                 raise unusable(key, uri, 'no folder in S3; write it like "s3://bucket/folder", without "/" at its end')
         if self.log_group is not None:
             _refuse_unlike("log_group", self.log_group, r"[\w./#-]{1,512}", "/event-lake/emr")

@@ -20,7 +20,10 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.spark41,
     pytest.mark.skipif(not pyspark.__version__.startswith("4.1."), reason="EMR has Spark 4.1: make test-some41"),
-    pytest.mark.skipif(platform.python_version_tuple()[:2] != ("3", "11"), reason="EMR has Python 3.11"),
+    pytest.mark.skipif(
+        (*platform.python_version_tuple()[:2], platform.machine()) != ("3", "11", "x86_64"),
+        reason="the archive is for Python 3.11 on x86-64",
+    ),
 ]
 ROOT = "s3://example-lake/events"
 SETTINGS = f"""

@@ -118,8 +118,8 @@ def test_a_dry_run_shows_the_request_and_changes_nothing(
         (
             ["ingest-raw", "--config", "conf/prod.toml", "--set", "source.max_batch_seconds=9"],
             (
-                "source.max_batch_seconds = 9: one batch each raw.trigger_interval (60 s) would never catch up; set 120 or"
-                " more"
+                "source.max_batch_seconds = 9: one batch each raw.trigger_interval (60 s) would never catch up; set"
+                " 120 or more"
             ),
         ),
         (
