@@ -47,7 +47,7 @@ test-s3: setup emulators ## Run all jobs on a lake in an emulated S3
 	@$(PYTHON) tools/setup.py --s3
 	@$(BIN)/python -m pytest -m s3
 
-test-documents: setup ## Run the commands and the Python that the tutorial and the how-tos show, on a lake of their own
+test-documents: package ## Run the commands and the Python that the tutorial and the how-tos show, on a lake of their own
 	@$(BIN)/python -m pytest -m documents
 
 test-faults: setup emulators ## Kill jobs 30 and 20 times in place of 3 (CRASH_SEED=1 chooses the moments); all bad storage
@@ -57,7 +57,7 @@ test-faults: setup emulators ## Kill jobs 30 and 20 times in place of 3 (CRASH_S
 test-judge: setup ## Hold the judge's verdicts of a million records against those of another reader
 	@JUDGED=50000 $(BIN)/python -m pytest -n $(JOBS) tests/unit/test_judge_fuzz.py
 
-test-some41: emulators ## Run the tests that depend on Spark's version by 4.1, in an environment of its own
+test-some41: package emulators ## Run the tests that depend on Spark's version by 4.1, in an environment of its own
 	@$(PYTHON) tools/setup.py --spark 4.1
 	@.venv-spark41/bin/python -m pytest $(SIDE_BY_SIDE) -m spark41
 
