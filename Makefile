@@ -13,8 +13,9 @@ help: ## Show these targets
 setup: ## Make .venv with Spark, Delta and all tools (S3=1 for a Spark that knows S3, too)
 	@$(PYTHON) tools/setup.py $(if $(S3),--s3)
 
-demo: setup ## Run the jobs on an embedded Kinesis (PORT=5000 for a port of your choice)
-	@$(BIN)/python tools/demo.py $(if $(PORT),--port $(PORT))
+demo: setup ## Run the jobs on an embedded Kinesis (PORT=5000 for a port of your choice, LAKE=s3 for a lake in S3)
+	@$(if $(filter s3,$(LAKE)),$(PYTHON) tools/setup.py --s3)
+	@$(BIN)/python -m tools.demo $(if $(PORT),--port $(PORT)) $(if $(LAKE),--lake $(LAKE))
 
 shell: setup ## Open PySpark with the demo's tables as views (LAKE=folder for another lake)
 	@SPARK_CONF_DIR=tools/spark $(BIN)/python -i tools/shell.py $(LAKE)
