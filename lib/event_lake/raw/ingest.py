@@ -4,9 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
-from getpass import getuser
 from pathlib import Path
-from socket import gethostname
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
@@ -25,6 +23,7 @@ from event_lake.kinesis.source import observe_receipts
 from event_lake.lake import layout, tables
 from event_lake.lake.checkpoints import Checkpoint, PlannedBatch
 from event_lake.lake.ledger import Totals, Written
+from event_lake.lake.machine import current_user
 from event_lake.progress.reporter import Reporter
 from event_lake.raw.beginning import Beginning, open_or_replace_checkpoint
 from event_lake.raw.dedupe import drop_duplicates, with_watermark
@@ -57,7 +56,7 @@ class IngestOptions:
     until_caught_up: bool = False
     new_checkpoint: bool = False
     acknowledge: Sequence[int] = ()
-    user: str = field(default_factory=lambda: f"{getuser()} on {gethostname()}")
+    user: str = field(default_factory=current_user)
 
 
 def check_pace(settings: Settings) -> None:
