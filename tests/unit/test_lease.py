@@ -12,6 +12,7 @@ from event_lake.lake.lease import Lease
 from event_lake.lake.machine import Machine
 from support.fake_lease import OUTAGE, Clock, FakeStore, a_lease, acquired, raising
 
+
 def test_a_free_lease_is_taken_at_once_and_tells_people_whose_it_is() -> None:
     store, clock = FakeStore(), Clock()
     acquired(store, clock).check()

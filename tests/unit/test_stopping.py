@@ -10,7 +10,7 @@ from event_lake.config.settings import Lake, Settings, Source
 from event_lake.errors import ConfigError, ServiceUnavailableError, UserError
 from event_lake.lake.lease import Lease
 from event_lake.lake.stopping import StopRequest, StopResult, open_request
-from support.fake_lease import OUTAGE, Clock, FakeStore, a_lease, a_machine, acquired, raising
+from support.fake_lease import OUTAGE, Clock, FakeStore, a_machine, acquired, raising
 
 PATIENT = timedelta(minutes=10)
 
@@ -224,7 +224,12 @@ def test_a_request_keeps_what_a_later_version_has_in_its_record_and_an_earlier_v
     ("root", "layer", "error", "message"),
     [
         ("lake", "row", ConfigError, "no layer 'row': jobs write the layers raw and staging"),
-        ("hdfs://name/lake", "raw", UserError, "lake hdfs://name/lake: its storage holds no lease, so its jobs can't be"),
+        (
+            "hdfs://name/lake",
+            "raw",
+            UserError,
+            "lake hdfs://name/lake: its storage holds no lease, so its jobs can't be",
+        ),
     ],
 )
 def test_a_request_that_cannot_be_made_is_the_users_to_put_right(

@@ -60,7 +60,9 @@ def open_request(settings: Settings, layer: str) -> "StopRequest":
     root = settings.lake.root
     store = lease_store(root, layer)
     if store is None:
-        raise UserError(f"lake {root}: its storage holds no lease, so its jobs can't be asked; stop them where they run")
+        raise UserError(
+            f"lake {root}: its storage holds no lease, so its jobs can't be asked; stop them where they run"
+        )
     return StopRequest(store)
 
 

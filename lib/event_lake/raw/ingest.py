@@ -51,12 +51,14 @@ class IngestOptions:
     - `until_caught_up`: end once all is read that the stream held at the start.
     - `new_checkpoint`: put the checkpoint aside and resume from the ledger.
     - `acknowledge`: the batches whose findings `user` acknowledges, by default the user of this process.
+    - `stop_asked_by`: returns who asked for a stop, and when, or an empty text (`lake.sole_writer`).
     """
 
     until_caught_up: bool = False
     new_checkpoint: bool = False
     acknowledge: Sequence[int] = ()
     user: str = field(default_factory=current_user)
+    stop_asked_by: Callable[[], str] = lambda: ""
 
 
 def check_pace(settings: Settings) -> None:
@@ -123,7 +125,7 @@ def ingest_raw(
     check: Callable[[], None] = lambda: None,
     reporters: Sequence[Reporter] = (),
 ) -> RunResult:
-    """Run the query until a signal stops it, or until it has caught up, if `options` say so.
+    """Run the query until a signal or a request stops it, or until it has caught up, if `options` say so.
 
     `check` is called before each write, and raises if this process may not write (`lake.sole_writer`). Raise what
     `refuse_missing_tables`, `settle_findings`, `open_or_replace_checkpoint` and `run_to_end` raise, and UserError if a
@@ -144,8 +146,8 @@ def ingest_raw(
     result = RunResult(Totals(), stopped=False)
     while runs and not result.stopped:
         start = partial(query.start, until_caught_up=options.until_caught_up)
-        run = run_to_end(start, query.write, reporters, query.checks)
-        result, runs = RunResult(result.totals + run.totals, stopped=run.stopped), runs - 1
+        run = run_to_end(start, query.write, reporters, query.checks, options.stop_asked_by)
+        result, runs = replace(run, totals=result.totals + run.totals), runs - 1
     return result
 
 
