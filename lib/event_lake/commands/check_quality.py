@@ -1,7 +1,7 @@
 """Hold the newest quality measures to the thresholds of quality.thresholds (conf/quality.toml).
 
 The job prints a line for each measure that breaks a threshold: measure, type, subject, hour, value, bound, detail. It
-exits with code 5 if any does. It only reads; build_staging takes the measures.
+exits with code 5 if any does. It writes nothing but its outcome; build_staging takes the measures.
 """
 
 from argparse import ArgumentTypeError, Namespace

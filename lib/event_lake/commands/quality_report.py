@@ -1,7 +1,8 @@
 """Write one page about the lake: what arrived, what was refused and why, what doesn't add up.
 
 The page is a single HTML file that loads nothing from anywhere. It shows only masked examples of refused data. The job
-writes nothing else, and may run while ingest_raw does. It needs the packages altair and vl-convert-python.
+writes nothing else but its outcome, and may run while ingest_raw does. It needs the packages altair and
+vl-convert-python.
 """
 
 from argparse import Namespace

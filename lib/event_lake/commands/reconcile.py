@@ -1,8 +1,8 @@
 """Prove from the tables alone that every record is accounted for.
 
 The job checks the ledger by itself, and compares it with the rows that it counts. It prints a table of the shards, what
-it checked, and each fault with its shard, batch and range. It exits with code 3 if there is a fault. It writes nothing,
-and may run while ingest_raw does.
+it checked, and each fault with its shard, batch and range. It exits with code 3 if there is a fault. It writes nothing
+but its outcome, and may run while ingest_raw does.
 
 It can't see that a payload was changed, or that a row was replaced by another one in its shard and batch.
 

@@ -21,7 +21,11 @@ def make_parser(prog: str | None = None) -> JobParser:
     """Return the parser of the job's flags; `prog` is the job's name in messages."""
     parser = JobParser(__doc__, prog)
     parser.add_argument(
-        "layers", nargs="*", metavar="LAYER", help=f"whose job to stop: {' or '.join(LAYERS)}, or both (default raw)"
+        "layers",
+        nargs="*",
+        default=[],
+        metavar="LAYER",
+        help=f"whose job to stop: {' or '.join(LAYERS)}, or both (default raw)",
     )
     parser.add_argument(
         "--timeout",

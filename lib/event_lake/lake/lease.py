@@ -1,8 +1,8 @@
 """Hold a lease: the right of one process to write some tables, which a record in the lake stands for.
 
 The owner rewrites its record three times within the lease's length. A process that finds another one's record watches
-it. If the record changes, its owner lives, and the watcher is refused. If it stays the same for 1.25 of the length, the
-watcher replaces it, on the condition that it's still the same: the lake's storage decides who comes first. An owner
+it. If its owner writes it, the owner lives, and the watcher is refused. If the owner doesn't for 1.25 of the length,
+the watcher replaces it, on the condition that it's still the same: the lake's storage decides who comes first. An owner
 relies on its lease for the length, counted from before its last write began. So two processes never rely on it at once,
 unless the clock of one runs a quarter faster than that of the other; the times of two machines are never compared. The
 quarter also leaves time for a commit that passed the check just before the lease ran out: no lease can call it back.
@@ -63,9 +63,9 @@ class Lease:
     def acquire(self, *, wait: bool = False) -> None:
         """Take the lease, at once if nobody has it or its owner is known to have ended.
 
-        Otherwise watch the record for up to 1.25 of the length that its owner gave it, and take the lease if the record
-        stays the same. If the record changes, the owner lives: wait for its end if `wait`, and else raise UserError.
-        Raise what the store raises.
+        Otherwise watch the record for up to 1.25 of the length that its owner gave it, and take the lease if the owner
+        doesn't write it. If it does, it lives: wait for its end if `wait`, and else raise UserError. Raise what the
+        store raises.
         """
         logged_owner = None
         while owner := self._take_or_name_owner(logging.DEBUG if logged_owner else logging.INFO):
