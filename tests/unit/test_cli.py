@@ -158,6 +158,7 @@ def test_help_explains_the_job_and_every_flag(run: Run) -> None:
 
 def kept(root: str, *flags: str, job: Callable[[Namespace, Settings, RunNotes], int], run: Run) -> tuple[object, ...]:
     """What the lake keeps of a run: its id, exit code and last line."""
+    Path(root).mkdir()
     config = str(Path(__file__).parents[2] / "conf/local.toml")
     parser = JobParser("A job for a test.", job="reconcile")
     run(job, "--config", config, "--set", f"lake.root={root}", *flags, parser=parser)

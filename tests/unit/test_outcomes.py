@@ -28,6 +28,12 @@ def run_of(
         notes.last_line = "2 records read"
 
 
+@pytest.fixture
+def root(tmp_path: Path) -> str:
+    """A lake that is there."""
+    return str(tmp_path)
+
+
 def told(root: str, job: str = "ingest_raw") -> list[tuple[str, int, str]]:
     return [(one.run_id, one.exit_code, one.last_line) for one in outcomes(root, job)]
 
@@ -95,7 +101,12 @@ def test_a_run_that_is_given_no_name_gets_one_of_its_own(root: str) -> None:
 
 def test_no_runs_are_no_outcomes_and_nothing_is_made(root: str) -> None:
     assert outcomes(root, "build_staging") == []
-    assert not Path(root).exists()
+    assert list(Path(root).iterdir()) == []
+
+
+def test_a_lake_that_is_not_there_is_not_made(root: str, warnings: Callable[[], list[str]]) -> None:
+    run_of(f"{root}/mistaken", "a")
+    assert (list(Path(root).iterdir()), warnings()) == ([], [])
 
 
 def test_outcomes_are_kept_in_s3(kinesis_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,8 +129,8 @@ def warnings(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
 def test_an_outcome_that_cannot_be_kept_is_one_warning_and_the_run_ends_as_it_did(
     tmp_path: Path, warnings: Callable[[], list[str]]
 ) -> None:
-    (tmp_path / "lake").write_bytes(b"")
-    root = str(tmp_path / "lake")
+    root = str(tmp_path)
+    (tmp_path / "_leases").write_bytes(b"")
     run_of(root, "a")
     with pytest.raises(DataLossError, match="what"):
         run_of(root, "a", fails=DataLossError("what"))

@@ -10,9 +10,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from event_lake.config.lake_root import absolute_root, scheme_of
 from event_lake.config.parsing import nearest, parse_instant
 from event_lake.config.settings import Settings
 from event_lake.errors import STOPPED, ConfigError, EventLakeError, ServiceUnavailableError, UserError
@@ -66,7 +68,8 @@ class RunNotes:
 def keep_outcome(root: str, run: RunNotes) -> Iterator[None]:
     """Keep the outcome of the block, which is the run, in the lake at `root`, whether it ends well or raises.
 
-    What it raises goes on, and nothing else is raised: an outcome that can't be kept is one warning.
+    What it raises goes on, and nothing else is raised: an outcome that can't be kept is one warning. None is kept on
+    storage that has no conditional writes, and where no local folder is.
     """
     code, line = None, ""
     try:
@@ -118,8 +121,10 @@ def _ending(error: BaseException) -> tuple[int, str]:
 def _keep(root: str, outcome: Outcome) -> None:
     try:
         store = _store(root, outcome.job)
-        if store is None:
-            _log.info("lake %s: the outcome of run %s isn't kept; local folders and S3 do", root, outcome.run_id)
+        # A root that isn't there may be a mistake, of which no folder is to be left.
+        is_nowhere = scheme_of(root) is None and not Path(absolute_root(root)).is_dir()
+        if store is None or is_nowhere:
+            _log.info("lake %s: nothing there keeps the outcome of run %s", root, outcome.run_id)
         else:
             _add(store, outcome)
     except Exception as error:  # noqa: BLE001 (a run's exit code is its own, whatever happens here)
