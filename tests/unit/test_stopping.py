@@ -170,6 +170,34 @@ def test_a_job_that_goes_on_for_too_long_is_told_and_the_request_stands() -> Non
     assert store.fields["stop_asked_by"] == owner.stop_asked_by != ""
 
 
+def test_a_short_timeout_still_tells_a_job_that_is_not_running_from_one_that_goes_on() -> None:
+    store, clock = FakeStore(), Clock()
+    owner = acquired(store, clock)
+    assert not asked(store, clock, timeout=timedelta(seconds=1)).was_running
+    clock.then = living(owner, clock)
+    begun = clock.now
+    with pytest.raises(ServiceUnavailableError, match="goes on after 0:00:01"):
+        asked(store, clock, timeout=timedelta(seconds=1))
+    assert clock.now - begun <= 23
+
+
+class RepeatingStore(FakeStore):
+    """A store whose client repeats a first replacement, as its answer was lost: then it's told of a faster one."""
+
+    def replace(self, version: str, content: bytes) -> str | None:
+        written = super().replace(version, content)
+        return None if self.writes == 2 else written
+
+
+def test_a_request_that_took_effect_unseen_is_taken_back_as_well() -> None:
+    store, clock = RepeatingStore(), Clock()
+    acquired(store, clock)
+    assert store.record
+    before = store.record[0]
+    assert not asked(store, clock).was_running
+    assert store.record[0] == before
+
+
 def test_a_lake_that_no_job_has_written_is_the_users_to_put_right() -> None:
     store = FakeStore()
     with pytest.raises(UserError, match=r"lake there: no job has ever written this layer; check lake[.]root"):

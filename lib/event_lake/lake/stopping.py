@@ -94,6 +94,8 @@ class StopRequest:
             self._asked = job = parse_record(content)
             if job is None:
                 raise UserError(f"{self._lake}: its lease can't be read; stop the job where it runs")
+            if job.stop_asked_by == self._by:
+                self._version = version  # an earlier write succeeded, but its answer was lost
             if self._end_of(job) or job.stop_asked_by:
                 return
             self._version = self._store.replace(version, _with_request(content, self._by))
@@ -106,8 +108,8 @@ class StopRequest:
         """Wait until the job has released its lease, or is seen to have ended without that. Return what was seen.
 
         A job that gives no sign of life for 1.25 of its lease's length has been killed, or can't reach the lake. If it
-        gave none since it was asked, the request is taken back. Raise ServiceUnavailableError if the job goes on after
-        `timeout`; the request stands then.
+        gave none since it was asked, the request is taken back. Raise ServiceUnavailableError if the job lives, and
+        goes on after `timeout`; the request stands then.
         """
         asked, clock = self._asked, self._machine.clock
         assert asked is not None, "ask comes first"
@@ -123,7 +125,7 @@ class StopRequest:
             was_running = newest is not asked
             if ended and (was_running or self._nothing_is_left()):
                 return StopResult(job=str(asked), ended=ended, was_running=was_running)
-            if clock() - begun >= timeout.total_seconds():
+            if was_running and clock() - begun >= timeout.total_seconds():
                 raise ServiceUnavailableError(
                     f"{self._lake}: {asked} was asked to stop, and goes on after {timeout}: a batch may take longer;"
                     " the request stands, so ask again to wait for the end"
