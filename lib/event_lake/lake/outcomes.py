@@ -124,7 +124,7 @@ def _keep(root: str, outcome: Outcome) -> None:
         # A root that isn't there may be a mistake, of which no folder is to be left.
         is_nowhere = scheme_of(root) is None and not Path(absolute_root(root)).is_dir()
         if store is None or is_nowhere:
-            _log.info("lake %s: nothing there keeps the outcome of run %s", root, outcome.run_id)
+            _log.debug("lake %s: nothing there keeps the outcome of run %s", root, outcome.run_id)
         else:
             _add(store, outcome)
     except Exception as error:  # noqa: BLE001 (a run's exit code is its own, whatever happens here)
