@@ -4,13 +4,18 @@ import json
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from pyspark.sql import SparkSession
 
+from event_lake import functions
 from event_lake.lake.outcomes import outcomes
+from event_lake.lake.stopping import stop
 from support.emulators import Stream
+from support.killing import Lake, wait_for_more
 from support.sent import an_event
 
 pytestmark = pytest.mark.slow
@@ -63,3 +68,15 @@ def test_a_job_that_is_asked_to_stop_ends_well_and_says_who_asked(stream: Stream
     # Spark 4.1 begins with the records, 4.2 with a batch that only says where they begin.
     assert (outcome.run_id, outcome.exit_code, outcome.last_line) == ("mine", 0, out.strip())
     assert outcome.window in ("batch 0", "batches 0 to 1")
+
+
+def test_a_job_in_a_thread_of_a_notebook_is_stopped_as_well(spark: SparkSession, stream: Stream, root: str) -> None:
+    settings = stream.settings(root)
+    notebook = threading.Thread(target=lambda: functions.ingest_raw(spark, settings, run_id="mine"))
+    notebook.start()
+    wait_for_more(Lake(root, "ingest_raw").done, lambda: None)
+    assert stop(settings).was_running
+    notebook.join()
+    [outcome] = outcomes(settings, "ingest_raw")
+    assert (outcome.run_id, outcome.exit_code) == ("mine", 0)
+    assert "; asked to stop by " in outcome.last_line
