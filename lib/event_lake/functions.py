@@ -5,6 +5,7 @@ raise ConfigError if Spark can't reach the lake, if `lake.root` has no scheme an
 if Java can't write the names of its folders there.
 """
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -28,6 +29,8 @@ from event_lake.reconciliation.verdict import Verdict
 from event_lake.staging import build, rebuild
 from event_lake.staging.build import QUERY, Run
 from event_lake.staging.write import Staged
+
+_log = logging.getLogger(__name__)
 
 
 def ingest_raw(  # noqa: PLR0913 (a public function's options, which are given by name)
@@ -60,7 +63,8 @@ def ingest_raw(  # noqa: PLR0913 (a public function's options, which are given b
         if not until_caught_up:
             ingest.check_pace(settings)
         ingest.check_stream(settings)
-        with sole_writer(settings.lake.root, "raw", job="ingest_raw") as writer:
+        with sole_writer(settings.lake.root, "raw", job=notes.job) as writer:
+            _log.info("%s: run %s", notes.job, notes.id)
             options = IngestOptions(
                 until_caught_up=until_caught_up,
                 new_checkpoint=new_checkpoint,
@@ -68,9 +72,9 @@ def ingest_raw(  # noqa: PLR0913 (a public function's options, which are given b
                 stop_asked_by=writer.stop_asked_by,
             )
             reporters = [LogReporter(settings.source.stream), BatchNoter(batches)]
-            ended = ingest.ingest_raw(spark, settings, options, check=writer.check, reporters=reporters)
-        notes.last_line = str(ended)
-        return ended.totals
+            totals = ingest.ingest_raw(spark, settings, options, check=writer.check, reporters=reporters).totals
+        notes.last_line = writer.describe_end(totals)
+        return totals
 
 
 def build_staging(
@@ -88,13 +92,14 @@ def build_staging(
     with keep_outcome(settings.lake.root, notes):
         wait = settings.staging.when_busy == "wait"
         with sole_writer(settings.lake.root, "staging", job=QUERY, wait=wait) as writer:
+            _log.info("%s: run %s", notes.job, notes.id)
             run = Run(id=notes.id, check=writer.check, stop_asked_by=writer.stop_asked_by)
             notes.window = f"dates {rebuild_dates}" if rebuild_dates else run.batches
             if rebuild_dates:
                 staged = rebuild.rebuild_staging(spark, settings, rebuild_dates, run)
             else:
                 staged = build.build_staging(spark, settings, run)
-        notes.last_line = str(staged)
+        notes.last_line = writer.describe_end(staged)
         return staged
 
 

@@ -50,6 +50,5 @@ def _build(args: Namespace, settings: Settings, notes: RunNotes) -> int:
         run = Run(id=notes.id, check=writer.check, stop_asked_by=writer.stop_asked_by, bar=bar_on(settings, sys.stderr))
         notes.window = f"dates {dates}" if dates else run.batches
         staged = rebuild_staging(spark, settings, dates, run) if dates else build_staging(spark, settings, run)
-        by = writer.stop_asked_by()
-        tell(notes, f"{staged}; asked to stop by {by}" if by else str(staged))
+        tell(notes, writer.describe_end(staged))
     return 0

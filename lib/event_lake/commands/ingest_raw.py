@@ -62,5 +62,5 @@ def _ingest(args: Namespace, settings: Settings, run: RunNotes) -> int:
         )
         noting = [*reporters, BatchNoter(batches)]
         ended = ingest_raw(spark, settings, options, check=writer.check, reporters=noting)
-    tell(run, str(ended))
+    tell(run, writer.describe_end(ended.totals))
     return 0

@@ -22,6 +22,11 @@ class Writer:
     check: Callable[[], None] = lambda: None
     stop_asked_by: Callable[[], str] = lambda: ""
 
+    def describe_end(self, result: object) -> str:
+        """Return what the job says at its end, in one line: its result, and who asked it to stop, if anybody did."""
+        by = self.stop_asked_by()
+        return f"{result}; asked to stop by {by}" if by else str(result)
+
 
 @contextmanager
 def sole_writer(root: str, layer: str, *, job: str, wait: bool = False) -> Iterator[Writer]:

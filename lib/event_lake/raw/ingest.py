@@ -147,7 +147,7 @@ def ingest_raw(
     while runs and not result.stopped:
         start = partial(query.start, until_caught_up=options.until_caught_up)
         run = run_to_end(start, query.write, reporters, query.checks, options.stop_asked_by)
-        result, runs = replace(run, totals=result.totals + run.totals), runs - 1
+        result, runs = RunResult(result.totals + run.totals, stopped=run.stopped), runs - 1
     return result
 
 

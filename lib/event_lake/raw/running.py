@@ -58,17 +58,10 @@ class Checks:
 
 @dataclass(frozen=True)
 class RunResult:
-    """The result of a run: the counts of what it wrote, and whether a stop was asked for and came before its own end.
-
-    A signal may have asked for it, or somebody (`lake.stopping`): then `asked_by` says who, and when.
-    """
+    """The result of a run: the counts of what it wrote, and whether it was `stopped` before its own end."""
 
     totals: Totals
     stopped: bool
-    asked_by: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.totals}; asked to stop by {self.asked_by}" if self.asked_by else str(self.totals)
 
 
 def run_to_end(
@@ -105,7 +98,7 @@ def run_to_end(
         run.finish_batch(look_back=True)
         if run.loss is not None:
             raise run.loss
-        return RunResult(run.totals, stopped=run.closed or bool(signals), asked_by=run.asked_by)
+        return RunResult(run.totals, stopped=run.closed or bool(signals))
 
 
 def _await_end(run: "_Run", query: StreamingQuery, signals: Sequence[float], stop_asked_by: Callable[[], str]) -> None:
