@@ -30,6 +30,7 @@ from benchmarks.source_session import CORES, in_new_process, use_any_credentials
 from benchmarks.station import JVM
 from event_lake.config.files import load_settings
 from event_lake.config.settings import Settings
+from event_lake.lake.outcomes import RunNotes
 from event_lake.lake.session import lake_session
 from event_lake.lake.sole_writer import sole_writer
 from event_lake.progress.report import BatchReport
@@ -137,15 +138,15 @@ def measure(place: Place, endpoint_url: str, overrides: Sequence[str]) -> Measur
         os.environ["AWS_ENDPOINT_URL_S3"] = place.s3.endpoint
     settings = place.settings(endpoint_url, overrides)
     marks = _Marks(place)
-    with sole_writer(place.root, "raw", job="bench") as check, lake_session("bench", settings) as spark:
-        ingest_raw(spark, settings, IngestOptions(until_caught_up=True), check=check, reporters=[marks])
+    with sole_writer(place.root, "raw", job="bench") as writer, lake_session(RunNotes("bench"), settings) as spark:
+        ingest_raw(spark, settings, IngestOptions(until_caught_up=True), check=writer.check, reporters=[marks])
         requests = place.requests()
         spans = zip(marks.begun[_WARM_UP:-1], marks.begun[_WARM_UP + 1 :], strict=True)
         batches = [count(requests[begin:end]) for begin, end in spans]
         idle: list[int] = []
         Thread(target=_note_and_stop, args=(place, idle), daemon=True).start()
-        ingest_raw(spark, settings, IngestOptions(), check=check)
-    with sole_writer(place.root, "staging", job="bench"), lake_session("bench", settings) as spark:
+        ingest_raw(spark, settings, IngestOptions(), check=writer.check)
+    with sole_writer(place.root, "staging", job="bench"), lake_session(RunNotes("bench"), settings) as spark:
         since, began = len(place.requests()), time.monotonic()
         build_staging(spark, settings)
         staging_seconds, staged = time.monotonic() - began, place.requests(since)
