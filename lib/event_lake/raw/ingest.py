@@ -22,8 +22,9 @@ from event_lake.kinesis.parts import shards_with_receipts
 from event_lake.kinesis.planning.start import refuse_expired, starting_positions
 from event_lake.kinesis.planning.topology import Topology
 from event_lake.kinesis.source import observe_receipts
-from event_lake.lake import layout, tables
+from event_lake.lake import catalog, layout, tables, views
 from event_lake.lake.checkpoints import Checkpoint, PlannedBatch
+from event_lake.lake.descriptions import describe
 from event_lake.lake.ledger import Totals, Written
 from event_lake.progress.reporter import Reporter
 from event_lake.raw.beginning import Beginning, open_or_replace_checkpoint
@@ -134,6 +135,8 @@ def ingest_raw(
     tables.refuse_newer_ledger(spark, settings.lake.root)
     refuse_missing_tables(spark, settings.lake.root, has_begun=checkpoint.newest_batch is not None)
     tables.create(spark, settings.lake.root, layout.RAW)
+    check()
+    catalog.register(spark, settings.lake, [*map(describe, layout.RAW)], views.RAW)
     client = _make_client(settings.source)
     is_late = settle_findings(spark, settings.lake.root, checkpoint, options.acknowledge, options.user)
     beginning = open_or_replace_checkpoint(spark, settings, checkpoint, client, anew=options.new_checkpoint or is_late)
