@@ -48,31 +48,37 @@ with conflicting as (
   select distinct date, true_event_type, event_uuid from {schema}.staging_conflicts
 ),
 version as (
-  select {columns} from {schema}.staging_events as event
+  select {columns}
+  from {schema}.staging_events as event
   where exists (
     select 1 from conflicting
     where conflicting.date = event.date and conflicting.true_event_type = event.true_event_type
       and conflicting.event_uuid = event.event_uuid
   )
   union all
-  select {columns} from {schema}.staging_conflicts
+  select {columns}
+  from {schema}.staging_conflicts
 ),
 ranked as (
-  select {columns}, row_number() over (
-    partition by date, true_event_type, event_uuid
-    order by created_at desc, arrived_at desc, length(sequence_number) desc, sequence_number desc,
-      sub_sequence_number desc, shard_id desc, stream desc
-  ) as place
+  select {columns},
+    row_number() over (
+      partition by date, true_event_type, event_uuid
+      order by created_at desc, arrived_at desc, length(sequence_number) desc, sequence_number desc,
+        sub_sequence_number desc, shard_id desc, stream desc
+    ) as place
   from version
 )
-select {columns} from {schema}.staging_events as event
+select {columns}
+from {schema}.staging_events as event
 where not exists (
   select 1 from conflicting
   where conflicting.date = event.date and conflicting.true_event_type = event.true_event_type
     and conflicting.event_uuid = event.event_uuid
 )
 union all
-select {columns} from ranked where place = 1""",
+select {columns}
+from ranked
+where place = 1""",
 )
 QUARANTINE_READABLE = View(
     "quarantine_readable",
@@ -88,7 +94,8 @@ shown as (
     all_reasons as reasons
   from said
 )
-select {columns} from shown""",
+select {columns}
+from shown""",
 )
 # The views over the tables that ingest_raw writes, and over those of build_staging.
 RAW = (QUARANTINE_READABLE,)
