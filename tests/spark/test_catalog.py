@@ -100,6 +100,16 @@ def test_to_register_again_commits_nothing(spark: SparkSession, root: str, raw: 
     assert versions(spark, root) == before
 
 
+def test_nothing_is_committed_without_the_lease(spark: SparkSession, root: str, raw: RawLayer, schema: str) -> None:
+    def lost() -> None:
+        raise UserError("the lease is lost")
+
+    before = versions(spark, root)
+    with pytest.raises(UserError, match="the lease is lost"):
+        catalog.register(spark, lake_of(root, schema), [describe(table) for table in layout.RAW], (), lost)
+    assert versions(spark, root) == before
+
+
 def test_without_a_catalog_nothing_is_asked(spark: SparkSession, root: str, raw: RawLayer) -> None:
     no_session: Any = object()
     register_raw(no_session, Lake(root=root))

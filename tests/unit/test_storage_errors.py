@@ -131,7 +131,7 @@ def test_a_metastore_that_stays_out_of_reach_is_worth_another_start(raised: Call
         ServiceUnavailableError,
         (
             f"Spark's catalog (Hive's metastore or Glue), which Delta asks for every table, failed: {reason};"
-            f" let it answer (Glue must allow glue:GetDatabase, also of `delta`), {AGAIN}"
+            f" let it answer (Glue must allow glue:GetDatabase and glue:GetTable, of `delta` too), {AGAIN}"
         ),
     )
 

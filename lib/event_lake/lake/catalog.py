@@ -6,7 +6,7 @@ layer's lease may call `register`, since comments are commits to its tables.
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.errors import AnalysisException, PySparkException
@@ -39,12 +39,18 @@ _NO_TABLE = {"DELTA_PATH_DOES_NOT_EXIST", "DELTA_TABLE_NOT_FOUND", "DELTA_MISSIN
 _MOST_DETAIL = 200
 
 
-def register(spark: SparkSession, lake: Lake, described: Sequence[Description], views: Sequence[View]) -> None:
+def register(
+    spark: SparkSession,
+    lake: Lake,
+    described: Sequence[Description],
+    views: Sequence[View],
+    check: Callable[[], None] = lambda: None,
+) -> None:
     """Register those of the tables and views in `lake.catalog` that aren't there, and keep their comments up to date.
 
     The tables must exist. It costs one call of the catalog for the names in the schema, and one for each table and view
     that it has; nothing if `lake.catalog` isn't set. A table gets a commit or two if it lacks comments, and a view is
-    replaced if its definition has changed.
+    replaced if its definition has changed. `check` is called before each commit, and raises if none is allowed.
 
     Raise ConfigError if the schema isn't there, and UserError if a name is taken by another table or view: that is left
     as it is. Where the catalog fails in any other way, log a warning: the next run of the job registers what is
@@ -52,7 +58,7 @@ def register(spark: SparkSession, lake: Lake, described: Sequence[Description], 
     """
     if lake.catalog is None:
         return
-    schema = _Schema(spark, lake)
+    schema = _Schema(spark, lake, check)
     try:
         known = schema.names()
         by_name = {one.name: one for one in described}
@@ -71,10 +77,11 @@ def register(spark: SparkSession, lake: Lake, described: Sequence[Description], 
 class _Schema:
     """The schema in the catalog."""
 
-    def __init__(self, spark: SparkSession, lake: Lake) -> None:
+    def __init__(self, spark: SparkSession, lake: Lake, check: Callable[[], None]) -> None:
         assert lake.catalog is not None
         self._spark = spark
         self._lake = lake
+        self._check = check
         catalog, _, schema = lake.catalog.rpartition(".")
         self._catalog = catalog or _IN_SPARK
         self._name = f"`{self._catalog}`.`{schema}`"
@@ -126,11 +133,13 @@ class _Schema:
         # Spark doesn't change a column and one within it by the same statement.
         for changed in ([one for one in missing if len(one.path) == 1], [one for one in missing if len(one.path) > 1]):
             if changed:
+                self._check()
                 columns = (
                     f"{'.'.join(f'`{n}`' for n in one.path)} comment {quote_literal(one.comment)}" for one in changed
                 )
                 self._spark.sql(f"alter table {table} alter column {', '.join(columns)}")
         if comment != described.comment:
+            self._check()
             self._spark.sql(f"comment on table {table} is {quote_literal(described.comment)}")
 
     def keep_view(self, view: View, *, is_known: bool) -> None:

@@ -134,7 +134,7 @@ def _out_of_reach(text: str, where: str | None) -> EventLakeError | None:
     if failed := _CATALOG.search(text):
         return ServiceUnavailableError(
             f"Spark's catalog (Hive's metastore or Glue), which Delta asks for every table, failed: {_short(failed)};"
-            f" let it answer (Glue must allow glue:GetDatabase, also of `delta`), {AGAIN}"
+            f" let it answer (Glue must allow glue:GetDatabase and glue:GetTable, of `delta` too), {AGAIN}"
         )
     return None
 

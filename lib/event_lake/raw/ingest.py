@@ -128,15 +128,14 @@ def ingest_raw(
     """Run the query until a signal stops it, or until it has caught up, if `options` say so.
 
     `check` is called before each write, and raises if this process may not write (`lake.sole_writer`). Raise what
-    `refuse_missing_tables`, `settle_findings`, `open_or_replace_checkpoint` and `run_to_end` raise, and UserError if a
-    newer Event Lake wrote the ledger.
+    `refuse_missing_tables`, `catalog.register`, `settle_findings`, `open_or_replace_checkpoint` and `run_to_end` raise,
+    and UserError if a newer Event Lake wrote the ledger.
     """
     checkpoint = Checkpoint(spark, layout.checkpoint_path(settings.lake.root, _QUERY))
     tables.refuse_newer_ledger(spark, settings.lake.root)
     refuse_missing_tables(spark, settings.lake.root, has_begun=checkpoint.newest_batch is not None)
     tables.create(spark, settings.lake.root, layout.RAW)
-    check()
-    catalog.register(spark, settings.lake, [*map(describe, layout.RAW)], views.RAW)
+    catalog.register(spark, settings.lake, [*map(describe, layout.RAW)], views.RAW, check)
     client = _make_client(settings.source)
     is_late = settle_findings(spark, settings.lake.root, checkpoint, options.acknowledge, options.user)
     beginning = open_or_replace_checkpoint(spark, settings, checkpoint, client, anew=options.new_checkpoint or is_late)

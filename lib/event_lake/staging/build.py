@@ -89,7 +89,7 @@ def prepare_writer(spark: SparkSession, settings: Settings, run: Run) -> Staging
         typed_tables.prepare_tables(spark, root, contracts)
         tables.create(spark, root, layout.STAGING)
         described = [*map(describe, layout.STAGING), *map(typed_tables.describe_table, contracts.values())]
-        catalog.register(spark, settings.lake, described, views.STAGING)
+        catalog.register(spark, settings.lake, described, views.STAGING, run.check)
     return writer
 
 
