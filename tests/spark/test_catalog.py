@@ -15,7 +15,9 @@ from event_lake.lake import catalog, columns, layout, tables, views
 from event_lake.lake.descriptions import describe, find_uncommented
 from event_lake.lake.session import set_for
 from event_lake.lake.views import View
+from event_lake.raw.ingest import IngestOptions, ingest_raw
 from event_lake.staging.build import build_staging
+from support.emulators import Stream
 from support.raw_layers import Event, RawLayer, settings_of
 
 pytestmark = pytest.mark.spark41
@@ -26,6 +28,8 @@ description = "An order was paid."
 type = "decimal(10,2)"
 description = "In euros."
 """
+
+RAW_NAMES = {*("raw_events", "raw_quarantine", "raw_ledger", "raw_event_types", "raw_findings"), "quarantine_readable"}
 
 
 @pytest.fixture
@@ -72,10 +76,7 @@ def test_tables_are_registered_where_they_are_with_their_comments(
 ) -> None:
     raw.gains(Event())
     register_raw(spark, lake_of(root, schema))
-    assert names_in(spark, schema) == {
-        *("raw_events", "raw_quarantine", "raw_ledger", "raw_event_types", "raw_findings"),
-        "quarantine_readable",
-    }
+    assert names_in(spark, schema) == RAW_NAMES
     found = details_of(spark, f"{schema}.raw_events")
     assert (found["Type"], found["Provider"]) == ("EXTERNAL", "delta")
     assert found["Location"] == f"file:{root}/raw/events"
@@ -215,6 +216,14 @@ def test_staging_registers_its_tables_and_one_for_each_contract(
     assert details_of(spark, f"{schema}.{typed}")["Comment"] == "Events of the type Order Completed. Was paid."
     comments = {field.name: field.metadata["comment"] for field in spark.table(f"{schema}.{typed}").schema}
     assert comments == {**columns.TYPED, "price": "In euros."}
+
+
+def test_ingest_raw_registers_its_tables(spark: SparkSession, root: str, stream: Stream, schema: str) -> None:
+    stream.put(b"no event")
+    ingest_raw(spark, registered(stream.settings(root), schema), IngestOptions(until_caught_up=True))
+    assert names_in(spark, schema) == RAW_NAMES
+    [row] = spark.table(f"{schema}.quarantine_readable").collect()
+    assert (row.content, row.encoding, row.reasons) == ("no event", "text", "not_json")
 
 
 def test_a_view_is_replaced_if_its_definition_has_changed_and_only_then(

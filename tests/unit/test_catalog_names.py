@@ -7,7 +7,7 @@ import pytest
 from event_lake.config.settings import Lake
 from event_lake.errors import ConfigError
 from event_lake.lake import layout
-from event_lake.lake.catalog_names import catalog_name, typed_name
+from event_lake.lake.catalog_names import catalog_name, is_same_place, typed_name
 from support.odd_types import ODD_TYPES
 
 
@@ -38,6 +38,25 @@ def test_no_typed_table_can_have_the_name_of_another_table() -> None:
     names = [catalog_name(table.name) for table in (*layout.RAW, *layout.STAGING)]
     assert len({*names}) == len(names)
     assert not any(name.startswith("type_") for name in names)
+
+
+@pytest.mark.parametrize(
+    ("location", "path"),
+    [
+        ("file:/lake/raw/events", "/lake/raw/events"),
+        ("file:///lake/raw/events/", "/lake/raw/events"),
+        ("s3://lake/raw/events/", "s3a://lake/raw/events"),
+        ("s3a://lake/raw/events", "s3://lake/raw/events"),
+        ("hdfs://name:8020/lake/raw/events", "hdfs://name:8020/lake/raw/events"),
+    ],
+)
+def test_a_place_is_the_same_however_a_catalog_writes_it(location: str, path: str) -> None:
+    assert is_same_place(location, path)
+
+
+@pytest.mark.parametrize("location", ["", "/lake2/raw/events", "s3://lake/raw/events", "file:/lake/raw/events/old"])
+def test_another_place_is_another_table(location: str) -> None:
+    assert not is_same_place(location, "/lake/raw/events")
 
 
 @pytest.mark.parametrize("catalog", ["events", "spark_catalog.events", "main.my-events"])

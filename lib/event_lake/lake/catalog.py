@@ -16,6 +16,7 @@ from event_lake.config.parsing import unusable
 from event_lake.config.settings import Lake
 from event_lake.errors import UserError
 from event_lake.lake import tables
+from event_lake.lake.catalog_names import is_same_place, plain_path
 from event_lake.lake.descriptions import Description, find_uncommented
 from event_lake.lake.parallel import in_parallel
 from event_lake.lake.tables import quote_literal
@@ -113,7 +114,7 @@ class _Schema:
         path = described.table.path(self._lake.root)
         table = self._named(described.name) if is_known else f"delta.`{path}`"
         details = self._details(table, described.name, path)
-        if is_known and _comparable(details.get("Location", "")) != _comparable(path):
+        if is_known and not is_same_place(details.get("Location", ""), path):
             raise self._taken(described.name, f"{_what_is(details)}, and not {path}")
         with tables.explain_errors(path):
             self._comment(described, path, details.get("Comment"))
@@ -182,14 +183,5 @@ class _Schema:
 
 def _what_is(details: Mapping[str, str]) -> str:
     if "Location" in details:
-        return f"the table at {_path(details['Location'])}"
+        return f"the table at {plain_path(details['Location'])}"
     return f"a {details.get('Type', 'table').lower()} of somebody else"
-
-
-def _path(location: str) -> str:
-    return re.sub(r"^file:(?://)?(?=/)", "", location)
-
-
-def _comparable(location: str) -> str:
-    """Return a location so that two of one folder are the same: S3 has three schemes, a local one may have none."""
-    return re.sub(r"^s3[an]:", "s3:", _path(location)).rstrip("/")

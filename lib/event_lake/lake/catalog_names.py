@@ -1,4 +1,7 @@
-"""Name the lake's tables in a catalog, where names have small letters, digits and `_`, and no folders. Pure."""
+"""Name the lake's tables in a catalog, and compare the places that it has for them with ours. Pure.
+
+Names in a catalog have small letters, digits and `_`, and there are no folders.
+"""
 
 import hashlib
 import re
@@ -26,3 +29,14 @@ def typed_name(event_type: str) -> str:
     readable = re.sub(r"[^a-z0-9]+", "_", words[:_MOST_CHARACTERS]).strip("_")
     # No plain name has two "_" behind each other.
     return f"type_{readable}__{hashlib.sha256(event_type.encode()).hexdigest()[:8]}"
+
+
+def plain_path(location: str) -> str:
+    """Return the location of a table on the local disk as a plain path, and any other location as it is."""
+    return re.sub(r"^file:(?://)?(?=/)", "", location)
+
+
+def is_same_place(location: str, path: str) -> bool:
+    """True if a catalog's `location` is the table's `path`. S3 has three schemes, and the local disk may have none."""
+    one, other = (re.sub(r"^s3[an]:", "s3:", plain_path(place)).rstrip("/") for place in (location, path))
+    return one == other
