@@ -18,6 +18,7 @@ DEV = [
     "chispa==0.12.0",
     "deltalake==1.6.6",
     "duckdb==1.5.5",
+    "duckdb-extension-aws==1.5.5",
     "duckdb-extension-delta==1.5.5",
     "duckdb-extension-httpfs==1.5.5",
     "hypothesis==6.170.15",

@@ -1,12 +1,10 @@
 """Read Delta tables by readers that aren't Spark: delta-rs and DuckDB."""
 
-from pathlib import Path
-
 import duckdb
-import duckdb_extension_delta
-import duckdb_extension_httpfs
 import pyarrow as pa
 from deltalake import DeltaTable
+
+from support.duckdb_extensions import extension_file
 
 KEY = "test"
 
@@ -25,10 +23,10 @@ def by_delta_rs(path: str, s3_endpoint: str | None = None) -> pa.Table:
 
 def by_duckdb(path: str, s3_endpoint: str | None = None) -> pa.Table:
     """Return a table that lies on the disk, or in the S3 at this endpoint."""
-    with duckdb.connect(config={"allow_unsigned_extensions": "true"}) as connection:
+    with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
-        for package in (duckdb_extension_httpfs, duckdb_extension_delta):
-            connection.load_extension(str(next(Path(package.__file__).parent.rglob("*.duckdb_extension"))))
+        for name in ("httpfs", "delta"):
+            connection.load_extension(str(extension_file(name)))
         if s3_endpoint:
             connection.execute(
                 f"create secret (type s3, key_id '{KEY}', secret '{KEY}', region 'us-east-1', url_style 'path',"

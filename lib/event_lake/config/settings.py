@@ -100,13 +100,19 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Lake:
-    """The section [lake]: the folder of all tables and checkpoints."""
+    """The section [lake]: the folder of all tables and checkpoints, and the catalog in which others find the tables."""
 
     root: str
+    catalog: str | None = None
 
     def __post_init__(self) -> None:
         if problem := find_problem(self.root):
             raise unusable("lake.root", self.root, problem)
+        if self.catalog is not None and not re.fullmatch(r"([\w-]{1,255}\.)?[\w-]{1,255}", self.catalog, re.ASCII):
+            problem = (
+                'no schema of a catalog; write it like "events" or "main.events", of ASCII letters, digits, _ and -'
+            )
+            raise unusable("lake.catalog", self.catalog, problem)
 
 
 @dataclass(frozen=True, kw_only=True)

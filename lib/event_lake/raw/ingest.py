@@ -20,8 +20,9 @@ from event_lake.kinesis.parts import shards_with_receipts
 from event_lake.kinesis.planning.start import refuse_expired, starting_positions
 from event_lake.kinesis.planning.topology import Topology
 from event_lake.kinesis.source import observe_receipts
-from event_lake.lake import layout, tables
+from event_lake.lake import catalog, layout, tables, views
 from event_lake.lake.checkpoints import Checkpoint, PlannedBatch
+from event_lake.lake.descriptions import describe
 from event_lake.lake.ledger import Totals, Written
 from event_lake.lake.machine import current_user
 from event_lake.progress.reporter import Reporter
@@ -128,13 +129,14 @@ def ingest_raw(
     """Run the query until a signal or a request stops it, or until it has caught up, if `options` say so.
 
     `check` is called before each write, and raises if this process may not write (`lake.sole_writer`). Raise what
-    `refuse_missing_tables`, `settle_findings`, `open_or_replace_checkpoint` and `run_to_end` raise, and UserError if a
-    newer Event Lake wrote the ledger.
+    `refuse_missing_tables`, `catalog.register`, `settle_findings`, `open_or_replace_checkpoint` and `run_to_end` raise,
+    and UserError if a newer Event Lake wrote the ledger.
     """
     checkpoint = Checkpoint(spark, layout.checkpoint_path(settings.lake.root, _QUERY))
     tables.refuse_newer_ledger(spark, settings.lake.root)
     refuse_missing_tables(spark, settings.lake.root, has_begun=checkpoint.newest_batch is not None)
     tables.create(spark, settings.lake.root, layout.RAW)
+    catalog.register(spark, settings.lake, [*map(describe, layout.RAW)], views.RAW, check)
     client = _make_client(settings.source)
     is_late = settle_findings(spark, settings.lake.root, checkpoint, options.acknowledge, options.user)
     beginning = open_or_replace_checkpoint(spark, settings, checkpoint, client, anew=options.new_checkpoint or is_late)

@@ -11,8 +11,9 @@ from pyspark.sql import SparkSession
 
 from event_lake.config.settings import Settings
 from event_lake.contracts.load import load_contracts
-from event_lake.lake import layout, tables
+from event_lake.lake import catalog, layout, tables, views
 from event_lake.lake.checkpoints import Checkpoint
+from event_lake.lake.descriptions import describe
 from event_lake.lake.window import Batches
 from event_lake.progress.reporter import Bar, no_bar
 from event_lake.quality.measure import measure
@@ -86,9 +87,10 @@ def checkpoint_of(spark: SparkSession, root: str) -> Checkpoint:
 
 
 def prepare_writer(spark: SparkSession, settings: Settings, run: Run) -> StagingWriter:
-    """Make or evolve staging's tables, and return their writer. Raise UserError if a table can't follow its contract.
+    """Make or evolve staging's tables, register them, and return their writer.
 
-    Raise ConfigError for a contract that can't be read.
+    Raise UserError if a table can't follow its contract, ConfigError for a contract that can't be read, and what
+    `catalog.register` raises.
     """
     root = settings.lake.root
     contracts = contracts_of(settings)
@@ -97,6 +99,8 @@ def prepare_writer(spark: SparkSession, settings: Settings, run: Run) -> Staging
     with tables.note_commits(spark, writer.note(Staged())):
         typed_tables.prepare_tables(spark, root, contracts)
         tables.create(spark, root, layout.STAGING)
+        described = [*map(describe, layout.STAGING), *map(typed_tables.describe_table, contracts.values())]
+        catalog.register(spark, settings.lake, described, views.STAGING, run.check)
     return writer
 
 
