@@ -5,7 +5,7 @@ JOBS ?= 2
 # The longest files come first in the order of their folders.
 SIDE_BY_SIDE = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup demo shell test emulators test-more test-fast test-aws test-cluster test-kills test-slow test-documents test-faults test-judge test-some41 test-spark41 golden docs lint hooks format package bench bench-compare clean
+.PHONY: help setup demo shell test emulators test-more test-fast test-aws test-cluster test-s3 test-kills test-slow test-documents test-faults test-judge test-some41 test-spark41 golden docs lint hooks format package bench bench-s3 bench-compare clean
 
 help: ## Show these targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /  make \1\t/p' Makefile | expand -t 24
@@ -13,8 +13,9 @@ help: ## Show these targets
 setup: ## Make .venv with Spark, Delta and all tools (S3=1 for a Spark that knows S3, too)
 	@$(PYTHON) tools/setup.py $(if $(S3),--s3)
 
-demo: setup ## Run the jobs on an embedded Kinesis (PORT=5000 for a port of your choice)
-	@$(BIN)/python tools/demo.py $(if $(PORT),--port $(PORT))
+demo: setup ## Run the jobs on an embedded Kinesis (PORT=5000 for a port of your choice, LAKE=s3 for a lake in S3)
+	@$(if $(filter s3,$(LAKE)),$(PYTHON) tools/setup.py --s3)
+	@$(BIN)/python -m tools.demo $(if $(PORT),--port $(PORT)) $(if $(LAKE),--lake $(LAKE))
 
 shell: setup ## Open PySpark with the demo's tables as views (LAKE=folder for another lake)
 	@SPARK_CONF_DIR=tools/spark $(BIN)/python -i tools/shell.py $(LAKE)
@@ -27,7 +28,7 @@ emulators:
 	@if command -v npm >/dev/null && [ ! tests/node_modules/.package-lock.json -nt tests/package-lock.json ]; then \
 		npm ci --silent --prefix tests || echo "make test: npm can't install the emulators of tests/package.json"; fi
 
-test-more: package test-cluster ## Run what takes longer: a cluster, killed jobs, slow tests, what the documents show, Spark 4.1
+test-more: package test-cluster test-s3 ## Run what takes longer: a cluster, S3, killed jobs, slow tests, what the documents show, Spark 4.1
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "(kills or documents or slow) and not faults"
 	@$(MAKE) --no-print-directory test-some41
 
@@ -43,7 +44,11 @@ test-kills: setup emulators ## Kill jobs 3 times at any moment, and start them a
 test-slow: package emulators ## Run jobs as processes, on tables with other features, and random histories of staging
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "slow and not faults"
 
-test-documents: setup ## Run the commands and the Python that the tutorial and the how-tos show, on a lake of their own
+test-s3: setup emulators ## Run all jobs on a lake in an emulated S3
+	@$(PYTHON) tools/setup.py --s3
+	@$(BIN)/python -m pytest -m s3
+
+test-documents: package ## Run the commands and the Python that the tutorial and the how-tos show, on a lake of their own
 	@$(BIN)/python -m pytest -m documents
 
 test-faults: setup emulators ## Kill jobs 30 and 20 times in place of 3 (CRASH_SEED=1 chooses the moments); all bad storage
@@ -53,7 +58,7 @@ test-faults: setup emulators ## Kill jobs 30 and 20 times in place of 3 (CRASH_S
 test-judge: setup ## Hold the judge's verdicts of a million records against those of another reader
 	@JUDGED=50000 $(BIN)/python -m pytest -n $(JOBS) tests/unit/test_judge_fuzz.py
 
-test-some41: emulators ## Run the tests that depend on Spark's version by 4.1, in an environment of its own
+test-some41: package emulators ## Run the tests that depend on Spark's version by 4.1, in an environment of its own
 	@$(PYTHON) tools/setup.py --spark 4.1
 	@.venv-spark41/bin/python -m pytest $(SIDE_BY_SIDE) -m spark41
 
@@ -85,14 +90,19 @@ format: setup ## Format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-package: setup ## Build the wheel, and dist/event_lake.zip for spark-submit --py-files
+package: setup ## Build the wheel, and dist/event_lake.zip for spark-submit (S3=1: dist/event_lake_s3.jar for its --jars, too)
 	@rm -rf dist build
 	@$(BIN)/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 	@cp dist/event_lake-*.whl dist/event_lake.zip
+	@$(if $(S3),cp $(BIN)/../lib/python*/site-packages/pyspark/jars/event_lake_s3.jar dist/)
 	@rm -rf build
 
 bench: setup ## Measure events/s of each station into .bench/ (ARGS="--only raw" for less)
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks.run $(ARGS)
+
+bench-s3: setup ## Count the requests to S3, and what they cost at 20 ms each (ARGS="--delay 50" for other figures)
+	@$(PYTHON) tools/setup.py --s3
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks.s3_requests $(ARGS)
 
 bench-compare: setup ## Print the ratios of two measurements: make bench-compare A=.bench/a.json B=.bench/b.json
 	@$(BIN)/python -m benchmarks.compare $(A) $(B)

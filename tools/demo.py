@@ -1,11 +1,13 @@
 """Run `make demo`: the jobs as a user runs them, on an emulated Kinesis, and check every count.
 
-Everything that it writes lies in .demo, which each run makes anew.
+Everything that it writes lies in .demo, which each run makes anew. With `--lake s3` the lake lies in an emulated S3,
+and is gone with it.
 """
 
 import argparse
 import json
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -22,13 +24,12 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
-from deltalake import DeltaTable
-from pyarrow import parquet
 from rich.console import Console
 from rich.table import Table
 
+from tools.demo_lake import BUCKET, FOLDER, Lake
+
 DEMO = Path(".demo")
-LAKE = DEMO / "lake"
 REPORT = DEMO / "report.html"
 STREAM, SHARDS = "events", 4
 EVENTS, REPEATED, MORE = 50_000, 1_000, 5_000
@@ -44,19 +45,21 @@ class DemoError(Exception):
 
 @dataclass(frozen=True)
 class Jobs:
-    """The project's jobs, which read the stream at `endpoint` and write the demo's lake."""
+    """The project's jobs, which read the stream at `endpoint` and write `lake`."""
 
     endpoint: str
+    lake: Lake
 
     def run(self, title: str, job: str, *flags: str) -> float:
         """Run `jobs/<job>.py`, print what it prints, and return how many seconds it took.
 
         Its stderr goes to a log, but that of the generator, which draws a bar, is shown. Raise DemoError if it fails.
         """
-        settings = ("--config", "conf/local.toml", "--set", f"source.endpoint_url={self.endpoint}")
-        command = [f"jobs/{job}.py", *settings, *flags]
+        values = {"source.endpoint_url": self.endpoint, **self.lake.settings()}
+        settings = [part for key, value in values.items() for part in ("--set", f"{key}={value}")]
+        command = [f"jobs/{job}.py", "--config", "conf/local.toml", *settings, *flags]
         console.print(f"\n[bold]{title}[/]")
-        console.print(f"$ .venv/bin/python {' '.join(command)}", style="dim", soft_wrap=True)
+        console.print(f"$ .venv/bin/python {shlex.join(command)}", style="dim", soft_wrap=True)
         log = DEMO / f"{job}.log"
         began = time.monotonic()
         with log.open("ab") as errors:
@@ -75,7 +78,9 @@ def main() -> int:
     """Run the demo, and return the exit code: 0 if every count is as expected."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="of the emulated Kinesis (default: any free one)")
-    port = parser.parse_args().port
+    parser.add_argument("--lake", choices=["local", "s3"], default="local", help="where the lake lies (default: local)")
+    args = parser.parse_args()
+    port = args.port
     began = time.monotonic()
     os.environ |= {"AWS_ACCESS_KEY_ID": "demo", "AWS_SECRET_ACCESS_KEY": "demo"}
     os.environ["SPARK_CONF_DIR"] = "tools/spark"
@@ -83,13 +88,14 @@ def main() -> int:
         port = usable_port(port)
         shutil.rmtree(DEMO, ignore_errors=True)
         DEMO.mkdir()
-        with emulated_kinesis(port) as endpoint:
-            ingesting = run_jobs(Jobs(endpoint))
+        with emulated_aws(port) as endpoint:
+            lake = Lake(make_bucket(endpoint) if args.lake == "s3" else None)
+            balanced = print_counts(lake, run_jobs(Jobs(endpoint, lake)))
     except DemoError as error:
         print(f"demo: {error}", file=sys.stderr)
         return 1
-    balanced = print_counts(ingesting)
-    console.print(f"\nThe tables lie in {LAKE}/; look at them with [bold]make shell[/].")
+    if lake.s3 is None:
+        console.print(f"\nThe tables lie in {FOLDER}/; look at them with [bold]make shell[/].")
     console.print(f"The report: {REPORT}; open it in a browser.")
     console.print(f"{time.monotonic() - began:.0f} s in all.")
     return 0 if balanced else 1
@@ -125,7 +131,7 @@ def usable_port(port: int) -> int:
 
 
 @contextmanager
-def emulated_kinesis(port: int) -> Iterator[str]:
+def emulated_aws(port: int) -> Iterator[str]:
     """Run the server of moto with the demo's stream on loopback while the block runs. The block gets its URL."""
     url = f"http://127.0.0.1:{port}"
     with (DEMO / "kinesis.log").open("ab") as log:
@@ -154,13 +160,20 @@ def make_stream(url: str) -> None:
     raise DemoError(f"the emulated Kinesis doesn't answer; see {DEMO / 'kinesis.log'}")
 
 
-def print_counts(ingesting_seconds: float) -> bool:
+def make_bucket(url: str) -> str:
+    """Make the demo's bucket in the emulator at `url`, lead the jobs' leases there, and return `url`."""
+    boto3.client("s3", region_name="us-east-1", endpoint_url=url).create_bucket(Bucket=BUCKET)
+    os.environ["AWS_ENDPOINT_URL_S3"] = url
+    return url
+
+
+def print_counts(lake: Lake, ingesting_seconds: float) -> bool:
     """Print what was put, and how many rows the tables should have and do have. Return True if all counts agree."""
     truths = {name: json.loads((DEMO / f"{name}.json").read_text()) for name in ("first", "repeated", "more")}
     kinds = sum((Counter(truth["by_kind"]) for truth in truths.values()), Counter[str]())
     console.print("\nPut, by kind: " + ", ".join(f"{kind} {count:,}" for kind, count in kinds.most_common()) + "\n")
     expected = expected_counts(truths)
-    actual = actual_counts(expected)
+    actual = actual_counts(lake, expected)
     table = Table("", "expected", "found", "")
     for column in table.columns[1:3]:
         column.justify = "right"
@@ -168,7 +181,7 @@ def print_counts(ingesting_seconds: float) -> bool:
         table.add_row(name, f"{count:,}", f"{actual[name]:,}", "=" if actual[name] == count else "[red]differs[/]")
     console.print(table)
     for name in ("raw/events", "raw/quarantine", "raw/ledger", "staging/events"):
-        files = DeltaTable(LAKE / name).get_add_actions()
+        files = lake.table(name).get_add_actions()
         console.print(f"  {name}: {files.num_rows:,} files, {sum(files['size_bytes'].to_pylist()) / 1e6:.1f} MB")
     rate = actual["records read"] / ingesting_seconds
     console.print(f"  {rate:,.0f} records/s into the raw layer, Spark's start included")
@@ -191,31 +204,20 @@ def expected_counts(truths: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
     }
 
 
-def actual_counts(names: Iterable[str]) -> dict[str, int]:
+def actual_counts(lake: Lake, names: Iterable[str]) -> dict[str, int]:
     """Return the counts called `names`, and any others, from the tables' files; they are read without Spark."""
-    ledger = columns_of("raw/ledger", ["read", "duplicates"])
+    ledger = lake.columns("raw/ledger", ["read", "duplicates"])
     counts = Counter(
         {
             "records read": sum(ledger["read"]),
-            "in raw/events": rows_of("raw/events"),
+            "in raw/events": lake.rows("raw/events"),
             "duplicates dropped": sum(ledger["duplicates"]),
-            "in staging/events": rows_of("staging/events"),
+            "in staging/events": lake.rows("staging/events"),
         }
     )
-    for reasons in columns_of("raw/quarantine", ["reasons"])["reasons"]:
+    for reasons in lake.columns("raw/quarantine", ["reasons"])["reasons"]:
         counts[f"quarantined: {' + '.join(reasons)}"] += 1
     return {name: counts[name] for name in {**dict.fromkeys(names), **counts}}
-
-
-def rows_of(table: str) -> int:
-    """Return the number of rows of a table, from the footers of its files."""
-    return sum(parquet.ParquetFile(file).metadata.num_rows for file in DeltaTable(LAKE / table).file_uris())
-
-
-def columns_of(table: str, columns: list[str]) -> dict[str, list[Any]]:
-    """Return the values of some columns of a table, which must fit into memory."""
-    parts = [parquet.ParquetFile(file).read(columns) for file in DeltaTable(LAKE / table).file_uris()]
-    return {name: [value for part in parts for value in part[name].to_pylist()] for name in columns}
 
 
 if __name__ == "__main__":

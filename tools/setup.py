@@ -94,9 +94,10 @@ def main() -> None:
     state = hashlib.sha256(
         (ROOT / "setup.py").read_bytes() + Path(__file__).read_bytes() + sys.version.encode()
     ).hexdigest()
+    java = b"".join(source.read_bytes() for source in sorted((ROOT / "java").rglob("*.java")))
     install(environment, state)
     if args.s3:
-        add_s3(environment, state)
+        add_s3(environment, hashlib.sha256(state.encode() + java).hexdigest())
 
 
 def install(environment: Environment, state: str) -> None:
@@ -123,7 +124,19 @@ def add_s3(environment: Environment, state: str) -> None:
         return
     print(f"setup: adding S3 to {environment.folder.name}", flush=True)
     fetch_jars(environment, environment.s3, EXCLUDED_FOR_S3)
+    compile_java(find_pyspark(environment) / "jars")
     stamp.write_text(state)
+
+
+def compile_java(jars: Path) -> None:
+    """Compile the Java in `java/` against the jars in the folder `jars`, and put it there as event_lake_s3.jar."""
+    classes = CACHE / "classes"
+    shutil.rmtree(classes, ignore_errors=True)
+    sources = sorted((ROOT / "java").rglob("*.java"))
+    javac = ["javac", "--release", "17", "-Xlint:all,-path", "-Werror", "-proc:none", "-cp", jars / "*", "-d", classes]
+    problem = "can't compile java/; is there a JDK of Java 17 (javac), not only a JRE?"
+    run_logged([*javac, *sources], problem)
+    run_logged(["jar", "--create", "--file", jars / "event_lake_s3.jar", "-C", classes, "."], problem)
 
 
 def check_java() -> None:
@@ -169,10 +182,13 @@ def find_pyspark(environment: Environment) -> Path:
 
 def run_logged(command: Sequence[object], problem: str) -> None:
     """Run `command` with its output in the log. If it fails, print `problem` in one line and exit."""
+    words = [str(part) for part in command]
     with LOG.open("ab") as log:
-        words = [str(part) for part in command]
-        done = subprocess.run(words, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, check=False)
-    if done.returncode:
+        try:
+            failed = subprocess.run(words, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT, check=False).returncode
+        except FileNotFoundError:
+            failed = 127
+    if failed:
         sys.exit(f"setup: {problem} (what happened is in {LOG.relative_to(ROOT)})")
 
 

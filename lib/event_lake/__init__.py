@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from event_lake.errors import ServiceUnavailableError as ServiceUnavailableError
     from event_lake.errors import StreamNotFoundError as StreamNotFoundError
     from event_lake.errors import UserError as UserError
+    from event_lake.errors import is_worth_a_retry as is_worth_a_retry
     from event_lake.functions import build_staging as build_staging
     from event_lake.functions import check_quality as check_quality
     from event_lake.functions import ingest_raw as ingest_raw
@@ -31,7 +32,11 @@ if TYPE_CHECKING:
     from event_lake.functions import reconcile as reconcile
     from event_lake.kinesis.source import observe_receipts as observe_receipts
     from event_lake.kinesis.source import register_source as register_source
+    from event_lake.lake.outcomes import Outcome as Outcome
+    from event_lake.lake.outcomes import outcomes as outcomes
     from event_lake.lake.session import configure as configure
+    from event_lake.lake.stopping import StopResult as StopResult
+    from event_lake.lake.stopping import stop as stop
     from event_lake.lake.window import Dates as Dates
 
 __version__ = "0.1.0"
@@ -42,6 +47,7 @@ _MODULES = {
     "Dates": "event_lake.lake.window",
     "EventLakeError": "event_lake.errors",
     "Lake": "event_lake.config.settings",
+    "Outcome": "event_lake.lake.outcomes",
     "Progress": "event_lake.config.settings",
     "Quality": "event_lake.config.settings",
     "QualityError": "event_lake.errors",
@@ -50,17 +56,21 @@ _MODULES = {
     "Settings": "event_lake.config.settings",
     "Source": "event_lake.config.settings",
     "Staging": "event_lake.config.settings",
+    "StopResult": "event_lake.lake.stopping",
     "StreamNotFoundError": "event_lake.errors",
     "UserError": "event_lake.errors",
     "build_staging": "event_lake.functions",
     "check_quality": "event_lake.functions",
     "configure": "event_lake.lake.session",
     "ingest_raw": "event_lake.functions",
+    "is_worth_a_retry": "event_lake.errors",
     "load_settings": "event_lake.config.files",
     "observe_receipts": "event_lake.kinesis.source",
     "open_lake": "event_lake.functions",
+    "outcomes": "event_lake.lake.outcomes",
     "reconcile": "event_lake.functions",
     "register_source": "event_lake.kinesis.source",
+    "stop": "event_lake.lake.stopping",
 }
 __all__ = [
     "ConfigError",
@@ -68,6 +78,7 @@ __all__ = [
     "Dates",
     "EventLakeError",
     "Lake",
+    "Outcome",
     "Progress",
     "Quality",
     "QualityError",
@@ -76,6 +87,7 @@ __all__ = [
     "Settings",
     "Source",
     "Staging",
+    "StopResult",
     "StreamNotFoundError",
     "UserError",
     "__version__",
@@ -83,11 +95,14 @@ __all__ = [
     "check_quality",
     "configure",
     "ingest_raw",
+    "is_worth_a_retry",
     "load_settings",
     "observe_receipts",
     "open_lake",
+    "outcomes",
     "reconcile",
     "register_source",
+    "stop",
 ]
 
 

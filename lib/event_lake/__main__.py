@@ -12,6 +12,7 @@ from event_lake.cli.jobs import OneLineParser
 COMMANDS = {
     "ingest-raw": "Read a Kinesis data stream into the raw layer: events, quarantine, ledger.",
     "build-staging": "Bring what is new in the raw layer to the staging layer, one version of each event, and stop.",
+    "stop": "Ask running jobs to stop, wherever they run, and wait until they have.",
     "reconcile": "Prove from the tables alone that every record is accounted for.",
     "check-quality": "Hold the newest quality measures to the thresholds of quality.thresholds (conf/quality.toml).",
     "quality-report": "Write one page about the lake: what arrived, what was refused and why, what doesn't add up.",

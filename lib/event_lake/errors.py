@@ -57,8 +57,19 @@ ERRORS = (
     ServiceUnavailableError,
     QualityError,
 )
+# What another run ends with, too, unless somebody does something first; and the end of a run that did as it was told.
+_NOT_RETRIED = {0, UserError.exit_code, DataLossError.exit_code, QualityError.exit_code, STOPPED}
 _BY_NAME = {cls.__name__: cls for cls in ERRORS}
 _IN_TRACEBACK = re.compile(rf"event_lake\.errors\.({'|'.join(_BY_NAME)}): ([^\n]*)")
+
+
+def is_worth_a_retry(exit_code: int) -> bool:
+    """True if the same job may end better when it's simply started again, by the exit code that it ended with.
+
+    So are 1 (an error without an explanation), 4 (a service out of reach), and whatever the system gives a process that
+    was killed. Not so are 0, what somebody must look into first (2, 3, 5), and a stop that was asked for (130).
+    """
+    return exit_code not in _NOT_RETRIED
 
 
 def error_in_traceback(text: str) -> EventLakeError | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from support.documents import Block, local_blocks_of
+from support.duckdb_extensions import install_extensions
 from support.emulators import make_stream, moto_endpoint
 
 pytestmark = pytest.mark.documents
@@ -23,13 +24,14 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int | 
     folder = tmp_path_factory.mktemp("documented")
     for name in ("conf", "docs", "tools"):
         (folder / name).symlink_to(Path(name).absolute())
+    install_extensions(folder, "delta")
     path = os.pathsep.join(str(Path(name).absolute()) for name in ("lib", "tests"))
     with moto_endpoint() as url:
         make_stream(url, "events")
         done = subprocess.run(
             [sys.executable, "-m", "support.documented_runs", url, *map(str, DOCUMENTS)],
             cwd=folder,
-            env=os.environ | {"PYTHONPATH": path, "SPARK_CONF_DIR": "tools/spark"},
+            env=os.environ | {"PYTHONPATH": path, "SPARK_CONF_DIR": "tools/spark", "HOME": str(folder)},
             capture_output=True,
             text=True,
             check=False,

@@ -4,30 +4,19 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from support.emulators import Stream
-
-SITE_PACKAGES = sysconfig.get_path("purelib")
+from support.submitting import SITE_PACKAGES, cluster_environment, submit_command
 
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> dict[str, str]:
-    """The environment of a cluster: libraries, but not our code (-S leaves out the editable install)."""
-    python = tmp_path / "python"
-    python.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
-    python.chmod(0o755)
-    return {
-        **os.environ,
-        "PYTHONPATH": SITE_PACKAGES,
-        "PYSPARK_PYTHON": str(python),
-        "PYSPARK_DRIVER_PYTHON": str(python),
-        "SPARK_HOME": f"{SITE_PACKAGES}/pyspark",
-    }
+    """The environment of a cluster."""
+    return cluster_environment(tmp_path)
 
 
 def test_the_source_is_not_on_the_clusters_path(cluster: dict[str, str]) -> None:
@@ -75,22 +64,7 @@ def test_a_wheel_alone_runs_the_jobs(cluster: dict[str, str], stream: Stream, ro
 
 def _submitted(cluster: dict[str, str], stream: Stream, root: str, job: str, *flags: str) -> str:
     """The last line that `spark-submit` of the job prints."""
-    jobs = Path("jobs").resolve()
-    submit = [
-        f"{SITE_PACKAGES}/pyspark/bin/spark-submit",
-        "--master",
-        "local[2]",
-        "--py-files",
-        "dist/event_lake.zip",
-    ]
-    command = [
-        *submit,
-        str(jobs / f"{job}.py"),
-        "--config",
-        "conf/local.toml",
-        *stream.overrides(root),
-        *flags,
-    ]
+    command = submit_command(job, *stream.overrides(root), *flags)
     done = subprocess.run(command, env=cluster, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()[-1]

@@ -48,13 +48,18 @@ def test_a_lake_is_filled_proven_and_read(session: SparkSession, stream: Stream,
     el.configure(session)
     assert all(session.conf.get(key) == value for key, value in REQUIRED.items())
 
-    totals = el.ingest_raw(session, settings, until_caught_up=True)
+    totals = el.ingest_raw(session, settings, until_caught_up=True, run_id="first")
     assert (totals.read, totals.raw, totals.duplicates, totals.quarantined) == (6, 4, 1, 1)
     assert not el.reconcile(session, settings).faults
     assert el.build_staging(session, settings).inserted == 4
     today = datetime.now(UTC).date()
     dates = el.Dates(today - timedelta(days=1), today)
     assert el.build_staging(session, settings, rebuild_dates=dates).came == 4
+    [ingested] = el.outcomes(settings, "ingest_raw")
+    assert (ingested.run_id, ingested.exit_code, ingested.last_line) == ("first", 0, str(totals))
+    rebuilt, staged = el.outcomes(root, "build_staging")
+    assert (rebuilt.window, staged.window.startswith("batch"), rebuilt.exit_code) == (f"dates {dates}", True, 0)
+    assert not el.stop(settings, "staging").was_running
 
     lake = el.open_lake(session, settings)
     assert lake.raw_events.count() == lake.staging.events.count() == 4

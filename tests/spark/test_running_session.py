@@ -12,6 +12,7 @@ from pyspark.sql import SparkSession
 from event_lake import functions
 from event_lake.config.settings import Lake, Settings, Source
 from event_lake.errors import ConfigError, UserError
+from event_lake.lake.outcomes import RunNotes
 from event_lake.lake.session import REQUIRED, configure, lake_session, set_for, spark_session
 from event_lake.lake.sole_writer import writing_session
 
@@ -38,7 +39,7 @@ def a_lake(root: str, **spark_settings: str) -> Settings:
 
 def test_a_job_takes_the_session_that_runs_makes_it_fit_and_leaves_it_running(own: SparkSession, root: str) -> None:
     own.conf.set("spark.sql.session.timeZone", "Europe/Zurich")
-    with lake_session("reconcile", a_lake(root)) as session:
+    with lake_session(RunNotes("reconcile", None), a_lake(root)) as session:
         assert session.conf.get("spark.app.name") == "tests"
         assert all(session.conf.get(key) == value for key, value in REQUIRED.items())
     assert own.range(3).count() == 3
@@ -48,7 +49,7 @@ def test_a_job_on_a_running_session_that_looks_elsewhere_is_refused_before_it_le
     own: SparkSession, root: str
 ) -> None:
     """As for a root without a scheme on Databricks, a volume's like any other."""
-    job = writing_session("ingest_raw", a_lake(root), "raw")
+    job = writing_session(RunNotes("ingest_raw", None), a_lake(root), "raw")
     with (
         set_for(own, "fs.defaultFS", "dbfs:///"),
         pytest.raises(ConfigError, match=f"to Spark this is dbfs:{root}"),

@@ -71,6 +71,34 @@ def test_a_signal_in_the_middle_of_a_batch_lets_it_be_finished_and_committed(
     assert (lines.batches, sorted(lines.written)) == ([0, 1, 2], [*"abc"])
 
 
+@pytest.mark.parametrize("in_thread", [False, True])
+def test_a_request_lets_the_batch_be_committed_and_the_log_says_who_asked(
+    lines: Lines, noticed: threading.Event, caplog: pytest.LogCaptureFixture, *, in_thread: bool
+) -> None:
+    lines.put(*"abc")
+    requests: list[str] = []
+    ended: list[RunResult] = []
+
+    def write(rows: DataFrame, batch_id: int) -> Written:
+        if batch_id == 1:
+            requests.append("alice on laptop")
+            assert noticed.wait(60)
+        return lines.write(rows, batch_id)
+
+    def run() -> None:
+        ended.append(run_to_end(lines.start, write, [], stop_asked_by=lambda: requests[0] if requests else ""))
+
+    if in_thread:
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
+    else:
+        run()
+    assert ended == [RunResult(Totals(read=2, raw=2), stopped=True)]
+    assert "asked to stop by alice on laptop" in caplog.messages
+    assert (lines.batches, lines.log("commits")) == ([0, 1], [0, 1])
+
+
 def test_a_signal_between_write_and_commit_lets_the_batch_be_committed(lines: Lines, noticed: threading.Event) -> None:
     lines.put(*"ab")
     goes_on = threading.Event()

@@ -110,6 +110,22 @@ def test_a_crash_at_any_write_loses_no_version_that_turns_out_to_be_the_one_to_k
     assert _refused(spark, root) == [('{"x":1}', "3", "5")]
 
 
+def test_a_run_that_is_asked_to_stop_ends_between_two_steps_and_the_next_one_takes_the_rest(
+    spark: SparkSession, root: str
+) -> None:
+    raw = RawLayer(spark, root)
+    settings = settings_of(root, max_batch_bytes=1)
+    for uuid in "abc":
+        raw.gains(Event(uuid=uuid))
+    answers = iter(["", "alice on laptop"])
+    run = Run(stop_asked_by=lambda: next(answers))
+    assert build_staging(spark, settings, run) == Staged(came=1, inserted=1)
+    assert ([uuid for uuid, _ in _kept(spark, root)], str(run.batches)) == (["a"], "batch 0")
+    rest = Run()
+    assert build_staging(spark, settings, rest) == Staged(came=2, inserted=2)
+    assert ([uuid for uuid, _ in _kept(spark, root)], str(rest.batches)) == ([*"abc"], "batches 1 to 2")
+
+
 def test_conflicts_move_where_the_shard_isnt_known(spark: SparkSession, root: str) -> None:
     raw, settings = RawLayer(spark, root), settings_of(root)
     first = Event(says='{"x":1}', number=10, arrived=10, shard=None)

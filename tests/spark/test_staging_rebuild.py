@@ -83,6 +83,19 @@ def test_a_run_shows_what_is_ahead_what_its_steps_took_and_which_date_it_rebuild
     assert shown == [("staging", 2), 2, *dates, ("staging: measures", None)]
 
 
+def test_a_rebuild_that_is_asked_to_stop_ends_before_the_next_date(spark: SparkSession, root: str) -> None:
+    raw, settings = RawLayer(spark, root), replace(settings_of(root), quality=Quality())
+    raw.gains(Event(uuid="a"), Event(uuid="b", day=1))
+    build_staging(spark, settings)
+    raw.loses("event_uuid in ('a', 'b')")
+    answers = iter(["", "alice on laptop"])
+    run = Run(stop_asked_by=lambda: next(answers))
+    assert rebuild_staging(spark, settings, Dates(FIRST, SECOND), run) == Staged()
+    assert _rows(spark, root, layout.STAGING_EVENTS) == [("b", SECOND)]
+    measured = tables.read(spark, root, layout.METRICS).where("measure = 'events' and event_type is null")
+    assert {row.hour.date(): row["value"] for row in measured.collect() if row.hour.hour == 12} == {FIRST: 0, SECOND: 1}
+
+
 def test_the_history_tells_what_each_commit_did(spark: SparkSession, root: str) -> None:
     raw, settings = RawLayer(spark, root), settings_of(root)
     raw.gains(Event(uuid="a"), Event(uuid="a", number=101))

@@ -16,6 +16,8 @@ from event_lake.cli.jobs import OneLineParser
 from event_lake.config.files import load_settings
 from event_lake.contracts.load import load_contract
 from event_lake.quality.thresholds import load_rules
+from infra.emr import __main__ as emr
+from infra.emr.deployment import load_deployment
 from support.documents import Block, arguments_of, commands_in
 from tools.reference.command_line import make_parser
 
@@ -29,7 +31,7 @@ class WrongError(Exception):
 
 
 def read_toml_block(text: str, folder: Path) -> None:
-    """Read a file of thresholds, a contract or, if it's neither, settings; parts of it may be missing.
+    """Read thresholds, a contract, a deployment on EMR or, if it's none of them, settings; parts may be missing.
 
     Raise ConfigError for what our readers refuse. `folder` is for the file.
     """
@@ -43,6 +45,9 @@ def read_toml_block(text: str, folder: Path) -> None:
         file = folder / f"{event_type}.toml"
         file.write_text(text if "event_type" in table else f'event_type = "{event_type}"\n{text}', "utf-8")
         load_contract(file)
+    elif "application_id" in table:
+        file.write_text(text, "utf-8")
+        load_deployment(str(file))
     else:
         file.write_text(text, "utf-8")
         needed = {"source": "stream", "lake": "root"}
@@ -118,6 +123,10 @@ def _refuse_command(words: list[str]) -> None:
         words = words[1:]
     if words[:1] == ["make"]:
         _refuse_make(words[1:])
+    elif words[1:3] == ["-m", "infra.emr"]:
+        args = _parsed(emr.make_parser(), words[3:])
+        if args and args.command == "submit":
+            _refuse_command(["event-lake", args.job, *args.flags])
     elif (called := arguments_of(words)) is not None:
         args = _parsed(command.make_parser(), called)
         if args and (args := _parsed(make_parser(args.command), args.flags)):

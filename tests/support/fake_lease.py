@@ -1,4 +1,4 @@
-"""Fake the storage of a lease's record in memory, and a clock that moves only while somebody sleeps."""
+"""Fake the storage of a lease's record in memory, a clock that moves only while somebody sleeps, and machines."""
 
 import json
 from collections.abc import Callable
@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from event_lake.errors import ServiceUnavailableError
+from event_lake.lake.lease import Lease
+from event_lake.lake.machine import Machine
 
 OUTAGE = ServiceUnavailableError("lake there: PutObject: timeout")
 
@@ -68,3 +70,34 @@ class Clock:
         self.slept.append(seconds)
         self.now += seconds
         self.then()
+
+
+def a_machine(
+    clock: Clock,
+    *,
+    host: str = "one",
+    pid: int = 7,
+    pid_space: str | None = None,
+    alive: frozenset[int] = frozenset({7}),
+) -> Machine:
+    """Return a process and its machine, on which the processes with the ids `alive` live."""
+    return Machine(
+        host=host,
+        pid_space=host if pid_space is None else pid_space,
+        pid=pid,
+        is_alive=alive.__contains__,
+        clock=lambda: clock.now,
+        sleep=clock.sleep,
+    )
+
+
+def a_lease(store: FakeStore, clock: Clock, *, job: str = "ingest_raw", **machine: Any) -> Lease:
+    """Return a lease of a minute that wasn't acquired yet."""
+    return Lease(store, job, length_seconds=60.0, machine=a_machine(clock, **machine))
+
+
+def acquired(store: FakeStore, clock: Clock, **machine: Any) -> Lease:
+    """Return a lease of a minute that was acquired."""
+    lease = a_lease(store, clock, **machine)
+    lease.acquire()
+    return lease

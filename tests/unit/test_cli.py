@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from event_lake import __version__
-from event_lake.cli.jobs import JobParser, run_job
+from event_lake.cli.jobs import JobParser, run_job, tell
 from event_lake.config.settings import Settings
 from event_lake.errors import (
     ConfigError,
@@ -16,6 +16,7 @@ from event_lake.errors import (
     ServiceUnavailableError,
     UserError,
 )
+from event_lake.lake.outcomes import RunNotes, outcomes
 
 # What PySpark's StreamingQueryException says when the Kinesis source fails in a process of its own.
 SPARK_SAYS = """[STREAM_FAILED] Query [id = 1, runId = 2] terminated: [PYTHON_DATA_SOURCE_ERROR] Failed
@@ -52,7 +53,9 @@ def run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
     config = tmp_path / "test.toml"
     config.write_text('[source]\nstream = "events"\n[lake]\nroot = "lake"\n', "utf-8")
 
-    def outcome(job: Callable[[Namespace, Settings], int], *argv: str, parser: JobParser | None = None) -> Outcome:
+    def outcome(
+        job: Callable[[Namespace, Settings, RunNotes], int], *argv: str, parser: JobParser | None = None
+    ) -> Outcome:
         parser = parser or JobParser("A job for a test.")
         parser.prog = "job.py"
         try:
@@ -64,21 +67,21 @@ def run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
     return outcome
 
 
-def raising(error: BaseException) -> Callable[[Namespace, Settings], int]:
-    def job(_: Namespace, __: Settings) -> int:
+def raising(error: BaseException) -> Callable[[Namespace, Settings, RunNotes], int]:
+    def job(_: Namespace, __: Settings, ___: RunNotes) -> int:
         raise error
 
     return job
 
 
-def unreached(_: Namespace, __: Settings) -> int:
+def unreached(_: Namespace, __: Settings, ___: RunNotes) -> int:
     raise AssertionError("the job ran")
 
 
 def test_a_job_gets_its_flags_and_settings_and_returns_its_own_exit_code(run: Run) -> None:
     got: list[object] = []
 
-    def job(args: Namespace, settings: Settings) -> int:
+    def job(args: Namespace, settings: Settings, _: RunNotes) -> int:
         got.extend([args.fast, settings.source.stream])
         return 7
 
@@ -151,3 +154,45 @@ def test_help_explains_the_job_and_every_flag(run: Run) -> None:
     assert all(
         words in outcome.out for words in ("A job for a test.", "--config FILE", "--set SECTION.KEY=VALUE", "--version")
     )
+
+
+def kept(root: str, *flags: str, job: Callable[[Namespace, Settings, RunNotes], int], run: Run) -> tuple[object, ...]:
+    """What the lake keeps of a run: its id, exit code and last line."""
+    Path(root).mkdir()
+    config = str(Path(__file__).parents[2] / "conf/local.toml")
+    parser = JobParser("A job for a test.", job="reconcile")
+    run(job, "--config", config, "--set", f"lake.root={root}", *flags, parser=parser)
+    [outcome] = outcomes(root, "reconcile")
+    return outcome.run_id, outcome.exit_code, outcome.last_line
+
+
+def test_a_job_keeps_its_outcome_in_the_lake_with_the_last_line_that_it_told(run: Run, root: str) -> None:
+    def job(_: Namespace, __: Settings, notes: RunNotes) -> int:
+        tell(notes, "a table\nand all is well")
+        return 0
+
+    assert kept(root, "--run-id", "scheduled__2026-11-29T00:00:00+00:00", job=job, run=run) == (
+        "scheduled__2026-11-29T00:00:00+00:00",
+        0,
+        "and all is well",
+    )
+
+
+def test_a_job_that_prints_json_keeps_the_line_that_people_would_read(run: Run, root: str) -> None:
+    def job(_: Namespace, __: Settings, notes: RunNotes) -> int:
+        tell(notes, "a table\nand all is well", as_json={"faults": []})
+        return 0
+
+    assert kept(root, job=job, run=run)[1:] == (0, "and all is well")
+
+
+def test_a_job_that_fails_keeps_its_error(run: Run, root: str) -> None:
+    assert kept(root, job=raising(DataLossError("what and how")), run=run)[1:] == (3, "DataLossError: what and how")
+
+
+@pytest.mark.parametrize("given", ["", "a\nb", "a" * 251])
+def test_a_run_id_that_cannot_be_used_is_one_line(run: Run, given: str) -> None:
+    parser = JobParser(None, job="reconcile")
+    outcome = run(unreached, "--config", "any", "--run-id", given, parser=parser)
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert "isn't 1 to 250 printable characters" in outcome.err

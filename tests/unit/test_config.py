@@ -117,7 +117,7 @@ def test_every_key_of_a_file_arrives_typed(tmp_path: Path) -> None:
     [
         ("source.strem=x", "unknown key source.strem; did you mean source.stream?"),
         ("sorce.stream=x", "unknown key sorce; did you mean source?"),
-        ("lake.zzz=x", "unknown key lake.zzz; known are lake.root, lake.lease"),
+        ("lake.zzz=x", "unknown key lake.zzz; known are lake.root, lake.lease, lake.catalog"),
         ("zzz.stream=x", "unknown key zzz; known are source, lake, raw, staging, quality, progress, spark"),
         (
             "raw.dedup_window=ten minutes",

@@ -79,6 +79,7 @@ def test_anchors_are_as_github_makes_them(tmp_path: Path) -> None:
         '[[rules]]\nmeasure = "freshness"\nmax = 7200\n',
         '[columns.score]\ntype = "int"\n',
         'event_type = "lesson"\n[columns.score]\ntype = "int"\n',
+        Path("infra/emr/emr.toml").read_text("utf-8"),
     ],
 )
 def test_parts_of_files_are_read(text: str, tmp_path: Path) -> None:
@@ -93,6 +94,7 @@ def test_parts_of_files_are_read(text: str, tmp_path: Path) -> None:
         '[[rules]]\nmeasure = "freshnes"\nmax = 7200\n',
         '[columns.score]\ntype = "number"\n',
         "[raw\n",
+        'application_id = "00f1"\nregion = "eu-central-1"\n',
     ],
 )
 def test_files_that_we_would_not_read_are_found(text: str, tmp_path: Path) -> None:
@@ -168,6 +170,7 @@ def test_blocks_that_need_an_account_or_have_no_job_are_not_run(tmp_path: Path) 
         ".venv/bin/event-lake ingest-raw --config conf/dev.toml --set raw.dedup_window='2 hours' --acknowledge 3",
         "spark-submit --py-files dist/event_lake.zip jobs/reconcile.py --config mine.toml --from 2026-11-20",
         "python -m event_lake check-quality --config conf/prod.toml --hours 3",
+        "RUN=$(python -m infra.emr submit --run-id x reconcile --config conf/prod.toml --json)",
         "pip install event-lake",
     ],
 )
@@ -184,6 +187,8 @@ def test_commands_that_there_are_may_be_shown(line: str) -> None:
         ("event-lake ingest-raw --config conf/prod.toml --caught-up", "unrecognized arguments: --caught-up"),
         ("FOO=1 .venv/bin/python jobs/reconcile.py", "the following arguments are required: --config"),
         ("spark-submit jobs/reconcil.py --config conf/prod.toml", "invalid choice: 'reconcil'"),
+        ("python -m infra.emr submit ingest --config conf/prod.toml", "invalid choice: 'ingest'"),
+        ("python -m infra.emr submit reconcile --config conf/prod.toml --jsn", "unrecognized arguments: --jsn"),
         ("event-lake ingest-raw --config conf/production.toml", "conf/production.toml isn't there"),
         ("event-lake ingest-raw --config a.toml --set raw.dedup_windw=1", "unknown key raw.dedup_windw"),
     ],

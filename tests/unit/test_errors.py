@@ -11,6 +11,7 @@ from event_lake.errors import (
     StreamNotFoundError,
     UserError,
     error_in_traceback,
+    is_worth_a_retry,
 )
 
 
@@ -28,6 +29,14 @@ from event_lake.errors import (
 )
 def test_each_decision_has_its_exit_code(error: type[EventLakeError], exit_code: int) -> None:
     assert error.exit_code == exit_code
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "retried"),
+    [(0, False), (1, True), (2, False), (3, False), (4, True), (5, False), (130, False), (137, True), (-9, True)],
+)
+def test_a_run_is_worth_a_retry_where_nobody_must_look_into_it_first(exit_code: int, *, retried: bool) -> None:
+    assert is_worth_a_retry(exit_code) == retried
 
 
 @pytest.mark.parametrize(

@@ -10,36 +10,7 @@ import pytest
 from event_lake.errors import ServiceUnavailableError, UserError
 from event_lake.lake.lease import Lease
 from event_lake.lake.machine import Machine
-from support.fake_lease import OUTAGE, Clock, FakeStore, raising
-
-LENGTH = 60.0
-
-
-def a_lease(
-    store: FakeStore,
-    clock: Clock,
-    *,
-    job: str = "ingest_raw",
-    host: str = "one",
-    pid: int = 7,
-    pid_space: str | None = None,
-    alive: frozenset[int] = frozenset({7}),
-) -> Lease:
-    machine = Machine(
-        host=host,
-        pid_space=host if pid_space is None else pid_space,
-        pid=pid,
-        is_alive=alive.__contains__,
-        clock=lambda: clock.now,
-        sleep=clock.sleep,
-    )
-    return Lease(store, job, length_seconds=LENGTH, machine=machine)
-
-
-def acquired(store: FakeStore, clock: Clock, **machine: Any) -> Lease:
-    lease = a_lease(store, clock, **machine)
-    lease.acquire()
-    return lease
+from support.fake_lease import OUTAGE, Clock, FakeStore, a_lease, acquired, raising
 
 
 def test_a_free_lease_is_taken_at_once_and_tells_people_whose_it_is() -> None:

@@ -8,26 +8,33 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import boto3
 import pytest
 
+from event_lake.__main__ import main
 from event_lake.aws.s3 import S3Object
 from event_lake.errors import UserError
 from event_lake.lake.lease import Lease
 from event_lake.lake.lease_stores import LeaseStore, LocalFile, lease_store
 from event_lake.lake.machine import Machine
+from event_lake.lake.stopping import StopRequest
 
-# Ends its lease when its standard input does.
+# Ends its lease when its standard input does, or when it's asked to stop.
 OWNER = """
-import sys
+import sys, time, threading
 from event_lake.lake.lease import hold_lease
 from event_lake.lake.lease_stores import lease_store
 
-with hold_lease(lease_store(sys.argv[1], "raw"), job="ingest_raw", length_seconds=0.3):
+reading = threading.Thread(target=sys.stdin.read, daemon=True)
+with hold_lease(lease_store(sys.argv[1], "raw"), job="ingest_raw", length_seconds=0.3) as lease:
     print("held", flush=True)
-    sys.stdin.read()
+    reading.start()
+    while reading.is_alive() and not lease.stop_asked_by:
+        time.sleep(0.01)
+print(lease.stop_asked_by)
 """
 
 
@@ -146,6 +153,38 @@ def test_a_process_that_ended_is_succeeded_at_once_wherever_it_ran(store: LeaseS
         owner.communicate()
         assert owner.returncode == 0
     Lease(store, "ingest_raw", machine=Machine(pid_space="another", sleep=must_not_wait)).acquire()
+
+
+def test_a_process_that_is_asked_to_stop_learns_who_asked_and_its_end_is_seen(
+    store: LeaseStore, kinesis_endpoint: str
+) -> None:
+    with an_owner(store, kinesis_endpoint) as owner:
+        # As from another machine, where no process id tells who lives.
+        request = StopRequest(store, by="alice on laptop", machine=Machine(pid_space="another"))
+        request.ask()
+        result = request.await_end(timedelta(minutes=1))
+        out, _ = owner.communicate()
+    assert (result.was_running, owner.returncode) == (True, 0)
+    assert " ended at 20" in str(result)
+    assert out.startswith("alice on laptop at 20")
+
+
+def test_the_command_says_how_the_job_ended_and_2_where_there_never_was_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lease = Lease(LocalFile(str(tmp_path), "staging"), "build_staging")
+    lease.acquire()
+    lease.release()
+    flags = ["--config", "conf/local.toml", "--set", f"lake.root={tmp_path}"]
+    assert main(["stop", *flags, "staging"]) == 0
+    told = capsys.readouterr()
+    assert told.out.startswith("build_staging on host ")
+    assert " was not running: it ended at 20" in told.out
+    assert main(["stop", *flags]) == 2
+    assert capsys.readouterr() == (
+        "",
+        f"event-lake stop: UserError: lake {tmp_path}: no job has ever written this layer; check lake.root\n",
+    )
 
 
 def test_a_lake_whose_folder_cannot_be_made_is_the_users_to_fix(tmp_path: Path) -> None:

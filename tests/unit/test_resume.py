@@ -159,6 +159,17 @@ def test_a_shard_that_is_not_listed_yet_is_waited_for() -> None:
     assert start(shards, positions, 35) == positions
 
 
+def test_records_of_children_of_which_none_was_read_may_have_expired_if_their_parents_are_gone() -> None:
+    shards = FakeShards("a", clock=2 * DAY)
+    shards.put("a", 10)
+    shards.split("a", 20, "b", "c")
+    shards.put("b", 60)
+    positions = {"a": "CLOSED 4", "b": "TRIM_HORIZON", "c": "TRIM_HORIZON"}
+    assert "a" not in {shard.shard_id for shard in shards.list_shards()}
+    with pytest.raises(DataLossError, match="records of b after TRIM_HORIZON that arrived from"):
+        begin(shards, positions, 40)
+
+
 def test_a_stream_that_was_made_again_is_another() -> None:
     shards = FakeShards("a", clock=1_000)
     shards.put("a", 10)

@@ -1,5 +1,7 @@
 """The texts are what Spark 4.2, Delta 4.4 and Hadoop 3.5 raised on lakes damaged on purpose, shortened."""
 
+from collections.abc import Callable
+
 import pytest
 
 from event_lake.errors import DataLossError, ServiceUnavailableError, UserError
@@ -119,6 +121,19 @@ def test_a_refused_request_or_missing_bucket_is_the_users(name: str) -> None:
 def test_storage_that_stays_out_of_reach_is_worth_another_start(name: str) -> None:
     line = f"the storage under lake.root stayed out of reach: {name.rpartition('.')[2]}: {CALL}; wait, {AGAIN}"
     assert translate(in_a_batch(f"{name}: {CALL}: {SAID_BY_THE_SDK}")) == (ServiceUnavailableError, line)
+
+
+@pytest.mark.parametrize("raised", [in_a_batch, CapturedError])
+def test_a_metastore_that_stays_out_of_reach_is_worth_another_start(raised: Callable[[str], CapturedError]) -> None:
+    reason = "java.lang.RuntimeException: Unable to instantiate SessionHiveMetaStoreClient"
+    error, told = translate(raised(f"org.apache.hadoop.hive.ql.metadata.HiveException: {reason}"), "/lake/raw/events")
+    assert (error, told) == (
+        ServiceUnavailableError,
+        (
+            f"Spark's catalog (Hive's metastore or Glue), which Delta asks for every table, failed: {reason};"
+            f" let it answer (Glue must allow glue:GetDatabase and glue:GetTable, of `delta` too), {AGAIN}"
+        ),
+    )
 
 
 def test_state_that_cannot_be_loaded_because_the_storage_is_away_is_not_damaged() -> None:

@@ -50,8 +50,8 @@ def _flags(actions: Iterable[Action]) -> str:
 
 
 def _flag(action: Action) -> tuple[str, str]:
-    value = "" if action.nargs == 0 else f" {action.metavar or action.dest.upper()}"
+    value = "" if action.nargs == 0 else str(action.metavar or action.dest.upper())
     explained = as_prose((action.help or "") % vars(action))
     return as_code(
-        ", ".join(action.option_strings) + value
+        " ".join(part for part in (", ".join(action.option_strings), value) if part)
     ), f"{explained}. Required." if action.required else explained

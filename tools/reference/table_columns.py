@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping
 from pyspark.sql.types import ArrayType, DataType, StructType
 
 from event_lake.contracts.column_types import ELEMENTS, MOST_DIGITS, SCALARS
-from event_lake.lake import columns, layout, schemas
+from event_lake.lake import columns, layout, schemas, views
+from event_lake.lake.catalog_names import catalog_name, typed_name
 from tools.reference.markdown import as_code, as_page, as_paragraphs, as_prose, as_table
 
 _INTRO = """
@@ -24,6 +25,13 @@ nothing, or where `subtypes` doesn't list the event's. The column's comment in t
 An event breaks its contract where a `required` column is null, or a value isn't of the `type`, none of the `allowed`
 ones, or not within `minimum` and `maximum`. It's in staging/rejected, and not in the typed table.
 """
+_CATALOG = """
+Where `lake.catalog` names a schema of a catalog, ingest_raw registers the tables below raw/ there, and build_staging
+all others, each under its path with `_` for `/`: `{events}` is raw/events. A typed table is called `type_` and its
+event type in small letters, like `{plain}`; where that would have other characters than letters, digits and `_`, they
+become `_`, and a hash of the type stands behind: `{odd}`. What stands on this page are the comments of tables and
+columns. Beside the tables there are views. They show what their tables show, personal data included.
+"""
 
 
 def make_page() -> str:
@@ -37,7 +45,21 @@ def make_page() -> str:
     name = as_code(f"{layout.TYPED_TABLES}/<event_type>")
     blocks += [f"## {name}", as_prose(columns.TYPED_ROWS), _places(typed)]
     blocks.append(as_paragraphs(_CONTRACTS.format(types=types, digits=MOST_DIGITS, elements=elements)))
-    return as_page("Tables", *blocks, list_columns(typed.schema, columns.TYPED))
+    blocks += [list_columns(typed.schema, columns.TYPED), "## In a catalog"]
+    example = {
+        "events": catalog_name("raw/events"),
+        "plain": typed_name("lesson"),
+        "odd": typed_name("Order Completed"),
+    }
+    blocks.append(as_prose(_CATALOG.format(**example)))
+    for view in (*views.RAW, *views.STAGING):
+        blocks += [f"### {as_code(view.name)}", as_prose(view.comment)]
+        blocks.append(as_table(["column", "what it holds"], _meanings(view.comments)))
+    return as_page("Tables", *blocks)
+
+
+def _meanings(comments: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    return ((as_code(name), as_prose(comment)) for name, comment in comments.items())
 
 
 def list_columns(schema: StructType, meanings: Mapping[str, str]) -> str:

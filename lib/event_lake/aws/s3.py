@@ -1,4 +1,4 @@
-"""Reads and writes a lease's record: an object in S3 that is only written on conditions."""
+"""Reads and writes a record beside a lake's tables, like a lease's: an object in S3, written only on conditions."""
 
 from contextlib import AbstractContextManager
 from functools import partial

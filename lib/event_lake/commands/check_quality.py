@@ -1,15 +1,15 @@
 """Hold the newest quality measures to the thresholds of quality.thresholds (conf/quality.toml).
 
 The job prints a line for each measure that breaks a threshold: measure, type, subject, hour, value, bound, detail. It
-exits with code 5 if any does. It only reads; build_staging takes the measures.
+exits with code 5 if any does. It writes nothing but its outcome; build_staging takes the measures.
 """
 
-import json
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Sequence
 
-from event_lake.cli.jobs import JobParser, run_job
+from event_lake.cli.jobs import JobParser, run_job, tell
 from event_lake.config.settings import Settings
+from event_lake.lake.outcomes import RunNotes
 from event_lake.lake.session import lake_session
 from event_lake.quality import thresholds
 from event_lake.quality.check import check_quality
@@ -17,7 +17,7 @@ from event_lake.quality.check import check_quality
 
 def make_parser(prog: str | None = None) -> JobParser:
     """Return the parser of the job's flags; `prog` is the job's name in messages."""
-    parser = JobParser(__doc__, prog)
+    parser = JobParser(__doc__, prog, job="check_quality")
     parser.add_argument(
         "--hours",
         type=_hours,
@@ -39,10 +39,11 @@ def _hours(text: str) -> int:
     return int(text)
 
 
-def _check(args: Namespace, settings: Settings) -> int:
+def _check(args: Namespace, settings: Settings, run: RunNotes) -> int:
     rules = thresholds.load_rules(settings.quality.thresholds)
-    with lake_session("check_quality", settings) as spark:
+    with lake_session(run, settings) as spark:
         checked = check_quality(spark, settings, rules, hours=args.hours)
-    print(json.dumps(checked.as_json(), indent=2) if args.json else checked.as_text())
+    run.window = f"hours up to {checked.newest:%Y-%m-%dT%H:%MZ}"
+    tell(run, checked.as_text(), as_json=checked.as_json() if args.json else None)
     checked.refuse_breaches()
     return 0

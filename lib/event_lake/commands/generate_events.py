@@ -16,6 +16,7 @@ from event_lake.generator.put import RecordPutter, batches, pace
 from event_lake.generator.sequence import records
 from event_lake.generator.truth import Truth
 from event_lake.kinesis.api.client import KinesisClient
+from event_lake.lake.outcomes import RunNotes
 from event_lake.progress.reporter import Bar
 from event_lake.progress.reporting import bar_on
 
@@ -41,7 +42,7 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     return run_job(make_parser(prog), argv, _generate)
 
 
-def _generate(args: argparse.Namespace, settings: Settings) -> int:
+def _generate(args: argparse.Namespace, settings: Settings, _: RunNotes) -> int:
     flags = Flags(
         count=args.count,
         rate=args.rate,

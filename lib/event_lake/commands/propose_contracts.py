@@ -11,17 +11,18 @@ there already as it is.
 from argparse import Namespace
 from collections.abc import Sequence
 
-from event_lake.cli.jobs import JobParser, run_job
+from event_lake.cli.jobs import JobParser, run_job, tell
 from event_lake.cli.period import add_dates, dates_of
 from event_lake.config.settings import Settings
 from event_lake.contracts.propose import Sampling, propose_contracts
+from event_lake.lake.outcomes import RunNotes
 from event_lake.lake.session import lake_session
 from event_lake.lake.untrusted import format_name
 
 
 def make_parser(prog: str | None = None) -> JobParser:
     """Return the parser of the job's flags; `prog` is the job's name in messages."""
-    parser = JobParser(__doc__, prog)
+    parser = JobParser(__doc__, prog, job="propose_contracts")
     parser.add_argument("--out", required=True, metavar="FOLDER", help="where to write the files")
     add_dates(parser, "look at events")
     parser.add_argument("--type", dest="types", action="append", default=[], metavar="NAME", help="only of this type")
@@ -35,11 +36,13 @@ def main(argv: Sequence[str] | None = None, prog: str | None = None) -> int:
     return run_job(make_parser(prog), argv, _propose)
 
 
-def _propose(args: Namespace, settings: Settings) -> int:
-    sampling = Sampling(dates=dates_of(args), types=tuple(args.types), most=args.sample)
-    with lake_session("propose_contracts", settings) as spark:
+def _propose(args: Namespace, settings: Settings, run: RunNotes) -> int:
+    dates = dates_of(args)
+    run.window = f"dates {dates}"
+    sampling = Sampling(dates=dates, types=tuple(args.types), most=args.sample)
+    with lake_session(run, settings) as spark:
         proposed = propose_contracts(spark, settings, sampling, args.out, force=args.force)
     for name, reason in proposed.left_out.items():
         print(f"left out {format_name(name)}: {reason}")
-    print(f"{len(proposed.written):,} contracts proposed in {args.out}")
+    tell(run, f"{len(proposed.written):,} contracts proposed in {args.out}")
     return 0

@@ -100,15 +100,21 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Lake:
-    """The section [lake]: the folder of all tables and checkpoints, and who keeps the leases of a lake in S3."""
+    """The section [lake]: the folder of all tables and checkpoints, its leases, and the catalog that has the tables."""
 
     root: str
     lease: str = "aws_sdk"
+    catalog: str | None = None
 
     def __post_init__(self) -> None:
         refuse_unknown("lake", self)
         if problem := find_problem(self.root):
             raise unusable("lake.root", self.root, problem)
+        if self.catalog is not None and not re.fullmatch(r"([\w-]{1,255}\.)?[\w-]{1,255}", self.catalog, re.ASCII):
+            problem = (
+                'no schema of a catalog; write it like "events" or "main.events", of ASCII letters, digits, _ and -'
+            )
+            raise unusable("lake.catalog", self.catalog, problem)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,13 @@ ROWS = {
     "staging/rejected": "Each row is an event that breaks its type's contract. Its payload is in `staging/events`.",
     "quality/metrics": "Each row is one measure of the events that arrived in one hour.",
 }
+# Of the views (`views`).
+VIEW_ROWS = {
+    "events_latest": "Each row is an event in `staging/events`, in the version that was created last, and of these in"
+    " the one that arrived last, whatever `staging.keep` says.",
+    "quarantine_readable": "Each row is a record in `raw/quarantine`, with its bytes as text. It shows all that the"
+    " table shows, personal data included.",
+}
 # Of the typed tables, whatever their event type.
 TYPED_ROWS = "Each row is an event in `staging/events` that keeps its type's contract."
 
@@ -165,5 +172,16 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "value": "The measure's value.",
         "detail": "What a number can't say, like the types of a field.",
         "date": "The UTC date of `hour`.",
+    },
+}
+
+# By view what its columns hold.
+VIEW_MEANINGS: Mapping[str, Mapping[str, str]] = {
+    "events_latest": _EVENT,
+    "quarantine_readable": {
+        "content": "The record's bytes, in the form that `encoding` says.",
+        "encoding": "`text` if the bytes are UTF-8, else `base64`.",
+        **MEANINGS["raw/quarantine"],
+        "reasons": "All reasons why it's no event, with `, ` between.",
     },
 }

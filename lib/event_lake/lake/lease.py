@@ -1,66 +1,30 @@
 """Hold a lease: the right of one process to write some tables, which a record in the lake stands for.
 
 The owner rewrites its record three times within the lease's length. A process that finds another one's record watches
-it. If the record changes, its owner lives, and the watcher is refused. If it stays the same for 1.25 of the length, the
-watcher replaces it, on the condition that it's still the same: the lake's storage decides who comes first. An owner
+it. If its owner writes it, the owner lives, and the watcher is refused. If the owner doesn't for 1.25 of the length,
+the watcher replaces it, on the condition that it's still the same: the lake's storage decides who comes first. An owner
 relies on its lease for the length, counted from before its last write began. So two processes never rely on it at once,
 unless the clock of one runs a quarter faster than that of the other; the times of two machines are never compared. The
 quarter also leaves time for a commit that passed the check just before the lease ran out: no lease can call it back.
 """
 
-import json
 import logging
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 
 from event_lake.errors import EventLakeError, ServiceUnavailableError, UserError
+from event_lake.lake.lease_record import LOOKS, PATIENCE, LeaseRecord, now_text, parse_record
 from event_lake.lake.lease_stores import LeaseStore
 from event_lake.lake.machine import Machine
 
 _log = logging.getLogger(__name__)
 
-# In lengths of the lease: how long a record must stay the same before a watcher replaces it.
-_PATIENCE = 1.25
-# Per length of the lease: `_RENEWALS` writes by the owner; `_RETRIES` writes instead while they fail; `_LOOKS` reads by
-# a watcher.
-_RENEWALS, _RETRIES, _LOOKS = 3, 30, 20
+# Per length of the lease: `_RENEWALS` writes by the owner; `_RETRIES` writes instead while they fail.
+_RENEWALS, _RETRIES = 3, 30
 _ATTEMPTS = 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Record:
-    # The content of a lease's record. Its times are for people. `renewals` makes the content of each write differ from
-    # all others. `released` says that the owner has ended.
-    job: str
-    host: str
-    pid_space: str
-    pid: int
-    owner: str
-    acquired_at: str
-    length_seconds: float
-    renewed_at: str = ""
-    renewals: int = 0
-    released: bool = False
-
-    def __str__(self) -> str:
-        return f"{self.job} on host {self.host}, pid {self.pid}, since {self.acquired_at}"
-
-
-def _parsed(content: bytes) -> _Record | None:
-    # Return None if `content` isn't a record. The record of a later version may have more fields.
-    try:
-        values = json.loads(content)
-        return _Record(**{each.name: values[each.name] for each in fields(_Record)})
-    except (ValueError, TypeError, KeyError):
-        return None
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 class Lease:
@@ -78,25 +42,30 @@ class Lease:
         self._store = store
         self._lake = f"lake {store.lake}"
         self._machine = me = machine or Machine()
-        self._record = _Record(
+        self._record = LeaseRecord(
             job=job,
             host=me.host,
             pid_space=me.pid_space,
             pid=me.pid,
             owner=uuid.uuid4().hex,
-            acquired_at=_now(),
+            acquired_at=now_text(),
             length_seconds=length_seconds,
         )
         self._version = ""
         self._sure_until = float("-inf")
         self._lock = threading.Lock()
 
+    @property
+    def stop_asked_by(self) -> str:
+        """Who asked this process to stop, and when; empty if nobody did, as far as the last renewal knows."""
+        return self._record.stop_asked_by
+
     def acquire(self, *, wait: bool = False) -> None:
         """Take the lease, at once if nobody has it or its owner is known to have ended.
 
-        Otherwise watch the record for up to 1.25 of the length that its owner gave it, and take the lease if the record
-        stays the same. If the record changes, the owner lives: wait for its end if `wait`, and else raise UserError.
-        Raise what the store raises.
+        Otherwise watch the record for up to 1.25 of the length that its owner gave it, and take the lease if the owner
+        doesn't write it. If it does, it lives: wait for its end if `wait`, and else raise UserError. Raise what the
+        store raises.
         """
         logged_owner = None
         while owner := self._take_or_name_owner(logging.DEBUG if logged_owner else logging.INFO):
@@ -109,18 +78,19 @@ class Lease:
     def _take_or_name_owner(self, level: int) -> str | None:
         """Take the lease and return None, or return its owner once that is seen to live. `level` is for the log."""
         version, owner = self._look()
-        first, since = version, self._machine.clock()
-        patience = _PATIENCE * (owner.length_seconds if owner else self.length_seconds)
+        first, since = _sign_of_life(version, owner), self._machine.clock()
+        patience = PATIENCE * (owner.length_seconds if owner else self.length_seconds)
         if version is not None and not self._is_free(owner):
             watched = owner or "its lease"
             _log.log(level, "%s: watching for %d s at most if this lives: %s", self._lake, patience, watched)
         while True:
-            outwatched = version == first and self._machine.clock() - since > patience
+            is_silent = _sign_of_life(version, owner) == first
+            outwatched = is_silent and self._machine.clock() - since > patience
             if version is None or self._is_free(owner) or outwatched:
                 if self._try_to_write(version):
                     return None
-            elif version == first:
-                self._machine.sleep(self.length_seconds / _LOOKS)
+            elif is_silent:
+                self._machine.sleep(self.length_seconds / LOOKS)
             else:
                 return str(owner or "somebody")
             version, owner = self._look()
@@ -162,17 +132,18 @@ class Lease:
         if self.over is not None:
             raise UserError(self.over)
 
-    def _look(self) -> tuple[str | None, _Record | None]:
+    def _look(self) -> tuple[str | None, LeaseRecord | None]:
         content, version = self._store.read() or (b"", None)
-        return version, _parsed(content)
+        found = parse_record(content)
+        if found is not None and found.owner == self._record.owner:
+            self._record = replace(self._record, stop_asked_by=found.stop_asked_by or self.stop_asked_by)
+        return version, found
 
-    def _is_free(self, owner: _Record | None) -> bool:
+    def _is_free(self, owner: LeaseRecord | None) -> bool:
         if owner is None:
             return False
         is_ours = owner.owner == self._record.owner  # an earlier write succeeded, but its answer was lost
-        me = self._machine
-        is_dead = me.pid_space != "" and owner.pid_space == me.pid_space and not me.is_alive(owner.pid)
-        return owner.released or is_ours or is_dead
+        return owner.released or is_ours or owner.is_dead(self._machine)
 
     def _rewrite(self) -> None:
         for _ in range(_ATTEMPTS):
@@ -184,18 +155,24 @@ class Lease:
                     f"{self._lake}: its lease was lost to {owner or 'somebody'}; only one may write it: stop the other"
                 )
                 raise UserError(self.over)
-            self._version = version  # an earlier write succeeded, but its answer was lost
+            # Somebody asked for a stop, or an earlier write succeeded and its answer was lost.
+            self._version = version
         raise ServiceUnavailableError(f"{self._lake}: its lease changed {_ATTEMPTS} times while it was renewed")
 
     def _try_to_write(self, version: str | None) -> bool:
         """Write the record in place of the one at `version`, or as the first one if that is None; True if it worked."""
-        self._record = replace(self._record, renewals=self._record.renewals + 1, renewed_at=_now())
-        content = json.dumps(asdict(self._record), indent=1).encode()
+        self._record = replace(self._record, renewals=self._record.renewals + 1, renewed_at=now_text())
+        content = self._record.as_json()
         begun = self._machine.clock()
         written = self._store.create(content) if version is None else self._store.replace(version, content)
         if written is not None:
             self._version, self._sure_until = written, begun + self.length_seconds
         return written is not None
+
+
+def _sign_of_life(version: str | None, owner: LeaseRecord | None) -> Hashable:
+    # To ask an owner to stop makes another version, but is no sign of the owner's.
+    return owner.sign_of_life if owner else version
 
 
 @contextmanager

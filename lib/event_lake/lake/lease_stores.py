@@ -1,4 +1,4 @@
-"""Store the record of a lease in the lake that it protects: in a folder, or in S3."""
+"""Store a record beside a lake's tables, like that of a lease: in a folder, or in S3."""
 
 import fcntl
 from collections.abc import Iterator
@@ -9,11 +9,12 @@ from typing import Protocol
 
 from event_lake.aws.s3 import S3Object
 from event_lake.config.lake_root import absolute_root, lies_in_s3, scheme_of
+from event_lake.config.settings import Lake
 from event_lake.errors import UserError
 
 
 class LeaseStore(Protocol):
-    """A place for the record of one lease of the lake `lake`.
+    """A place for one record of the lake `lake`: that of a lease, or the outcomes of a job.
 
     The storage gives each content that is written a version. The caller writes no content twice, as a version may be a
     hash of it. All methods raise EventLakeError if the storage fails; the content may then have been written, may come
@@ -34,13 +35,20 @@ class LeaseStore(Protocol):
 
 
 def lease_store(root: str, name: str) -> LeaseStore | None:
-    """Return the store for the lease `name` of the lake at `root`.
+    """Return the store for the record `name` of the lake at `root`.
 
     Return None on storage that has no conditional writes that Event Lake knows: all but local folders and S3.
     """
     if scheme_of(root) is None:
         return LocalFile(root, name)
     return S3Object(root, name) if lies_in_s3(root) else None
+
+
+def is_kept_by_spark(lake: Lake) -> bool:
+    """True if only Spark's file system reaches the lake's leases, if there are any."""
+    if lies_in_s3(lake.root):
+        return lake.lease == "hadoop"
+    return scheme_of(lake.root) is not None
 
 
 class LocalFile:

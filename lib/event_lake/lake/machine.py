@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from getpass import getuser
 from pathlib import Path
 
 
@@ -43,3 +44,12 @@ class Machine:
     is_alive: Callable[[int], bool] = _is_alive
     clock: Callable[[], float] = _seconds
     sleep: Callable[[float], None] = time.sleep
+
+
+def current_user() -> str:
+    """Return the user of this process and the machine's host name, for people, like "alice on laptop"."""
+    try:
+        user = getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        user = f"user {os.getuid()}"
+    return f"{user} on {socket.gethostname()}"

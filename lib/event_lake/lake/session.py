@@ -1,5 +1,6 @@
 """Start or configure the Spark session of a job: with Delta, in UTC, and with a bounded state store."""
 
+import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,10 @@ from event_lake.config.parsing import unusable
 from event_lake.config.settings import Settings
 from event_lake.errors import UserError
 from event_lake.lake.hadoop_files import HadoopFiles, default_file_system
+from event_lake.lake.outcomes import RunNotes
 from event_lake.lake.running_session import find_running, on_platform, refuse_remote, take_settings
+
+_log = logging.getLogger(__name__)
 
 # Settings that the jobs need for correct results. Users can't change them.
 REQUIRED = {
@@ -156,9 +160,13 @@ def _refuse_unnameable(spark: SparkSession) -> None:
 
 
 @contextmanager
-def lake_session(app: str, settings: Settings) -> Iterator[SparkSession]:
-    """Run a job's Spark session while the block runs. Raise ConfigError as `refuse_misplaced` does for the lake."""
-    with spark_session(app, settings.spark) as spark:
+def lake_session(run: RunNotes, settings: Settings) -> Iterator[SparkSession]:
+    """Run a job's Spark session while the block runs, and log the id of the run.
+
+    Raise ConfigError as `refuse_misplaced` does for the lake.
+    """
+    _log.info("%s: run %s", run.job, run.id)
+    with spark_session(run.job, settings.spark) as spark:
         refuse_misplaced(spark, settings)
         yield spark
 

@@ -64,6 +64,8 @@ _ROW_REFUSED = _pattern(
     r"|CAST_OVERFLOW_IN_TABLE_INSERT)\] (?P<problem>(?:(?! violated by row)[^\n])*)"
     r"|(?P<alone>CAST_INVALID_INPUT|DELTA_EXCEED_CHAR_VARCHAR_LIMIT)\])"
 )
+# Delta asks the session's catalog for a schema `delta` before it takes `delta.`…`` for a path.
+_CATALOG = _pattern(rf"{_BEGIN}org\.apache\.hadoop\.hive\.ql\.metadata\.HiveException: (?P<detail>[^\n]*)")
 # What stands in the stack of each write to a table.
 _WRITER = "DeltaFileFormatWriter"
 _RIVAL = _pattern(rf"{_BEGIN}\[(?P<detail>DELTA_CONCURRENT_TRANSACTION|CONCURRENT_STREAM_LOG_UPDATE)\]")
@@ -86,8 +88,8 @@ def explain(error: Exception, where: str | None = None) -> EventLakeError | None
 
     `where` is the path that was read or written, for errors that don't name one. A UserError means: no space, no
     access, a table that somebody else changed, or a damaged checkpoint. A DataLossError: a table, or a file of it, is
-    gone or damaged. A ServiceUnavailableError: the storage stayed out of reach after its client's own retries. No line
-    holds values of rows, though some of Delta's errors do.
+    gone or damaged. A ServiceUnavailableError: the storage, or the session's catalog, stayed out of reach after its
+    client's own retries. No line holds values of rows, though some of Delta's errors do.
     """
     # PySpark keeps the Java stack of an exception, but leaves it out of the exception's text.
     text = f"{error}\n{getattr(error, '_stackTrace', '')}"
@@ -129,6 +131,11 @@ def _no_access(text: str, where: str | None) -> EventLakeError | None:
 def _out_of_reach(text: str, where: str | None) -> EventLakeError | None:
     if unreachable := _UNREACHABLE.search(text):
         return ServiceUnavailableError(f"{where or _LAKE} stayed out of reach: {_short(unreachable)}; wait, {AGAIN}")
+    if failed := _CATALOG.search(text):
+        return ServiceUnavailableError(
+            f"Spark's catalog (Hive's metastore or Glue), which Delta asks for every table, failed: {_short(failed)};"
+            f" let it answer (Glue must allow glue:GetDatabase and glue:GetTable, of `delta` too), {AGAIN}"
+        )
     return None
 
 

@@ -1,4 +1,4 @@
-"""Represent the spans of time that a user can have a job look at: of ingestion, or of the events' dates."""
+"""Represent what a run looks at: a span of ingestion, some dates of events, or some batches of raw."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -27,3 +27,21 @@ class Dates:
     def __str__(self) -> str:
         bounds = (("from", self.first), ("to", self.last))
         return " ".join(f"{word} {day}" for word, day in bounds if day) or "of all dates"
+
+
+class Batches:
+    """The batches of raw that a run has covered so far; empty at first."""
+
+    def __init__(self) -> None:
+        self._ends: tuple[int, int] | None = None
+
+    def add(self, first: int, last: int) -> None:
+        """Note that the run has covered the batches from `first` to `last`, too."""
+        before = self._ends or (first, last)
+        self._ends = min(first, before[0]), max(last, before[1])
+
+    def __str__(self) -> str:
+        if self._ends is None:
+            return "no batch"
+        first, last = self._ends
+        return f"batch {first}" if first == last else f"batches {first} to {last}"

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
+from event_lake.lake.window import Batches
 from event_lake.progress.log import LineField
 from event_lake.progress.report import BatchReport
 
@@ -40,6 +41,17 @@ Bar = Callable[[str, int | None], AbstractContextManager[Advance]]
 def no_bar(what: str, rows: int | None) -> Iterator[Advance]:  # noqa: ARG001 (a Bar's arguments)
     """Show nothing, as the log has each step."""
     yield lambda _: None
+
+
+class BatchNoter(Reporter):
+    """A reporter that notes which batches the run has committed."""
+
+    def __init__(self, batches: Batches) -> None:
+        self._batches = batches
+
+    def finished(self, report: BatchReport) -> None:
+        """Note the batch."""
+        self._batches.add(report.batch_id, report.batch_id)
 
 
 class LogReporter(Reporter):

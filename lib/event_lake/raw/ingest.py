@@ -4,9 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, partial
-from getpass import getuser
 from pathlib import Path
-from socket import gethostname
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.streaming.query import StreamingQuery
@@ -22,9 +20,11 @@ from event_lake.kinesis.parts import shards_with_receipts
 from event_lake.kinesis.planning.start import refuse_expired, starting_positions
 from event_lake.kinesis.planning.topology import Topology
 from event_lake.kinesis.source import observe_receipts
-from event_lake.lake import layout, tables
+from event_lake.lake import catalog, layout, tables, views
 from event_lake.lake.checkpoints import Checkpoint, PlannedBatch
+from event_lake.lake.descriptions import describe
 from event_lake.lake.ledger import Totals, Written
+from event_lake.lake.machine import current_user
 from event_lake.progress.reporter import Reporter
 from event_lake.raw.beginning import Beginning, open_or_replace_checkpoint
 from event_lake.raw.dedupe import drop_duplicates, with_watermark
@@ -52,12 +52,14 @@ class IngestOptions:
     - `until_caught_up`: end once all is read that the stream held at the start.
     - `new_checkpoint`: put the checkpoint aside and resume from the ledger.
     - `acknowledge`: the batches whose findings `user` acknowledges, by default the user of this process.
+    - `stop_asked_by`: returns who asked for a stop, and when, or an empty text (`lake.sole_writer`).
     """
 
     until_caught_up: bool = False
     new_checkpoint: bool = False
     acknowledge: Sequence[int] = ()
-    user: str = field(default_factory=lambda: f"{getuser()} on {gethostname()}")
+    user: str = field(default_factory=current_user)
+    stop_asked_by: Callable[[], str] = lambda: ""
 
 
 def check_pace(settings: Settings) -> None:
@@ -124,16 +126,17 @@ def ingest_raw(
     check: Callable[[], None] = lambda: None,
     reporters: Sequence[Reporter] = (),
 ) -> RunResult:
-    """Run the query until a signal stops it, or until it has caught up, if `options` say so.
+    """Run the query until a signal or a request stops it, or until it has caught up, if `options` say so.
 
     `check` is called before each write, and raises if this process may not write (`lake.sole_writer`). Raise what
-    `refuse_missing_tables`, `settle_findings`, `open_or_replace_checkpoint` and `run_to_end` raise, and UserError if a
-    newer Event Lake wrote the ledger.
+    `refuse_missing_tables`, `catalog.register`, `settle_findings`, `open_or_replace_checkpoint` and `run_to_end` raise,
+    and UserError if a newer Event Lake wrote the ledger.
     """
     checkpoint = Checkpoint(spark, layout.checkpoint_path(settings.lake.root, _QUERY))
     tables.refuse_newer_ledger(spark, settings.lake.root)
     refuse_missing_tables(spark, settings.lake.root, has_begun=checkpoint.newest_batch is not None)
     tables.create(spark, settings.lake.root, layout.RAW)
+    catalog.register(spark, settings.lake, [*map(describe, layout.RAW)], views.RAW, check)
     client = _make_client(settings.source)
     is_late = settle_findings(spark, settings.lake.root, checkpoint, options.acknowledge, options.user)
     beginning = open_or_replace_checkpoint(spark, settings, checkpoint, client, anew=options.new_checkpoint or is_late)
@@ -145,7 +148,7 @@ def ingest_raw(
     result = RunResult(Totals(), stopped=False)
     while runs and not result.stopped:
         start = partial(query.start, until_caught_up=options.until_caught_up)
-        run = run_to_end(start, query.write, reporters, query.checks)
+        run = run_to_end(start, query.write, reporters, query.checks, options.stop_asked_by)
         result, runs = RunResult(result.totals + run.totals, stopped=run.stopped), runs - 1
     return result
 

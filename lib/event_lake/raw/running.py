@@ -2,14 +2,10 @@
 
 import json
 import logging
-import signal
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FrameType
 from typing import Any
 
 from pyspark.errors import StreamingQueryException
@@ -22,15 +18,13 @@ from event_lake.progress.report import is_of_batch, make_report
 from event_lake.progress.reporter import Reporter
 from event_lake.raw.findings import way_out
 from event_lake.raw.lost_records import find_loss
+from event_lake.raw.stop_signals import stop_signals
 
 _log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.25
 # After a signal: less than Spark needs to plan another batch.
 _LOOK_CLOSELY_SECONDS = 0.02
-# Within this time a second signal counts as the first one: make, timeout and others signal a process twice, alone and
-# with its process group.
-_SAME_SIGNAL_SECONDS = 1.0
 
 Write = Callable[[DataFrame, int], Written]
 Start = Callable[[Callable[[DataFrame, int], None]], StreamingQuery]
@@ -64,7 +58,7 @@ class Checks:
 
 @dataclass(frozen=True)
 class RunResult:
-    """The result of a run: the counts of what it wrote, and whether a signal `stopped` it before its own end."""
+    """The result of a run: the counts of what it wrote, and whether it was `stopped` before its own end."""
 
     totals: Totals
     stopped: bool
@@ -75,25 +69,27 @@ def run_to_end(
     write: Write,
     reporters: Sequence[Reporter],
     checks: Checks | None = None,
+    stop_asked_by: Callable[[], str] = lambda: "",
 ) -> RunResult:
-    """Run a query until it ends or a signal stops it.
+    """Run a query until it ends, or a signal or a request stops it.
 
     `start` starts the query; its argument is the function for `foreachBatch`. `write` writes a batch. What `write`
     raises, and what fails in Spark, is raised as StreamingQueryException. Once Spark has committed a batch, it is
     checked (`find_loss`), and `checks` and the `reporters` get the result. Raise DataLossError after the first batch
     that lost records; no batch begins after it.
 
-    In the main thread SIGTERM and SIGINT stop the run. A batch that is being written is finished and committed; one
-    that is being planned is left to the next run; a query that waits for its next trigger ends at once. Another signal,
-    a second later or more, raises KeyboardInterrupt and interrupts the batch, which the next run repeats. From then on
+    Once `stop_asked_by` returns a text, which says who asked, the run is stopped, in whatever thread it runs. In the
+    main thread SIGTERM and SIGINT stop it, too. A batch that is being written is finished and committed; one that is
+    being planned is left to the next run; a query that waits for its next trigger ends at once. Another signal, a
+    second later or more, raises KeyboardInterrupt and interrupts the batch, which the next run repeats. From then on
     signals do what they did before the run. In other threads no signal is handled.
     """
     run = _Run(write, reporters, checks or Checks())
-    with _stop_signals() as signals:
+    with stop_signals() as signals:
         query = start(run.write_batch)
         run.query.set_result(query)
         try:
-            _await_end(run, query, signals)
+            _await_end(run, query, signals, stop_asked_by)
         except StreamingQueryException:
             if not run.has_refused:
                 raise
@@ -105,14 +101,18 @@ def run_to_end(
         return RunResult(run.totals, stopped=run.closed or bool(signals))
 
 
-def _await_end(run: "_Run", query: StreamingQuery, signals: Sequence[float]) -> None:
+def _await_end(run: "_Run", query: StreamingQuery, signals: Sequence[float], stop_asked_by: Callable[[], str]) -> None:
     while not _has_ended(query, _LOOK_CLOSELY_SECONDS if run.closed else _LOOK_SECONDS):
+        if not run.asked_by and (by := stop_asked_by()):
+            _log.info("asked to stop by %s", by)
+            run.asked_by = by
+        is_stopping = bool(signals or run.asked_by)
         # The last progress event may be of an idle trigger that came after the batch. Then the batch's own must be
         # looked for further back. That can wait for the beginning of the next batch, unless there's none after a stop.
-        run.finish_batch(look_back=bool(signals))
+        run.finish_batch(look_back=is_stopping)
         if len(signals) > 1:
             raise KeyboardInterrupt
-        if (signals or run.loss) and run.refuse_batches():
+        if (is_stopping or run.loss) and run.refuse_batches():
             return
         run.tick()
 
@@ -132,6 +132,7 @@ class _Run:
         self.query: Future[StreamingQuery] = Future()
         self.totals = Totals()
         self.loss: DataLossError | None = None
+        self.asked_by = ""
         self.closed = False
         self.has_refused = False
         self._write = write
@@ -209,35 +210,3 @@ class _Run:
         with self._lock:
             for reporter in self._reporters:
                 reporter.tick()
-
-
-@contextmanager
-def _stop_signals() -> Iterator[Sequence[float]]:
-    """Handle SIGTERM and SIGINT while the block runs. The block gets the times at which they came, a growing list.
-
-    After the second time the handlers of before are restored. Only the main thread can handle signals: in others the
-    list stays empty.
-    """
-    times: list[float] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield times
-        return
-    handlers_before: dict[int, Any] = {}
-
-    def restore() -> None:
-        for number, handler in handlers_before.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
-
-    def note(_: int, __: FrameType | None) -> None:
-        now = time.monotonic()
-        if not times or now - times[0] >= _SAME_SIGNAL_SECONDS:
-            times.append(now)
-        if len(times) > 1:
-            restore()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        handlers_before[number] = signal.signal(number, note)
-    try:
-        yield times
-    finally:
-        restore()

@@ -11,8 +11,10 @@ from pyspark.sql import SparkSession
 
 from event_lake.config.settings import Settings
 from event_lake.contracts.load import load_contracts
-from event_lake.lake import layout, tables
+from event_lake.lake import catalog, layout, tables, views
 from event_lake.lake.checkpoints import Checkpoint
+from event_lake.lake.descriptions import describe
+from event_lake.lake.window import Batches
 from event_lake.progress.reporter import Bar, no_bar
 from event_lake.quality.measure import measure
 from event_lake.staging import typed_tables
@@ -31,11 +33,15 @@ QUERY = "build_staging"
 class Run:
     """One run of the job. `id` names it to people in the tables' history, and `bar` shows its progress.
 
-    `check` is called before each write to a table, and raises if another process may write staging (`sole_writer`).
+    `check` is called before each write to a table, and raises if another process may write staging. Once
+    `stop_asked_by` returns a text, which says who asked, the run ends before its next step (both: `sole_writer`).
+    `batches` notes those of raw that the run has begun to take.
     """
 
     id: str = field(default_factory=lambda: uuid4().hex)
     check: Callable[[], None] = lambda: None
+    stop_asked_by: Callable[[], str] = lambda: ""
+    batches: Batches = field(default_factory=Batches)
     bar: Bar = no_bar
 
 
@@ -46,6 +52,8 @@ def build_staging(spark: SparkSession, settings: Settings, run: Run | None = Non
     `staging.max_batch_bytes`. A step that is repeated after a crash changes nothing twice. If it isn't known which
     batches were taken, take all of raw; events that staging holds already stay as they are. Raise UserError if there is
     no raw layer.
+
+    A run that is asked to stop ends between two steps; the next one goes on from there.
     """
     run = run or Run()
     tables.refuse_missing_raw(spark, settings.lake.root)
@@ -59,7 +67,11 @@ def catch_up(spark: SparkSession, settings: Settings, run: Run, writer: StagingW
     log, total = StepLog(checkpoint), Staged()
     with run.bar("staging", backlog.rows or None) as advance:
         for planned in plan_steps(spark, settings, backlog):
+            if by := run.stop_asked_by():
+                _log.info("asked to stop by %s: what is left is for the next run", by)
+                break
             began, step = time.monotonic(), planned.step
+            run.batches.add(step.first, step.last)
             log.begin(step)
             counts = _take(spark, settings, writer, planned)
             log.end(step)
@@ -75,9 +87,10 @@ def checkpoint_of(spark: SparkSession, root: str) -> Checkpoint:
 
 
 def prepare_writer(spark: SparkSession, settings: Settings, run: Run) -> StagingWriter:
-    """Make or evolve staging's tables, and return their writer. Raise UserError if a table can't follow its contract.
+    """Make or evolve staging's tables, register them, and return their writer.
 
-    Raise ConfigError for a contract that can't be read.
+    Raise UserError if a table can't follow its contract, ConfigError for a contract that can't be read, and what
+    `catalog.register` raises.
     """
     root = settings.lake.root
     contracts = contracts_of(settings)
@@ -86,6 +99,8 @@ def prepare_writer(spark: SparkSession, settings: Settings, run: Run) -> Staging
     with tables.note_commits(spark, writer.note(Staged())):
         typed_tables.prepare_tables(spark, root, contracts)
         tables.create(spark, root, layout.STAGING)
+        described = [*map(describe, layout.STAGING), *map(typed_tables.describe_table, contracts.values())]
+        catalog.register(spark, settings.lake, described, views.STAGING, run.check)
     return writer
 
 

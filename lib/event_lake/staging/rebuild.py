@@ -25,7 +25,7 @@ def rebuild_staging(spark: SparkSession, settings: Settings, dates: Dates, run: 
 
     First take all batches that staging hasn't taken yet. Then replace each date in each table, in one commit each. This
     may run beside ingest_raw. Return what became of the events of these dates. Raise UserError if there is no raw
-    layer.
+    layer. A run that is asked to stop ends before the next date: the dates before it are rebuilt and measured.
     """
     run = run or Run()
     root = settings.lake.root
@@ -43,6 +43,9 @@ def rebuild_staging(spark: SparkSession, settings: Settings, dates: Dates, run: 
     days = sorted(row.date for row in raw.select("date").union(staged.select("date")).distinct().collect())
     total, hours = Staged(), set[datetime]()
     for number, day in enumerate(days):
+        if by := run.stop_asked_by():
+            _log.info("asked to stop by %s: %s and later dates weren't rebuilt", by, day)
+            break
         began = time.monotonic()
         with run.bar(f"staging: {day}, {number + 1} of {len(days)}", None):
             raw_events, staged_events = (rows.where(F.col("date") == F.lit(day)) for rows in (raw, staged))

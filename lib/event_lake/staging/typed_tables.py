@@ -1,19 +1,19 @@
 """Make, evolve and write the typed tables, one for each contract, and staging/rejected."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from functools import reduce
 from operator import and_
-from typing import TypeVar
 
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
-from pyspark.util import inheritable_thread_target
 
 from event_lake.contracts.contract import Contract
 from event_lake.contracts.evolution import Evolution, TableColumn, plan_evolution
-from event_lake.lake import layout, tables
+from event_lake.lake import columns, layout, tables
+from event_lake.lake.catalog_names import typed_name
+from event_lake.lake.descriptions import Description
+from event_lake.lake.parallel import in_parallel
 from event_lake.lake.schemas import OTHER, TYPED
 from event_lake.staging.typed import (
     KEEPS,
@@ -26,17 +26,20 @@ from event_lake.staging.typed import (
 
 Contracts = Mapping[str, Contract]
 
-# The number of tables to write at a time. In much of a small write Delta's driver waits for the disk, or for S3.
-_AT_ONCE = 4
 # The most rows that go into one file, as one task writes them.
 _MOST_ROWS = 1_000_000
-
-_T = TypeVar("_T")
 
 
 def table_of(contract: Contract) -> layout.Table:
     """Return the typed table of the contract's events."""
     return layout.typed_table(contract.event_type, typed_schema(contract))
+
+
+def describe_table(contract: Contract) -> Description:
+    """Return how a catalog shows the typed table of the contract's events."""
+    comment = f"Events of the type {contract.event_type}. {contract.description or columns.TYPED_ROWS}"
+    own = {column.name: column.comment for column in contract.columns if column.comment}
+    return Description(typed_name(contract.event_type), table_of(contract), comment, {**columns.TYPED, **own})
 
 
 def describe_changes(spark: SparkSession, root: str, contracts: Contracts) -> list[str]:
@@ -66,7 +69,7 @@ def prepare_tables(spark: SparkSession, root: str, contracts: Contracts) -> None
         elif evolution:
             _alter(spark, root, table, evolution)
 
-    _in_parallel(spark, evolve, contracts)
+    in_parallel(spark, evolve, contracts)
 
 
 def append_fresh(
@@ -97,7 +100,7 @@ def append_fresh(
         tables.append(new.coalesce(1 + counts[name] // _MOST_ROWS), root, table)
         return _observed_rows(observation)
 
-    typed_counts = _in_parallel(fresh.sparkSession, append_type, counts)
+    typed_counts = in_parallel(fresh.sparkSession, append_type, counts)
     broken = [contracts[name] for name, count in counts.items() if typed_counts[name] != count]
     if broken:
         columns = [name for name in layout.REJECTED.schema.names if name != "reasons"]
@@ -134,7 +137,7 @@ def replace_events(rows: DataFrame, root: str, contracts: Contracts) -> None:
         validated = validated_rows(_of_types(rows, name), contracts[name])
         tables.merge(validated, root, table_of(contracts[name]), on=is_same, delete=f"not source.`{KEEPS}`")
 
-    _in_parallel(spark, replace_type, counts)
+    in_parallel(spark, replace_type, counts)
     if counts:
         with_reasons = reduce(
             DataFrame.unionByName, (rows_with_reasons(_of_types(rows, name), contracts[name]) for name in counts)
@@ -160,7 +163,7 @@ def replace_dates(rows: DataFrame, root: str, contracts: Contracts, first: date,
         tables.replace(typed.hint("rebalance", "date"), root, table_of(contracts[name]), where)
         return _observed_rows(observation)
 
-    typed_counts = _in_parallel(spark, replace_type, contracts)
+    typed_counts = in_parallel(spark, replace_type, contracts)
     broken = [contracts[name] for name, count in counts.items() if typed_counts[name] != count]
     none = spark.createDataFrame([], layout.REJECTED.schema)
     rejected = _rejected(rows, broken).hint("rebalance", "date") if broken else none
@@ -178,7 +181,7 @@ def _plan(spark: SparkSession, root: str, contracts: Contracts) -> list[tuple[Co
         columns = {c.name: TableColumn(c.dataType.simpleString(), c.metadata.get("comment", "")) for c in schema}
         return plan_evolution(contracts[name], columns)
 
-    return [(contracts[name], evolution) for name, evolution in _in_parallel(spark, plan, contracts).items()]
+    return [(contracts[name], evolution) for name, evolution in in_parallel(spark, plan, contracts).items()]
 
 
 def _rewrite(spark: SparkSession, root: str, table: layout.Table) -> None:
@@ -229,13 +232,3 @@ def _observed_rows(observation: Observation) -> int:
 def _rejected(rows: DataFrame, contracts: Iterable[Contract]) -> DataFrame:
     parts = (select_rejected(_of_types(rows, contract.event_type), contract) for contract in contracts)
     return reduce(DataFrame.unionByName, parts)
-
-
-def _in_parallel(spark: SparkSession, do: Callable[[str], _T], names: Iterable[str]) -> dict[str, _T]:
-    """Call `do` with each name in a few threads, and return the results by name.
-
-    The threads have this one's properties, by which Spark cancels its jobs.
-    """
-    names = list(names)
-    with ThreadPoolExecutor(_AT_ONCE) as threads:
-        return dict(zip(names, threads.map(inheritable_thread_target(spark)(do), names), strict=True))

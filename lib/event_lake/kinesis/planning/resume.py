@@ -16,6 +16,7 @@ from event_lake.kinesis.offsets import (
     TrimHorizon,
     describe_position,
     from_text,
+    last_read,
     lost_at,
     to_text,
 )
@@ -63,13 +64,17 @@ def resume_positions(texts: Mapping[str, str], read_until: datetime, reads: Read
         )
     lineage = Lineage(reads.list_shards())
     read = Offset(positions, read_until - _VAGUE, summary)
-    left = replace(read, shards={s: p for s, p in positions.items() if s in lineage or not _is_done(reads, s, read)})
+    # What is read stays among them: where something was read, what comes after it may be lost.
+    shards = {
+        s: Closed(last_read(p)) if s not in lineage and _is_done(reads, s, read) else p for s, p in positions.items()
+    }
+    left = replace(read, shards=shards)
     after_holes = Losses(reads, go_on=go_on).step_over_holes(left, summary, lineage)
     start = {s: to_text(_held(reads, s, p)) for s, p in sorted(after_holes.items()) if s in lineage}
     return Resumption(
         json.dumps(start) if start else "earliest",
         holes=_holes(left.shards, after_holes),
-        gone={s: texts[s] for s in sorted(after_holes) if s not in lineage},
+        gone={s: texts[s] for s, p in sorted(after_holes.items()) if s not in lineage and lost_at(p)},
     )
 
 

@@ -1,0 +1,1 @@
+"""Run the jobs on Amazon EMR Serverless: build what is uploaded, start, watch and cancel job runs."""
