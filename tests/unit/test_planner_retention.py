@@ -1,8 +1,9 @@
 """A retention that was shorter for a time: what it has trimmed is told by the last records that were read."""
 
 import json
+from dataclasses import replace
 
-from event_lake.kinesis.offsets import After, Offset, TrimHorizon, arrival_of
+from event_lake.kinesis.offsets import After, Closed, Offset, TrimHorizon, arrival_of, last_read
 from event_lake.kinesis.planning.planner import Planner
 from support.fake_shards import FakeShards
 from support.planned_batches import (
@@ -114,6 +115,21 @@ def test_an_unread_child_is_whole_as_long_as_its_parents_last_record_is_there() 
     shards.trim("a", 2)
     shards.trim("b", 1)
     assert "records of b after TRIM_HORIZON may have expired unread" in loss(shards, start)
+
+
+def test_an_unread_child_that_begins_at_a_time_is_judged_by_its_parents_last_record_too() -> None:
+    shards = FakeShards("a", "b", clock=15)
+    shards.put("a", 10)
+    start = stopped(shards, beginning("a", "b"))
+    shards.merge("a", "b", 20, "c")
+    shards.put("c", 30)
+    shards.clock = HOUR
+    read = Closed(last_read(start.shards["a"]), arrived=at(10).time)
+    # As where the query began at a time, and the child was listed already.
+    waiting = replace(start, shards={"a": read, "b": Closed(), "c": at(1)})
+    Planner(shards).refuse_losses(waiting)
+    shards.trim_until(40)
+    assert "records of c after" in loss(shards, waiting)
 
 
 def test_a_query_that_goes_on_steps_once_over_a_hole_that_only_its_start_shows() -> None:

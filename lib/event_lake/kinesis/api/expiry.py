@@ -59,20 +59,22 @@ def look_at_shards(
 ) -> dict[str, ShardLook]:
     """Look at each shard that isn't read to its end: those of `positions`, and their children that `positions` lack.
 
-    A shard of which nothing was read is judged by its witnesses, which are the nearest ancestors of which a record was
-    read. The last record read of a witness is older than all records of the shard: while one witness holds it, nothing
-    of the shard has expired. Costs 2 calls for each shard or witness.
+    A shard of which nothing was read is judged by its witnesses, too, which are the nearest ancestors of which a record
+    was read. The last record read of a witness is older than all records of the shard: while one witness holds it,
+    nothing of the shard has expired. Costs 2 calls for each shard or witness.
     """
     unread = {s: p for s, p in positions.items() if not isinstance(p, Closed)}
     unread |= {s: p for s, p in lineage.readable(lineage.with_listed_shards(positions)).items() if s not in positions}
-    witnesses = {s: set(_witnesses(lineage, positions, s)) for s, p in unread.items() if p == TrimHorizon()}
+    fresh = {s for s, p in unread.items() if p == TrimHorizon()}
+    judged = fresh | {s for s, p in unread.items() if isinstance(p, At)}
+    witnesses = {s: set(_witnesses(lineage, positions, s)) for s in judged}
     # The other new shards came from none of which a record was read: nobody was promised their records.
     unread = {s: p for s, p in unread.items() if s in positions or witnesses[s]}
-    targets = {s: positions[s] for s in set(unread).union(*witnesses.values()) if s not in witnesses}
+    targets = {s: positions[s] for s in set(unread).union(*witnesses.values()) if s not in fresh}
     results = in_parallel(lambda shard: _look_at(reads, shard[0], shard[1], retention), targets.items())
     looks: dict[str, ShardLook] = dict(zip(targets, results, strict=True))
     for shard_id in unread.keys() & witnesses.keys():
-        verdicts = {looks[witness].whole for witness in witnesses[shard_id]}
+        verdicts = {looks[each].whole for each in (witnesses[shard_id] | {shard_id}) & looks.keys()}
         whole = True if True in verdicts else False if False in verdicts else None
         looks[shard_id] = ShardLook(unread[shard_id], whole)
     return {s: looks[s] for s in unread}
