@@ -80,9 +80,11 @@ public class LakeFileSystem extends S3AFileSystem {
     return super.rename(from, to);
   }
 
+  /** Forgets a file, or all files of a folder. */
   private void forget(Path path) {
-    if (known.remove(makeQualified(path)) == null) {
-      known.clear(); // It may be a folder of any of them.
+    String name = makeQualified(path).toString();
+    synchronized (known) {
+      known.keySet().removeIf(file -> file.toString().equals(name) || file.toString().startsWith(name + "/"));
     }
   }
 
