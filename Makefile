@@ -38,7 +38,7 @@ test-fast: setup ## Run the tests that need no Spark
 test-cluster: setup emulators ## Run the tests on two executors, some of which are killed
 	@$(BIN)/python -m pytest -m "cluster and not faults"
 
-test-kills: setup emulators ## Kill jobs 3 times at any moment, and start them again
+test-kills: package emulators ## Kill jobs 3 times at any moment, and start them again
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "kills and not faults"
 
 test-slow: package emulators ## Run jobs as processes, on tables with other features, and random histories of staging
@@ -46,13 +46,13 @@ test-slow: package emulators ## Run jobs as processes, on tables with other feat
 
 test-s3: setup emulators ## Run all jobs on a lake in an emulated S3
 	@$(PYTHON) tools/setup.py --s3
-	@$(BIN)/python -m pytest -m s3
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m s3
 
 test-documents: package ## Run the commands and the Python that the tutorial and the how-tos show, on a lake of their own
 	@$(BIN)/python -m pytest -m documents
 
-test-faults: setup emulators ## Kill jobs 30 and 20 times in place of 3 (CRASH_SEED=1 chooses the moments); all bad storage
-	@KILLS=30 STAGING_KILLS=20 HISTORIES=40 EXECUTOR_KILLS=5 $(BIN)/python -m pytest $(SIDE_BY_SIDE) \
+test-faults: package emulators ## Kill jobs 30 and 20 times in place of 3 (CRASH_SEED=1 chooses the moments); all bad storage
+	@KILLS=30 JAVA_SIGNALS=3 STAGING_KILLS=20 HISTORIES=40 EXECUTOR_KILLS=5 $(BIN)/python -m pytest $(SIDE_BY_SIDE) \
 		-m "faults or cluster or kills or histories"
 
 test-judge: setup ## Hold the judge's verdicts of a million records against those of another reader

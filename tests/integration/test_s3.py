@@ -88,9 +88,9 @@ def test_every_record_is_accounted_for_in_s3_after_a_restart_and_a_kill_between_
     s3: CountedS3, stream: Stream, tmp_path: Path
 ) -> None:
     jobs = Jobs(s3, stream, tmp_path)
-    truths = [jobs.generate(0, 1_500)]
+    truths = [jobs.generate(0, 900)]
     assert jobs.run("ingest_raw", "--until-caught-up") == _line_of(truths[0])
-    truths.append(jobs.generate(1_500, 400))
+    truths.append(jobs.generate(900, 300))
     with s3.holding("my/lake/raw/ledger/_delta_log/", at_last=False) as is_held:
         killed = jobs.start("ingest_raw", "--until-caught-up")
         while not is_held():

@@ -1,6 +1,10 @@
-"""SIGTERM to Java under `spark-submit`, as YARN, EMR and Databricks send it: Python isn't signalled at all."""
+"""SIGTERM to Java under `spark-submit`, as YARN, EMR and Databricks send it: Python isn't signalled at all.
+
+It's sent once, between the commits of a batch. `make test-faults` sends it before and after them, too (JAVA_SIGNALS).
+"""
 
 import json
+import os
 import subprocess
 import time
 import uuid
@@ -23,8 +27,9 @@ from support.killing import Lake, assert_runs, kill, wait_for_more
 from support.sent import an_event
 from support.submitting import cluster_environment, submit_command
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.kills
 
+SIGNALS = int(os.environ.get("JAVA_SIGNALS", "1"))
 GONE = "Spark's Java process ended in the middle, maybe by a signal; start again: nothing is lost"
 EVENTS, COPIES, BAD = 400, 40, 20
 # In batches of so many records.
@@ -63,8 +68,7 @@ def test_sigterm_to_java_loses_nothing_and_python_keeps_an_outcome_and_releases_
     pace = ("raw.trigger_interval='1 second'", f"source.max_batch_records={BATCH}")
     flags = [*stream.overrides(root), *(part for setting in pace for part in ("--set", setting))]
     lake = Lake(root, "ingest_raw")
-    # Before, between and after the commits of a batch.
-    for moment in (lake.planned, partial(lake.commits, layout.RAW_EVENTS), lake.done):
+    for moment in (partial(lake.commits, layout.RAW_EVENTS), lake.planned, lake.done)[:SIGNALS]:
         with submitted(submit_command("ingest_raw", *flags), tmp_path) as java:
             for _ in range(2):
                 wait_for_more(moment, partial(assert_runs, java, tmp_path / "log"))
