@@ -46,12 +46,12 @@ test-slow: package emulators ## Run jobs as processes, on tables with other feat
 
 test-s3: setup emulators ## Run all jobs on a lake in an emulated S3
 	@$(PYTHON) tools/setup.py --s3
-	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m s3
+	@$(BIN)/python -m pytest -n $(JOBS) -m s3
 
 test-documents: package ## Run the commands and the Python that the tutorial and the how-tos show, on a lake of their own
 	@$(BIN)/python -m pytest -m documents
 
-test-faults: package emulators ## Kill jobs 30 and 20 times in place of 3 (CRASH_SEED=1 chooses the moments); all bad storage
+test-faults: package emulators ## Kill jobs 30 and 20 times in place of 3 (CRASH_SEED=1 chooses the moments); all bad storage, a Hive metastore
 	@KILLS=30 JAVA_SIGNALS=3 STAGING_KILLS=20 HISTORIES=40 EXECUTOR_KILLS=5 $(BIN)/python -m pytest $(SIDE_BY_SIDE) \
 		-m "faults or cluster or kills or histories"
 

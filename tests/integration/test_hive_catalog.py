@@ -12,7 +12,7 @@ import pytest
 from event_lake.lake import layout, views
 from event_lake.lake.descriptions import describe
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.faults
 
 
 def hive_session(folder: Path, step: str) -> Any:

@@ -31,7 +31,8 @@ pytestmark = pytest.mark.kills
 
 SIGNALS = int(os.environ.get("JAVA_SIGNALS", "1"))
 GONE = "Spark's Java process ended in the middle, maybe by a signal; start again: nothing is lost"
-EVENTS, COPIES, BAD = 400, 40, 20
+# Each signal comes in the second batch of its run.
+EVENTS, COPIES, BAD = 140 * SIGNALS, 20, 10
 # In batches of so many records.
 BATCH = 60
 
