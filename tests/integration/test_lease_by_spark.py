@@ -1,6 +1,5 @@
 """Leases that Spark's file system keeps: real processes, each with a Spark of its own, that want one."""
 
-import json
 import os
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import boto3
 import pytest
 
 from support.emulators import Stream
+from support.ingesting_jobs import ingesting_job
 from support.sent import an_event
 
 pytestmark = pytest.mark.s3
@@ -109,23 +109,6 @@ def test_of_two_processes_that_write_the_same_version_at_once_one_does(folder: s
             assert answers("write") == [["won", str(version + 1)], ["won", "None"]]
 
 
-@contextmanager
-def running(stream: Stream, flags: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """An ingest_raw that has written its first records, and runs on."""
-    job = [sys.executable, "jobs/ingest_raw.py", *flags]
-    with subprocess.Popen(job, env=environment, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stderr
-            for line in process.stderr:
-                if line.startswith("{") and json.loads(line).get("read"):
-                    break
-            else:
-                pytest.fail(f"it ended with {process.wait()}")
-            yield process
-        finally:
-            process.kill()
-
-
 def test_a_second_job_is_refused_where_only_spark_can_write_to_s3(
     stream: Stream, bucket: str, kinesis_endpoint: str, tmp_path: Path
 ) -> None:
@@ -136,7 +119,7 @@ def test_a_second_job_is_refused_where_only_spark_can_write_to_s3(
     flags = ["--config", "conf/local.toml", *stream.overrides(f"s3a://{bucket}/lake"), *overrides]
     # boto3 finds no S3 there.
     environment = os.environ | {"AWS_ENDPOINT_URL_S3": "http://127.0.0.1:1"}
-    with running(stream, flags, environment) as first:
+    with ingesting_job(*flags, environment=environment) as first:
         command = [sys.executable, "jobs/ingest_raw.py", *flags]
         second = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert second.returncode == 2, second.stderr

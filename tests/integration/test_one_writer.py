@@ -1,12 +1,10 @@
 """A running job: who else may write its lake, how it's stopped, and what is kept of it."""
 
-import json
 import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 import pytest
 from pyspark.sql import SparkSession
@@ -15,27 +13,15 @@ from event_lake import functions
 from event_lake.lake.outcomes import outcomes
 from event_lake.lake.stopping import stop
 from support.emulators import Stream
+from support.ingesting_jobs import ingesting_job
 from support.killing import Lake, wait_for_more
 from support.sent import an_event
 
 pytestmark = pytest.mark.slow
 
 
-@contextmanager
-def running(stream: Stream, root: str, *flags: str) -> Iterator[subprocess.Popen[str]]:
-    """An ingest_raw that has written its first records, and runs on."""
-    job = [sys.executable, "jobs/ingest_raw.py", "--config", "conf/local.toml", *stream.overrides(root), *flags]
-    with subprocess.Popen(job, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stderr
-            for line in process.stderr:
-                if line.startswith("{") and json.loads(line).get("read"):
-                    break
-            else:
-                pytest.fail(f"it ended with {process.wait()}")
-            yield process
-        finally:
-            process.kill()
+def running(stream: Stream, root: str, *flags: str) -> AbstractContextManager[subprocess.Popen[str]]:
+    return ingesting_job("--config", "conf/local.toml", *stream.overrides(root), *flags)
 
 
 def test_a_second_job_on_a_lake_is_refused_and_a_stopped_one_ends_well(stream: Stream, root: str) -> None:
