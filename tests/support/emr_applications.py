@@ -1,6 +1,8 @@
 """Applications of EMR Serverless in the moto that runs in this process: what is uploaded for them, and their runs."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +10,30 @@ import boto3
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.emrserverless.models import emrserverless_backends
 
+from support.emulators import moto_endpoint
+
 _SETTINGS = """
 [source]
 stream = "events"
 [lake]
 root = "s3://lakes/events"
 """
+
+
+@contextmanager
+def lakes_endpoint() -> Iterator[str]:
+    """Run moto's server in this process, with the bucket "lakes", while the block runs. The block gets its URL."""
+    with moto_endpoint() as url:
+        boto3.client("s3", endpoint_url=url, region_name="us-east-1").create_bucket(Bucket="lakes")
+        yield url
+
+
+def deploy_application(endpoint: str) -> str:
+    """Make an application, write its deployment and all that is uploaded into the current folder, and return its id."""
+    lay_out()
+    made = make_application(endpoint, "emr-spark-8.2.0")
+    deploy(made)
+    return made
 
 
 def make_application(endpoint: str, release: str, region: str = "us-east-1") -> str:

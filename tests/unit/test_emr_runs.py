@@ -9,15 +9,13 @@ import boto3
 import pytest
 
 from infra.emr.__main__ import main
-from support.emr_applications import deploy, lay_out, make_application
-from support.emulators import moto_endpoint
+from support.emr_applications import deploy, deploy_application, lakes_endpoint
 from support.scripted_answers import answers_endpoint
 
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    with moto_endpoint() as url:
-        boto3.client("s3", endpoint_url=url, region_name="us-east-1").create_bucket(Bucket="lakes")
+    with lakes_endpoint() as url:
         yield url
 
 
@@ -26,10 +24,7 @@ def application_id(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """An application, with its deployment and everything that is uploaded in this folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    lay_out()
-    made = make_application(endpoint, "emr-spark-8.2.0")
-    deploy(made)
-    return made
+    return deploy_application(endpoint)
 
 
 def test_an_application_or_a_run_that_is_not_there_is_one_line(

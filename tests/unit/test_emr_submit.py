@@ -11,8 +11,7 @@ import boto3
 import pytest
 
 from infra.emr.__main__ import main
-from support.emr_applications import deploy, lay_out, make_application, runs_of
-from support.emulators import moto_endpoint
+from support.emr_applications import deploy, deploy_application, lakes_endpoint, make_application, runs_of
 
 ELSEWHERE = "only the folder 'conf' is uploaded; put it there, and write it like conf/…"
 REPEATED = (
@@ -23,8 +22,7 @@ REPEATED = (
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    with moto_endpoint() as url:
-        boto3.client("s3", endpoint_url=url, region_name="us-east-1").create_bucket(Bucket="lakes")
+    with lakes_endpoint() as url:
         yield url
 
 
@@ -33,10 +31,7 @@ def application_id(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """An application, with its deployment and everything that is uploaded in this folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    lay_out()
-    made = make_application(endpoint, "emr-spark-8.2.0")
-    deploy(made)
-    return made
+    return deploy_application(endpoint)
 
 
 def content_of(endpoint: str, uri: str) -> bytes:
