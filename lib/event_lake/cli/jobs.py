@@ -4,6 +4,8 @@ import argparse
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
 from typing import NoReturn
 
 from event_lake import __version__
@@ -12,6 +14,7 @@ from event_lake.config.settings import Settings
 from event_lake.errors import STOPPED, EventLakeError, UserError, error_in_traceback
 from event_lake.lake.storage_errors import explain
 from event_lake.progress.log import make_formatter
+from event_lake.requirements import INSTALLED_AS, missing_here, missing_in_traceback
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -46,6 +49,26 @@ class JobParser(OneLineParser):
         self.add_argument("--version", action="version", version=f"event-lake {__version__}")
 
 
+def run_command(module: str, argv: Sequence[str] | None = None, prog: str | None = None) -> int:
+    """Run the job of this module of event_lake.commands with the flags `argv` (None: the process' own).
+
+    `prog` is its name in messages, by default that of the process. Return its exit code. If Python lacks a package that
+    the jobs need, print one line on stderr and return the exit code of a UserError.
+    """
+    try:
+        # Only now: the jobs import Spark, boto3 and pyarrow.
+        job = import_module(f"event_lake.commands.{module}")
+    except ModuleNotFoundError as error:
+        lacking = (error.name or "").partition(".")[0]
+        if lacking not in INSTALLED_AS:
+            raise
+        missing = missing_here(lacking)
+        print(f"{prog or Path(sys.argv[0]).name}: {type(missing).__name__}: {missing}", file=sys.stderr)
+        return missing.exit_code
+    code: int = job.main(argv, prog)
+    return code
+
+
 def run_job(
     parser: JobParser,
     argv: Sequence[str] | None,
@@ -53,8 +76,9 @@ def run_job(
 ) -> int:
     """Parse the flags `argv` (None: the process' own), load the settings, run `job` with both, return its exit code.
 
-    For an EventLakeError, also one that Spark hands on as text, and for a known failure of the lake's storage, print
-    one line on stderr and return the error's exit code. Any other exception is raised. Ctrl+C returns 130.
+    For an EventLakeError, also one that Spark hands on as text, for a package that Spark's Python lacks, and for a
+    known failure of the lake's storage, print one line on stderr and return the error's exit code. Any other exception
+    is raised. Ctrl+C returns 130.
     """
     args = parser.parse_args(argv)
     try:
@@ -64,7 +88,8 @@ def run_job(
     except EventLakeError as error:
         failure = error
     except Exception as error:
-        explained = error_in_traceback(str(error)) or explain(error)
+        text = str(error)
+        explained = error_in_traceback(text) or missing_in_traceback(text) or explain(error)
         if explained is None:
             raise
         failure = explained
