@@ -4,30 +4,18 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from support.emulators import Stream
-
-SITE_PACKAGES = sysconfig.get_path("purelib")
+from support.submitting import SITE_PACKAGES, cluster_environment, submit_command
 
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> dict[str, str]:
-    """The environment of a cluster: libraries, but not our code (-S leaves out the editable install)."""
-    python = tmp_path / "python"
-    python.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
-    python.chmod(0o755)
-    return {
-        **os.environ,
-        "PYTHONPATH": SITE_PACKAGES,
-        "PYSPARK_PYTHON": str(python),
-        "PYSPARK_DRIVER_PYTHON": str(python),
-        "SPARK_HOME": f"{SITE_PACKAGES}/pyspark",
-    }
+    return cluster_environment(tmp_path)
 
 
 def test_the_source_is_not_on_the_clusters_path(cluster: dict[str, str]) -> None:
@@ -53,7 +41,7 @@ def test_each_job_runs_from_the_package(cluster: dict[str, str], stream: Stream,
 def test_a_wheel_alone_runs_the_jobs(cluster: dict[str, str], stream: Stream, root: str, tmp_path: Path) -> None:
     """Without a file of the repository but the settings, by the command that pip makes."""
     [wheel] = Path("dist").resolve().glob("event_lake-*.whl")
-    environment = {**cluster, "PYTHONPATH": os.pathsep.join([str(wheel), SITE_PACKAGES])}
+    environment = {**cluster, "PYTHONPATH": os.pathsep.join([str(wheel), str(SITE_PACKAGES)])}
     with zipfile.ZipFile(wheel) as files:
         [points] = (files.read(name).decode() for name in files.namelist() if name.endswith("entry_points.txt"))
     assert points.split() == ["[console_scripts]", "event-lake", "=", "event_lake.__main__:main"]
@@ -68,22 +56,8 @@ def test_a_wheel_alone_runs_the_jobs(cluster: dict[str, str], stream: Stream, ro
 
 def _submitted(cluster: dict[str, str], stream: Stream, root: str, job: str, *flags: str) -> str:
     """The last line that `spark-submit` of the job prints."""
-    jobs = Path("jobs").resolve()
-    submit = [
-        f"{SITE_PACKAGES}/pyspark/bin/spark-submit",
-        "--master",
-        "local[2]",
-        "--py-files",
-        "dist/event_lake.zip",
-    ]
-    command = [
-        *submit,
-        str(jobs / f"{job}.py"),
-        "--config",
-        "conf/local.toml",
-        *stream.overrides(root),
-        *flags,
-    ]
+    flags = ("--config", "conf/local.toml", *stream.overrides(root), *flags)
+    command = submit_command(job, "local[2]", {}, flags)
     done = subprocess.run(command, env=cluster, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()[-1]
