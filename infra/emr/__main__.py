@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
 
-from event_lake.cli.jobs import OneLineParser
+from event_lake.cli.commands import OneLineParser
 from event_lake.errors import STOPPED, EventLakeError, UserError
 from infra.emr.archives import ARCHITECTURES, archive, build_libraries
 from infra.emr.artifacts import Artifact, S3Folder

@@ -3,10 +3,9 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 
 from event_lake import __version__
-from event_lake.cli.jobs import OneLineParser
+from event_lake.cli.commands import OneLineParser, run_command
 
 # A module of event_lake.commands has the name with _ for -, and its docstring begins with this line.
 COMMANDS = {
@@ -38,10 +37,7 @@ def make_parser() -> OneLineParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command that the first argument names with the others; return its exit code."""
     args = make_parser().parse_args(argv)
-    # Only now: the jobs import Spark.
-    job = import_module(f"event_lake.commands.{args.command.replace('-', '_')}")
-    code: int = job.main(args.flags, f"event-lake {args.command}")
-    return code
+    return run_command(args.command.replace("-", "_"), args.flags, f"event-lake {args.command}")
 
 
 def run_task(argv: Sequence[str] | None = None) -> None:

@@ -1,21 +1,26 @@
 """Executors that die, and tasks that run twice: each event is in raw once, and the ledger counts what is there.
 
-`make test-faults` does the same without speculation as well, and more often (EXECUTOR_KILLS).
+`make test-s3` does the same on a lake in S3. `make test-faults` does it without speculation as well, and more often
+(EXECUTOR_KILLS).
 """
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 
 import boto3
 import pytest
 from pyspark.sql import SparkSession
 
 from event_lake.lake import layout, tables
+from event_lake.lake.session import set_for
 from event_lake.lake.window import Window
 from event_lake.reconciliation.reconcile import reconcile
 from support.cluster_driver import BEFORE_RAW, IN_RAW
-from support.clusters import Ingest, ingesting
+from support.clusters import SPECULATION, Ingest, ingesting
+from support.counted_s3 import counted_s3
 from support.emulators import make_stream
 from support.sent import an_event
 
@@ -23,29 +28,42 @@ pytestmark = pytest.mark.cluster
 
 KILLS = int(os.environ.get("EXECUTOR_KILLS", "1"))
 DAY = 24 * 3600
-SPECULATION = {
-    "spark.speculation": "true",
-    "spark.speculation.interval": "10ms",
-    "spark.speculation.quantile": "0.1",
-    "spark.speculation.multiplier": "1.01",
-    "spark.speculation.minTaskRuntime": "1ms",
-}
+
+
+@dataclass(frozen=True)
+class Place:
+    """What Spark's tasks do, and where the lake is: in an emulated S3, or in a local folder."""
+
+    spark: Mapping[str, str] = field(default_factory=dict)
+    in_s3: bool = False
 
 
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param(SPECULATION, id="speculation"),
-        pytest.param({}, id="plain", marks=pytest.mark.faults),
+        pytest.param(Place(SPECULATION), id="speculation"),
+        pytest.param(Place(), id="plain", marks=pytest.mark.faults),
+        pytest.param(Place(SPECULATION, in_s3=True), id="speculation in S3", marks=pytest.mark.s3),
     ],
 )
 def ingest(
-    request: pytest.FixtureRequest, kinesis_endpoint: str, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    spark: SparkSession,
+    kinesis_endpoint: str,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Ingest]:
     """One for all tests, each of which has events of its own."""
     folder = tmp_path_factory.mktemp("cluster")
-    with ingesting(make_stream(kinesis_endpoint, folder.name, shards=2), folder, **request.param) as running:
-        yield running
+    stream, place = make_stream(kinesis_endpoint, folder.name, shards=2), request.param
+    with ExitStack() as running:
+        s3 = None
+        if place.in_s3:
+            s3 = running.enter_context(counted_s3())
+            s3.make_bucket("lakes")
+            # This process reads the tables. Hadoop's settings can be given to a running session without the prefix.
+            for key, value in s3.spark_settings().items():
+                running.enter_context(set_for(spark, key.removeprefix("spark.hadoop."), value))
+        yield running.enter_context(ingesting(stream, folder, s3, **place.spark))
 
 
 @pytest.mark.parametrize("attempt", range(KILLS))
@@ -77,7 +95,7 @@ def test_the_reconciliation_finds_nothing_wrong_after_all_that(spark: SparkSessi
 
 
 def test_spark_has_speculated_where_it_was_to(ingest: Ingest, request: pytest.FixtureRequest) -> None:
-    assert (ingest.speculative_attempts() > 0) == ("speculation" in request.node.name)
+    assert (ingest.cluster.speculative_attempts() > 0) == ("speculation" in request.node.name)
 
 
 def _uuids(test: int, attempt: int) -> Sequence[str]:

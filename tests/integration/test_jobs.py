@@ -15,7 +15,6 @@ from support.submitting import SITE_PACKAGES, cluster_environment, submit_comman
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> dict[str, str]:
-    """The environment of a cluster."""
     return cluster_environment(tmp_path)
 
 
@@ -42,7 +41,7 @@ def test_each_job_runs_from_the_package(cluster: dict[str, str], stream: Stream,
 def test_a_wheel_alone_runs_the_jobs(cluster: dict[str, str], stream: Stream, root: str, tmp_path: Path) -> None:
     """Without a file of the repository but the settings, by the command that pip makes."""
     [wheel] = Path("dist").resolve().glob("event_lake-*.whl")
-    environment = {**cluster, "PYTHONPATH": os.pathsep.join([str(wheel), SITE_PACKAGES])}
+    environment = {**cluster, "PYTHONPATH": os.pathsep.join([str(wheel), str(SITE_PACKAGES)])}
     with zipfile.ZipFile(wheel) as files:
         [points] = (files.read(name).decode() for name in files.namelist() if name.endswith("entry_points.txt"))
     assert points.split("\n") == [
@@ -64,7 +63,7 @@ def test_a_wheel_alone_runs_the_jobs(cluster: dict[str, str], stream: Stream, ro
 
 def _submitted(cluster: dict[str, str], stream: Stream, root: str, job: str, *flags: str) -> str:
     """The last line that `spark-submit` of the job prints."""
-    command = submit_command(job, *stream.overrides(root), *flags)
+    command = submit_command(job, ["--config", "conf/local.toml", *stream.overrides(root), *flags])
     done = subprocess.run(command, env=cluster, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()[-1]

@@ -67,10 +67,15 @@ def test_sigterm_to_java_loses_nothing_and_python_keeps_an_outcome_and_releases_
     for at in range(0, len(sent), 100):
         stream.put(*sent[at : at + 100])
     pace = ("raw.trigger_interval='1 second'", f"source.max_batch_records={BATCH}")
-    flags = [*stream.overrides(root), *(part for setting in pace for part in ("--set", setting))]
+    flags = [
+        "--config",
+        "conf/local.toml",
+        *stream.overrides(root),
+        *(part for setting in pace for part in ("--set", setting)),
+    ]
     lake = Lake(root, "ingest_raw")
     for moment in (partial(lake.commits, layout.RAW_EVENTS), lake.planned, lake.done)[:SIGNALS]:
-        with submitted(submit_command("ingest_raw", *flags), tmp_path) as java:
+        with submitted(submit_command("ingest_raw", flags), tmp_path) as java:
             for _ in range(2):
                 wait_for_more(moment, partial(assert_runs, java, tmp_path / "log"))
             python = pid_of_python(root)
@@ -84,7 +89,7 @@ def test_sigterm_to_java_loses_nothing_and_python_keeps_an_outcome_and_releases_
         )
         assert json.loads(Path(root, "_leases", "raw.json").read_text("utf-8"))["released"]
     done = subprocess.run(
-        submit_command("ingest_raw", "--until-caught-up", *flags),
+        submit_command("ingest_raw", ["--until-caught-up", *flags]),
         env=cluster_environment(tmp_path),
         capture_output=True,
         text=True,

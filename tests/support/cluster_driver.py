@@ -10,10 +10,12 @@ import threading
 import time
 from queue import Empty, SimpleQueue
 
+import boto3
 import psutil
 from pyspark.sql import SparkSession
 
 from event_lake.config.files import load_settings
+from event_lake.config.lake_root import scheme_of
 from event_lake.lake import layout
 from event_lake.lake.session import spark_session
 from event_lake.raw.ingest import IngestOptions, ingest_raw
@@ -31,7 +33,8 @@ def main() -> int:
     logging.basicConfig(level=logging.WARNING)
     settings = load_settings("conf/local.toml", sys.argv[1:])
     with spark_session("cluster", settings.spark) as spark:
-        killer = _Killer(spark, Lake(settings.lake.root, "ingest_raw"))
+        s3 = boto3.client("s3") if scheme_of(settings.lake.root) else None
+        killer = _Killer(spark, Lake(settings.lake.root, "ingest_raw", s3=s3))
         threading.Thread(target=killer.listen, daemon=True).start()
         ingest_raw(spark, settings, IngestOptions(), check=killer.check)
     return 0

@@ -100,9 +100,14 @@ class CountedS3:
         """Return flags of a job with which its Spark finds this S3."""
         return [part for key, value in self.spark_settings().items() for part in ("--set", f'spark."{key}"="{value}"')]
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """The variables that lead boto3 of a process, and so its leases, to this S3."""
+        return {"AWS_ENDPOINT_URL_S3": self.endpoint}
+
     def environment(self) -> dict[str, str]:
         """Return the environment of a process whose leases lie in this S3."""
-        return os.environ | {"AWS_ENDPOINT_URL_S3": self.endpoint}
+        return os.environ | self.variables
 
     def spark_settings(self) -> dict[str, str]:
         """Return the settings of conf/s3a.toml, and those that lead Spark to this S3 in place of AWS'.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import event_lake
 from event_lake import __main__ as command
-from event_lake.cli.jobs import OneLineParser
+from event_lake.cli.commands import OneLineParser
 from event_lake.config.files import load_settings
 from event_lake.contracts.load import load_contract
 from event_lake.quality.thresholds import load_rules

@@ -6,11 +6,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from fnmatch import fnmatch
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import psutil
 
+from event_lake.config.lake_root import bucket_and_folder
 from event_lake.lake import layout
 
 
@@ -18,11 +20,14 @@ class Lake:
     """The files of a lake, which show how far the job with the streaming query named `query` has come.
 
     `logs` are two folders of the query's checkpoint. The first has a file for each batch that is planned, the second
-    one for each that is done.
+    one for each that is done. `s3` is boto3's client for a lake in S3; without it the lake is a local folder.
     """
 
-    def __init__(self, root: str, query: str, logs: tuple[str, str] = ("offsets", "commits")) -> None:
+    def __init__(
+        self, root: str, query: str, logs: tuple[str, str] = ("offsets", "commits"), s3: Any | None = None
+    ) -> None:
         self._root = root
+        self._s3 = s3
         self._planned, self._done = logs
         self._checkpoint = layout.checkpoint_path(root, query)
 
@@ -40,10 +45,15 @@ class Lake:
 
     def files(self, table: layout.Table) -> set[str]:
         """Return the names of a table's data files, committed or not."""
-        return self._names(table.path(self._root), ".", "**/*.parquet")
+        return self._names(table.path(self._root), "", "**/*.parquet")
 
     def _names(self, folder: str, of: str, pattern: str) -> set[str]:
-        return {file.name for file in Path(folder, of).glob(pattern)}
+        if self._s3 is None:
+            return {file.name for file in Path(folder, of).glob(pattern)}
+        bucket, key = bucket_and_folder(f"{folder}/{of}".removesuffix("/"))
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{key}/")
+        keys = (PurePosixPath(item["Key"]) for page in pages for item in page.get("Contents", ()))
+        return {name.name for name in keys if fnmatch(str(name.relative_to(key)), pattern)}
 
 
 def wait_for_more(names: Callable[[], set[str]], assert_runs: Callable[[], None]) -> None:

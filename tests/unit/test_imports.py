@@ -15,7 +15,7 @@ LAYERS = [
     {"kinesis"},
     {"generator", "lake"},
     {"aws", "events"},
-    {"config"},
+    {"config", "requirements"},
     {"errors", "json_reader"},
 ]
 KINESIS_LAYERS = [
@@ -49,6 +49,7 @@ WITHOUT_SPARK = [
     "lake.untrusted",
     *(f"contracts.{module}" for module in ("column_types", "contract", "evolution", "load", "proposals")),
     "progress.log",
+    "requirements",
     *(f"quality.{module}" for module in ("catalogue", "hour", "measures", "metric", "thresholds")),
     "report.masking",
     "report.page",

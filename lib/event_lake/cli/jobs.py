@@ -5,30 +5,17 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Sequence
-from typing import NoReturn
 
 from event_lake import __version__
+from event_lake.cli.commands import OneLineParser
 from event_lake.config.files import load_settings
 from event_lake.config.settings import Settings
-from event_lake.errors import STOPPED, UserError
+from event_lake.errors import STOPPED
 from event_lake.lake.failures import failure_of
 from event_lake.lake.outcomes import RunNotes, keep_outcome
 from event_lake.progress.log import make_formatter
 
 _LONGEST_RUN_ID = 250
-
-
-class OneLineParser(argparse.ArgumentParser):
-    """An argument parser that reports a mistake in one line, and exits with the code of a UserError."""
-
-    def error(self, message: str) -> NoReturn:
-        """Print the message in one line, and exit with the code of a UserError."""
-        self.exit(UserError.exit_code, f"{self.prog}: {message} (--help shows the flags)\n")
-
-    @property
-    def arguments(self) -> Sequence[argparse.Action]:
-        """The arguments that the parser knows, in the order of its help."""
-        return self._actions
 
 
 class JobParser(OneLineParser):

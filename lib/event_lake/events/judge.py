@@ -1,13 +1,12 @@
 """Judge the bytes of a record: they are an event, or there are reasons why they are none."""
 
 from collections.abc import Callable, Mapping, Sequence
-from socket import gethostname
 from typing import Any, NamedTuple
 
-from event_lake.errors import UserError
 from event_lake.events.json_text import Form, JsonText, Value, read_json
 from event_lake.events.reasons import REASONS, TIMES, ReadRecord
 from event_lake.events.rules import Rules, is_uuid, parse_number
+from event_lake.requirements import missing_here
 
 _loads: Callable[[bytes], Any]
 try:
@@ -15,10 +14,7 @@ try:
 except ModuleNotFoundError:
     # orjson may be missing on one executor of many. So the error is raised there, and names the machine.
     def _loads(_: bytes) -> Any:
-        raise UserError(
-            f"Python on {gethostname()} has no orjson: install it on each machine of the cluster, like"
-            " pip install 'orjson>=3.10,<4'"
-        ) from None
+        raise missing_here("orjson") from None
 
 
 # In bytes. orjson isn't given a larger text, because the values of a text of nothing but brackets take thirty times its

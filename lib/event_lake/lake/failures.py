@@ -6,6 +6,7 @@ from traceback import walk_tb
 
 from event_lake.errors import EventLakeError, ServiceUnavailableError, error_in_traceback
 from event_lake.lake.storage_errors import explain
+from event_lake.requirements import missing_in_traceback
 
 # What Spark says while Java stops it, as after SIGTERM.
 _SHUTTING_DOWN = re.compile(r"SparkContext was shut down|stopped SparkContext|SparkContext has been shutdown")
@@ -14,14 +15,15 @@ _SHUTTING_DOWN = re.compile(r"SparkContext was shut down|stopped SparkContext|Sp
 def failure_of(error: BaseException) -> EventLakeError | None:
     """Return the error that says what `error` means, in one line, or None if it's none that Event Lake knows.
 
-    That is `error` itself if it's one of ours, one of ours that Spark hands on as text, a known failure of the lake's
-    storage, or the loss of Spark's Java process.
+    That is `error` itself if it's one of ours, one of ours that Spark hands on as text, a package that Spark's Python
+    lacks, a known failure of the lake's storage, or the loss of Spark's Java process.
     """
     if isinstance(error, EventLakeError):
         return error
     if not isinstance(error, Exception):
         return None
-    return error_in_traceback(str(error)) or explain(error) or _lost_java(error)
+    text = str(error)
+    return error_in_traceback(text) or missing_in_traceback(text) or explain(error) or _lost_java(error)
 
 
 def _lost_java(error: BaseException) -> EventLakeError | None:
