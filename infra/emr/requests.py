@@ -32,8 +32,8 @@ class Uploaded:
 class Run:
     """A job run: `job` is a command of event-lake, `flags` are its flags, `run_id` is the run's name for all attempts.
 
-    EMR Serverless starts no second run with the same `run_id`, so a request may be repeated if its answer was lost.
-    Raise ConfigError for one that it doesn't take.
+    The outcome of each attempt has this name in the lake, too. EMR Serverless starts no second run with the same
+    `run_id`, so a request may be repeated if its answer was lost. Raise ConfigError for one that it doesn't take.
     """
 
     job: str
@@ -66,7 +66,7 @@ def start_request(deployment: Deployment, run: Run, uploaded: Uploaded) -> dict[
         "jobDriver": {
             "sparkSubmit": {
                 "entryPoint": uploaded.entry_point,
-                "entryPointArguments": list(run.flags),
+                "entryPointArguments": [*run.flags, "--run-id", run.run_id],
                 "sparkSubmitParameters": _spark_submit_parameters(deployment, uploaded),
             }
         },

@@ -101,8 +101,11 @@ def test_each_command_can_be_given(block: Block, followed: tuple[dict[str, list[
 
 
 def test_the_runs_that_the_document_tells_of_are_started(followed: tuple[dict[str, list[str]], Account]) -> None:
-    submits = [run["jobDriver"]["sparkSubmit"] for _, run in followed[1].runs()]
-    assert [" ".join([Path(one["entryPoint"]).name, *one["entryPointArguments"]]) for one in submits] == [
+    submits = [(run["name"], run["jobDriver"]["sparkSubmit"]) for _, run in followed[1].runs()]
+    assert [
+        " ".join([Path(one["entryPoint"]).name, *one["entryPointArguments"]]).removesuffix(f" --run-id {name}")
+        for name, one in submits
+    ] == [
         "ingest_raw.py --config conf/prod.toml",
         "ingest_raw.py --config conf/prod.toml",
         "build_staging.py --config conf/prod.toml",

@@ -11,6 +11,7 @@ from pyspark.errors import StreamingQueryException
 from pyspark.sql import DataFrame, Row, SparkSession
 
 from event_lake.errors import DataLossError, EventLakeError, UserError, error_in_traceback
+from event_lake.kinesis.admission import ADMISSION_CONTROL
 from event_lake.kinesis.options import FORMAT
 from event_lake.kinesis.source import register_source
 from support.fake_shards import FakeShards
@@ -45,8 +46,10 @@ class Query:
         try:
             assert any(query.awaitTermination(0.2) or len(self.records()) >= until for _ in range(300)), "it hangs"
         finally:
-            sources = [source for progress in query.recentProgress for source in progress["sources"]]
-            self.planning += [json.loads(source["latestOffset"])["planning"] for source in sources]
+            # Spark 4.1 doesn't ask the source what it reports.
+            if ADMISSION_CONTROL:
+                sources = [source for progress in query.recentProgress for source in progress["sources"]]
+                self.planning += [json.loads(source["latestOffset"])["planning"] for source in sources]
             query.stop()
 
     def refusal(self) -> EventLakeError:
@@ -130,14 +133,17 @@ def test_a_storm_of_faults_loses_and_repeats_nothing(query_of, clock: float) -> 
     with serve(shards, throttling, Rule(RETRYABLE, chance=0.12, seed=5)) as kinesis:
         query = query_of(kinesis)
         count = sum(len(shards.numbers(s)) for s in shards.shard_ids)
-        query.run(count if shards.last_reshard > clock else float("inf"), maxBatchSeconds="5")
+        # By Spark 4.1 a run with Trigger.AvailableNow takes only one of these batches.
+        is_all_there = shards.last_reshard <= clock and ADMISSION_CONTROL
+        query.run(float("inf") if is_all_there else count, maxBatchSeconds="5")
         assert set(kinesis.injected) == set(RETRYABLE), "the storm was too short"
     assert_all_is_read_once(query, shards)
     assert_receipts_balance(query)
     assert {receipt.hole for receipt in query.receipts()} == {None}
     assert sum(receipt.throttled for receipt in query.receipts()) > 0
-    assert max(calls["throttled"] for calls in query.planning) > 0
-    assert max(calls["failed"] for calls in query.planning) > 0
+    if ADMISSION_CONTROL:
+        assert max(calls["throttled"] for calls in query.planning) > 0
+        assert max(calls["failed"] for calls in query.planning) > 0
 
 
 def test_half_an_answer_that_looks_whole_is_asked_for_again(query_of) -> None:

@@ -172,12 +172,22 @@ def test_a_bucket_or_a_scheme_that_is_not_there_is_one_line(
 def test_a_lake_that_the_credentials_do_not_allow_is_one_line(s3: CountedS3, stream: Stream, tmp_path: Path) -> None:
     jobs = Jobs(s3, stream, tmp_path)
     denied = ("--set", "lake.root=s3a://lakes/denied")
-    with s3.denying("denied/"):
+    with s3.refusing("denied/", "403 Forbidden"):
         line = _refusal(jobs, "ingest_raw", *denied)
         assert "AccessDenied" in line
         assert "allow s3:GetObject and s3:PutObject on arn:aws:s3:::lakes/denied/_leases/raw.json" in line
         # This job takes no lease, so Spark is the first to be refused.
         assert "s3a://lakes/denied" in _refusal(jobs, "reconcile", *denied)
+
+
+def test_a_bucket_in_another_region_is_one_line(s3: CountedS3, stream: Stream, tmp_path: Path) -> None:
+    jobs = Jobs(s3, stream, tmp_path)
+    elsewhere = ("--set", "lake.root=s3a://lakes/elsewhere")
+    with s3.refusing("elsewhere/", "301 Moved Permanently"):
+        line = _refusal(jobs, "ingest_raw", *elsewhere)
+        assert "PermanentRedirect" in line
+        assert line.endswith("; the bucket is in another region: name that one by AWS_DEFAULT_REGION")
+        assert "AWSRedirectException" in _refusal(jobs, "reconcile", *elsewhere)
 
 
 def _refusal(jobs: Jobs, name: str, *flags: str) -> str:

@@ -32,7 +32,8 @@ from support.emulators import free_port
 
 # The server's own pages: its requests, what to hold, and what to refuse. No bucket can have such a name.
 _REQUESTS, _HOLD, _REFUSE = "/_requests", "/_hold", "/_refuse"
-_DENIED = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+# S3's refusals, by the status of their answers.
+_REFUSALS = {"403 Forbidden": "AccessDenied", "301 Moved Permanently": "PermanentRedirect"}
 
 
 @dataclass(frozen=True)
@@ -70,13 +71,16 @@ class CountedS3:
             self._ask(f"{_HOLD}?at_last={at_last}")
 
     @contextmanager
-    def denying(self, folder: str) -> Iterator[None]:
-        """Deny access to all below a folder of a bucket while the block runs."""
-        self._ask(f"{_REFUSE}?folder={quote(folder)}")
+    def refusing(self, folder: str, status: str) -> Iterator[None]:
+        """Answer each request below a folder of a bucket with this status while the block runs.
+
+        403 Forbidden denies access. 301 Moved Permanently says that the bucket is in another region.
+        """
+        self._ask(f"{_REFUSE}?folder={quote(folder)}&status={quote(status)}")
         try:
             yield
         finally:
-            self._ask(f"{_REFUSE}?folder=")
+            self._ask(f"{_REFUSE}?folder=&status=")
 
     def _ask(self, page: str) -> Any:
         with urlopen(f"{self.endpoint}{page}", timeout=60) as answer:
@@ -177,7 +181,7 @@ class _Counting:
         self._lock = Lock()
         self._noted: list[Request] = []
         self._hold = _Hold()
-        self._denied = ""
+        self._refused, self._refusal = "", ""
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         query = parse_qs(environ["QUERY_STRING"], keep_blank_values=True)
@@ -192,9 +196,11 @@ class _Counting:
                 self._noted.append(replace(request, status=int(status.partition(" ")[0])))
             return start_response(status, *others)
 
-        if self._denied and request.key.startswith(self._denied):
-            note("403 Forbidden", [("Content-Type", "application/xml"), ("Content-Length", str(len(_DENIED)))])
-            return [] if request.kind == "HEAD" else [_DENIED]
+        if self._refused and request.key.startswith(self._refused):
+            code = _REFUSALS[self._refusal]
+            body = f"<Error><Code>{code}</Code><Message>the emulator was told so</Message></Error>".encode()
+            note(self._refusal, [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
+            return [] if request.kind == "HEAD" else [body]
         with self._lock:
             is_held = request.kind == "PUT" and self._hold.takes(request.key)
         if is_held and not self._hold.wait():
@@ -206,7 +212,7 @@ class _Counting:
         if page == _REQUESTS:
             return [asdict(noted) for noted in self._noted[int(query["since"][0]) :]]
         if page == _REFUSE:
-            self._denied = query["folder"][0]
+            self._refused, self._refusal = query["folder"][0], query["status"][0]
         elif "folder" in query:
             self._hold = _Hold(query["folder"][0])
         if "at_last" in query:

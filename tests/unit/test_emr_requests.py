@@ -93,7 +93,7 @@ def test_ingest_is_a_stream_that_is_started_again_a_few_times_an_hour_and_has_no
                 "jobDriver": {
                     "sparkSubmit": {
                         "entryPoint": "s3://b/a/1/job.py",
-                        "entryPointArguments": ["--config", "settings/prod.toml"],
+                        "entryPointArguments": ["--config", "settings/prod.toml", "--run-id", "ingest-raw-1"],
                         "sparkSubmitParameters": PARAMETERS,
                     }
                 },
@@ -138,7 +138,7 @@ def test_a_job_that_ends_is_a_batch_that_is_tried_once(run: Run) -> None:
         "jobDriver": {
             "sparkSubmit": {
                 "entryPoint": "s3://b/a/1/job.py",
-                "entryPointArguments": list(run.flags),
+                "entryPointArguments": [*run.flags, "--run-id", run.run_id],
                 "sparkSubmitParameters": PARAMETERS,
             }
         },

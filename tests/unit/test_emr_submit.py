@@ -49,7 +49,7 @@ def test_submit_uploads_what_the_run_needs_and_prints_its_id(
     assert said.out == f"{run['jobRunId']}\n"
     assert said.err == "infra.emr submit: starting --run-id tonight\n"
     submit = run["jobDriver"]["sparkSubmit"]
-    assert submit["entryPointArguments"] == ["--config", "conf/prod.toml"]
+    assert submit["entryPointArguments"] == ["--config", "conf/prod.toml", "--run-id", "tonight"]
     uris = [submit["entryPoint"], *re.findall(r"s3://[^\s,#]+", submit["sparkSubmitParameters"])]
     entry_point, package, libraries, conf = (content_of(endpoint, uri) for uri in uris)
     assert (entry_point, package, libraries) == (b"build_staging", b"package", b"libraries of x86-64")

@@ -100,7 +100,7 @@ CALL = "getFileStatus on s3://lakes/lake"
 SAID_BY_THE_SDK = "software.amazon.awssdk.services.s3.model.S3Exception: Slow (Service: S3, Status Code: 503)"
 
 
-@pytest.mark.parametrize("name", ["AWSBadRequestException", "UnknownStoreException"])
+@pytest.mark.parametrize("name", ["AWSBadRequestException", "AWSRedirectException", "UnknownStoreException"])
 def test_a_refused_request_or_missing_bucket_is_the_users(name: str) -> None:
     error = in_a_batch(f"org.apache.hadoop.fs.s3a.{name}: {CALL}: {SAID_BY_THE_SDK}")
     line = f"s3://lakes: {name}: {CALL}; check lake.root, its region and the credentials in use"

@@ -13,6 +13,8 @@ from event_lake.errors import EventLakeError, UserError
 
 # In this order: the condition isn't met (412), another write was under way (409), the object to replace is gone (404).
 _SOMEBODY_WAS_FASTER = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"}
+# S3 says one of these if it doesn't serve the bucket at the endpoint of the region that was asked, or by its signature.
+_IN_ANOTHER_REGION = {"PermanentRedirect", "AuthorizationHeaderMalformed"}
 
 
 class S3Object:
@@ -76,6 +78,9 @@ class S3Object:
         what = f"{action} {self._key}: {repr(error) if code is None else text_of(error).rstrip('.')}"
         if code == "NoSuchBucket":
             return UserError(f"{self._explainer.subject}: {what}; check lake.root")
+        if code in _IN_ANOTHER_REGION:
+            problem = "the bucket is in another region: name that one by AWS_DEFAULT_REGION"
+            return UserError(f"{self._explainer.subject}: {what}; {problem}")
         arn = f"arn:aws:s3:::{self._bucket}"
         allow = f"allow s3:GetObject and s3:PutObject on {arn}/{self._key}, s3:ListBucket on {arn}"
         return self._explainer.explained(error, what, allow=allow)

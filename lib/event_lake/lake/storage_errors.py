@@ -37,7 +37,8 @@ _DENIED = _pattern(
     r"|java\.io\.IOException: mkdir of (?P<folder>[^\n]+) failed"
 )
 _REFUSED = _pattern(
-    rf"{_BEGIN}org\.apache\.hadoop\.fs\.s3a\.(?P<detail>(?:UnknownStoreException|AWSBadRequestException): {_CALL})"
+    rf"{_BEGIN}org\.apache\.hadoop\.fs\.s3a\.(?P<detail>(?:UnknownStoreException|AWSBadRequestException"
+    rf"|AWSRedirectException): {_CALL})"
 )
 _UNREACHABLE = _pattern(
     rf"{_BEGIN}(?:org\.apache\.hadoop\.fs\.s3a\.(?P<detail>(?:AWSServiceThrottledException|AWSStatus500Exception"
