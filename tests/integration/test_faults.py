@@ -23,6 +23,8 @@ DAY = 24 * 3600.0
 # Of a shard's beginning the planner reads one record, to know when that arrived; the rest is for executors.
 BEGINNING: Mapping[str, Any] = {"action": "GetRecords", "iterator": "TRIM_HORIZON"}
 BY_EXECUTORS = range(1, 10**9)
+# The first batch that reads records: by Spark 4.1 the query's first one. Without bounds it takes all there is.
+FIRST_BATCH = "1" if ADMISSION_CONTROL else "0"
 
 
 @dataclass
@@ -111,7 +113,8 @@ def assert_all_is_read_once(query: Query, shards: FakeShards) -> None:
         data = [row.data for row in query.records() if row.shardId == shard_id]
         assert data == [b"%d" % n for n in range(len(data))]
         for parent in shards.ancestors(shard_id):
-            assert max(query.batches_of(parent)) < min(query.batches_of(shard_id)), "a child before its parent"
+            ends, begins = max(query.batches_of(parent)), min(query.batches_of(shard_id))
+            assert ends < begins or (ends == begins and not ADMISSION_CONTROL), "a child before its parent"
 
 
 def assert_receipts_balance(query: Query) -> None:
@@ -184,7 +187,7 @@ def test_what_the_user_must_mend_stops_the_query_at_once(query_of, fault: Fault,
         refused = query.refusal()
         assert kinesis.injected == {fault: 1}
         assert kinesis.calls.total() < 20
-    assert (query.checkpoint / "offsets" / "1").exists() == (calls == BY_EXECUTORS)
+    assert (query.checkpoint / "offsets" / FIRST_BATCH).exists() == (calls == BY_EXECUTORS)
     assert type(refused) is UserError
     assert str(refused).startswith(f"stream 'events': GetRecords: {fault.value}: ")
     assert str(refused).endswith(REMEDIES[fault])
@@ -211,8 +214,9 @@ def test_records_that_nobody_read_stop_the_query_or_leave_a_hole(query_of, resha
     assert query.numbers(A) + query.numbers(D) == read + later
     assert_receipts_balance(query)
     [hole] = [receipt for receipt in query.receipts() if receipt.hole]
-    assert hole.records == 0
-    assert hole.hole.startswith(f"{A} after {read[-1]}: ")
+    assert f"{A} after {read[-1]}" in hole.hole
+    # By Spark 4.1 a hole isn't a batch of its own: its receipt counts what is left behind it, too.
+    assert hole.records == (0 if ADMISSION_CONTROL or resharded else len(later))
 
 
 def test_a_retention_that_was_shorter_while_the_query_was_stopped_hides_no_loss(query_of) -> None:
@@ -230,7 +234,8 @@ def test_a_retention_that_was_shorter_while_the_query_was_stopped_hides_no_loss(
         query.run(failOnDataLoss="false")
     assert query.numbers(A) == read + shards.numbers(A)[len(read) + 15 :]
     assert_receipts_balance(query)
-    assert [receipt.records for receipt in query.receipts() if receipt.hole] == [0]
+    [hole] = [receipt for receipt in query.receipts() if receipt.hole]
+    assert hole.records == (0 if ADMISSION_CONTROL else len(query.numbers(A)) - len(read))
 
 
 def test_an_idle_shard_whose_last_record_expired_as_usual_is_no_loss_to_a_query_that_starts_again(query_of) -> None:

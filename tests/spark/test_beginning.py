@@ -14,7 +14,7 @@ from event_lake.config.settings import Lake, Raw, Settings, Source
 from event_lake.errors import ConfigError, DataLossError, EventLakeError, UserError
 from event_lake.kinesis import source
 from event_lake.kinesis.offsets import Offset
-from event_lake.kinesis.options import FORMAT, options_of
+from event_lake.kinesis.options import FORMAT, options_of, without_bounds
 from event_lake.lake import layout
 from event_lake.lake.checkpoints import Checkpoint
 from event_lake.lake.schemas import EVENT, LEDGER, QUARANTINE
@@ -360,7 +360,7 @@ def _ingest(spark: SparkSession, stream: Stream, settings: Settings, read: list[
 
     source.register_source(spark)
     begin = replace(settings.source, start_from=beginning.start_from)
-    records = spark.readStream.format(FORMAT).options(**options_of(begin)).load()
+    records = spark.readStream.format(FORMAT).options(**without_bounds(options_of(begin))).load()
     writing = records.writeStream.option("checkpointLocation", checkpoint.path).foreachBatch(write)
     query = writing.trigger(availableNow=True).start()
     try:

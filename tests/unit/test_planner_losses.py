@@ -194,6 +194,18 @@ def test_a_query_that_goes_on_says_once_which_shard_was_gone_and_reads_the_other
     assert end.shards == {"b": After(shards.numbers("b")[0]), "c": TrimHorizon(), "d": TrimHorizon()}
 
 
+def test_a_batch_of_all_there_is_says_which_shard_was_gone_before_it_was_read_to_its_end() -> None:
+    """Spark 4.1 takes such a batch, and asks for no batch of the hole alone before it."""
+    shards = FakeShards("a", "b", clock=4000, retention=HOUR)
+    shards.put("a", 0, 10)
+    shards.put("b", 3999)
+    shards.split("a", 20, "c", "d")
+    start = an_offset(3990, retention=HOUR, a=After(shards.numbers("a")[0]), b=TrimHorizon())
+    end = Planner(shards, go_on_after_loss=True).tip(start)
+    gone, read = Closed(lost_at=at(4000).time), After(shards.numbers("b")[0])
+    assert end.shards == {"a": gone, "b": read, "c": TrimHorizon(), "d": TrimHorizon()}
+
+
 def test_a_query_that_begins_is_never_at_a_loss() -> None:
     shards = a_shard(0, 10, 8000, clock=10_000, retention=HOUR)
     planner = Planner(shards)

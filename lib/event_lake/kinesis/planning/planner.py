@@ -61,8 +61,11 @@ class Planner:
         return positions_in(self._topology)
 
     def tip(self, start: Offset) -> Offset:
-        """Return the offset after all records that the stream holds now."""
+        """Return the offset after all records that the stream holds now. It keeps the holes of shards that are gone."""
         begin = self._checked(start, plans=True)
+        gone = {
+            s: position for s, position in begin.shards.items() if isinstance(position, Closed) and position.lost_at
+        }
         cut = max(begin.cut, self._reads.now() - TIP_WINDOW)
         first, ends = begin.shards, dict[str, Position]()
         while remaining := [(s, p) for s, p in begin.shards.items() if s not in ends]:
@@ -76,7 +79,7 @@ class Planner:
         while new := self._topology.lineage.readable(reached).keys() - readable:
             reached |= {s: ends[s] for s in new}
             readable |= new
-        return Offset(reached, cut, begin.summary)
+        return Offset(reached | gone, cut, begin.summary)
 
     def next_end(self, start: Offset, target: Offset | None = None, bounds: Bounds | None = None) -> Offset:
         """Return the end of the batch after `start`: as much as `bounds` allow, or all there is if that is less.
