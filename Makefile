@@ -20,7 +20,7 @@ demo: setup ## Run the jobs on an embedded Kinesis (PORT=5000 for a port of your
 shell: setup ## Open PySpark with the demo's tables as views (LAKE=folder for another lake)
 	@SPARK_CONF_DIR=tools/spark $(BIN)/python -i tools/shell.py $(LAKE)
 
-test: setup emulators ## Run the tests (JOBS=2 side by side, each with a Spark of 3 GiB)
+test: setup emulators ## Run the tests (JOBS=2 side by side, each with a Spark of 4 GiB)
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 # Optional: without node and npm, or their registry, the tests that need an emulator say that they are skipped.
@@ -28,14 +28,15 @@ emulators:
 	@if command -v npm >/dev/null && [ ! tests/node_modules/.package-lock.json -nt tests/package-lock.json ]; then \
 		npm ci --silent --prefix tests || echo "make test: npm can't install the emulators of tests/package.json"; fi
 
-test-more: package test-cluster test-s3 ## Run what takes longer: a cluster, S3, killed jobs, slow tests, what the documents show, Spark 4.1
-	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "(kills or documents or slow) and not faults"
+test-more: package emulators ## Run what takes longer: a cluster, S3, killed jobs, slow tests, what the documents show, Spark 4.1
+	@$(PYTHON) tools/setup.py --s3
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "(cluster or s3 or kills or documents or slow) and not faults"
 	@$(MAKE) --no-print-directory test-some41
 
 test-fast: setup ## Run the tests that need no Spark
 	@$(BIN)/python -m pytest tests/unit
 
-test-cluster: package emulators ## Run jobs on a cluster of two workers, whose processes are killed or lack packages
+test-cluster: package emulators ## Run jobs on a cluster of two workers, whose processes are killed
 	@$(BIN)/python -m pytest -m "cluster and not (faults or s3)"
 
 test-kills: package emulators ## Kill jobs 3 times at any moment, and start them again
@@ -51,7 +52,7 @@ test-s3: setup emulators ## Run all jobs on a lake in an emulated S3, and a quer
 test-documents: package ## Run the commands and the Python that the tutorial and the how-tos show, on a lake of their own
 	@$(BIN)/python -m pytest -m documents
 
-test-faults: package emulators ## Kill jobs 30 and 20 times in place of 3 (CRASH_SEED=1 chooses the moments); all bad storage, a Hive metastore
+test-faults: package emulators ## Kill jobs 30 and 20 times in place of 3 (CRASH_SEED=1 chooses the moments); missing packages, all bad storage, a Hive metastore
 	@KILLS=30 JAVA_SIGNALS=3 STAGING_KILLS=20 HISTORIES=40 EXECUTOR_KILLS=5 $(BIN)/python -m pytest $(SIDE_BY_SIDE) \
 		-m "(faults or cluster or kills or histories) and not s3"
 
@@ -62,9 +63,9 @@ test-some41: package emulators ## Run the tests that depend on Spark's version b
 	@$(PYTHON) tools/setup.py --spark 4.1
 	@.venv-spark41/bin/python -m pytest $(SIDE_BY_SIDE) -m spark41
 
-test-spark41: emulators ## Run all tests by Spark 4.1
-	@$(PYTHON) tools/setup.py --spark 4.1
-	@.venv-spark41/bin/python -m pytest $(SIDE_BY_SIDE)
+test-spark41: package emulators ## Run all tests of make test and make test-more by Spark 4.1
+	@$(PYTHON) tools/setup.py --spark 4.1 --s3
+	@.venv-spark41/bin/python -m pytest $(SIDE_BY_SIDE) -m "not (aws or faults)"
 
 golden: setup ## Keep what this code writes as FORMAT=N for the test of taking over older lakes (tests/golden/README.md)
 	@PYTHONPATH=tests unshare --map-root-user --uts sh -c 'hostname localhost && $(BIN)/python -m support.golden_make $(FORMAT)'

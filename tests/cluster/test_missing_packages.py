@@ -1,6 +1,6 @@
 """A cluster whose executors lack a package that the jobs need says so in one line.
 
-`make test-faults` takes every package away in turn. `tests/unit/test_requirements.py` has the driver.
+`tests/unit/test_requirements.py` has the driver, and the texts of such errors.
 """
 
 from pathlib import Path
@@ -13,16 +13,11 @@ from support.emulators import Stream
 from support.sent import an_event
 from support.submitting import SubmittedJobs, cluster_environment, packages_without
 
-pytestmark = pytest.mark.cluster
+pytestmark = pytest.mark.faults
 
 
 @pytest.mark.parametrize(
-    ("package", "install"),
-    [
-        ("boto3", "boto3>=1.44,<2"),
-        pytest.param("orjson", "orjson>=3.10,<4", marks=pytest.mark.faults),
-        pytest.param("pyarrow", "pyarrow>=18", marks=pytest.mark.faults),
-    ],
+    ("package", "install"), [("boto3", "boto3>=1.44,<2"), ("orjson", "orjson>=3.10,<4"), ("pyarrow", "pyarrow>=18")]
 )
 def test_executors_without_a_package_are_one_line_that_says_what_to_install(
     stream: Stream, tmp_path: Path, package: str, install: str

@@ -25,7 +25,7 @@ pytestmark = [
         reason="the archive is for Python 3.11 on x86-64",
     ),
 ]
-ROOT = "s3://example-lake/events"
+ROOT = "s3://emr-lake/events"
 SETTINGS = f"""
 [source]
 stream = "events"
@@ -38,7 +38,7 @@ contracts = "conf/contracts"
 DEPLOYMENT = """
 region = "us-east-1"
 execution_role_arn = "arn:aws:iam::123456789012:role/event-lake-emr"
-artifacts_uri = "s3://example-lake/artifacts"
+artifacts_uri = "s3://emr-lake/artifacts"
 [spark]
 "spark.executor.extraJavaOptions" = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 "spark.driver.extraJavaOptions" = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
@@ -52,7 +52,7 @@ def endpoint() -> Iterator[str]:
     """moto, with a stream that holds events, and a bucket."""
     with moto_endpoint() as url:
         make_stream(url, "events")
-        boto3.client("s3", endpoint_url=url, region_name="us-east-1").create_bucket(Bucket="example-lake")
+        boto3.client("s3", endpoint_url=url, region_name="us-east-1").create_bucket(Bucket="emr-lake")
         yield url
 
 

@@ -129,6 +129,7 @@ def assert_receipts_balance(query: Query) -> None:
             assert (receipt.first_sequence_number, receipt.last_sequence_number) == ends
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("clock", [100, 110], ids=["while it is resharded", "when all is there"])
 def test_a_storm_of_faults_loses_and_repeats_nothing(query_of, clock: float) -> None:
     shards = a_resharded_stream(clock=clock)

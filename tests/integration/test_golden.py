@@ -14,6 +14,8 @@ from event_lake.staging.write import Staged
 from support.golden_sets import FOLDER, unpack
 from support.taking_over import TakenOver, go_on_with, uuid_in
 
+pytestmark = pytest.mark.slow
+
 SETS = sorted(FOLDER.glob("*.tar.*"))
 
 

@@ -20,6 +20,8 @@ from event_lake.reconciliation.verdict import Verdict
 from support.emulators import Stream
 from support.sent import an_event
 
+pytestmark = pytest.mark.slow
+
 
 def ingest(
     spark: SparkSession, settings: Settings, acknowledge: Sequence[int] = (), check: Callable[[], None] = lambda: None

@@ -20,6 +20,8 @@ from event_lake.reconciliation.reconcile import reconcile
 from support.emulators import Stream, make_stream
 from support.sent import an_event
 
+pytestmark = pytest.mark.slow
+
 NARROW, WIDE = Raw(), Raw(max_future=timedelta(hours=1))
 
 

@@ -14,6 +14,9 @@ from pyspark.sql.streaming.query import StreamingQuery
 from event_lake.kinesis import source
 from event_lake.kinesis.admission import ADMISSION_CONTROL
 from event_lake.kinesis.options import FORMAT
+from event_lake.lake.window import Window
+from event_lake.raw.ingest import IngestOptions, ingest_raw
+from event_lake.reconciliation.reconcile import reconcile
 from support.emulators import Stream, kinesis_local_endpoint, merge, open_shards, split, wait_until_active
 
 pytestmark = pytest.mark.spark41
@@ -147,3 +150,15 @@ def test_latest_is_where_the_query_first_started_also_for_shards_that_come_later
         _reshard_often(boto, stream.name)
     reader.run()
     assert reader.in_order() == {f"key {key}": list(range(producer.count)) for key in range(KEYS)}
+
+
+def test_a_shard_that_closed_without_a_record_while_its_checkpoint_was_lost_is_no_gap(
+    spark: SparkSession, boto: Any, stream: Stream, root: str
+) -> None:
+    settings = stream.settings(root)
+    ingest_raw(spark, settings, IngestOptions(until_caught_up=True))
+    split(boto, stream.name, open_shards(boto, stream.name)[0])
+    stream.put(b"a record of a child")
+    anew = ingest_raw(spark, settings, IngestOptions(until_caught_up=True, new_checkpoint=True))
+    assert anew.totals.read == 1
+    assert not reconcile(spark, settings, Window()).faults

@@ -90,6 +90,7 @@ def test_every_record_is_accounted_for_in_s3_after_a_restart_and_a_kill_between_
     jobs = Jobs(s3, stream, tmp_path)
     truths = [jobs.generate(0, 900)]
     assert jobs.run("ingest_raw", "--until-caught-up") == _line_of(truths[0])
+    assert set(_asked_of_raw_files(s3).values()) == {("PUT",)}
     truths.append(jobs.generate(900, 300))
     with s3.holding("my/lake/raw/ledger/_delta_log/", at_last=False) as is_held:
         killed = jobs.start("ingest_raw", "--until-caught-up")
@@ -103,7 +104,9 @@ def test_every_record_is_accounted_for_in_s3_after_a_restart_and_a_kill_between_
 
     raw, quarantined = (sum(counts) for counts in zip(*map(_raw_and_quarantined, truths), strict=True))
     staged = f"{raw:,} events from raw: {raw:,} inserted, 0 replaced, 0 conflicts, 0 duplicates"
+    before = len(s3.requests())
     assert jobs.run("build_staging") == staged
+    assert {kinds.count("HEAD") for kinds in _asked_of_raw_files(s3, before).values()} <= {0, 1}
     assert jobs.run("check_quality").endswith("all keep to them")
     jobs.run("reconcile")
     report = tmp_path / "report.html"
@@ -118,7 +121,9 @@ def test_every_record_is_accounted_for_in_s3_after_a_restart_and_a_kill_between_
     assert reasons == sum((Counter(truth["quarantined"]) for truth in truths), Counter())
 
 
-def test_of_two_drivers_on_a_lake_in_s3_the_second_is_refused(s3: CountedS3, stream: Stream, tmp_path: Path) -> None:
+def test_of_two_drivers_on_a_lake_in_s3_the_second_is_refused_and_the_first_stops_when_asked(
+    s3: CountedS3, stream: Stream, tmp_path: Path
+) -> None:
     jobs = Jobs(s3, stream, tmp_path)
     stream.put(an_event(created_at=int(stream.client().now().timestamp())))
     first = jobs.start("ingest_raw", *TWO)
@@ -129,6 +134,10 @@ def test_of_two_drivers_on_a_lake_in_s3_the_second_is_refused(s3: CountedS3, str
         assert second.wait() == UserError.exit_code
         told = (tmp_path / "ingest_raw.log").read_text("utf-8")
         assert f"lake s3a://lakes/two/lake: ingest_raw on host {gethostname()}, pid {first.pid}" in told
+        ask = [sys.executable, "-m", "event_lake", "stop", "--config", "conf/local.toml", *TWO]
+        assert subprocess.run(ask, env=s3.environment(), check=False).returncode == 0
+        out, _ = first.communicate()
+        assert (first.returncode, out.count("; asked to stop by ")) == (0, 1)
     finally:
         kill(first)
 
@@ -198,6 +207,17 @@ def _refusal(jobs: Jobs, name: str, *flags: str) -> str:
     assert not any(line.startswith("Traceback") for line in lines)
     assert lines[-1].startswith(f"{name}.py: ")
     return lines[-1]
+
+
+def _asked_of_raw_files(s3: CountedS3, since: int = 0) -> dict[str, tuple[str, ...]]:
+    """The kinds of requests, without the first `since`, by the data file of raw/events that they were for."""
+    asked: dict[str, tuple[str, ...]] = {}
+    for request in s3.requests(since):
+        # Hadoop lists a file's name with a / to see if it's a folder.
+        key = request.key.rstrip("/")
+        if key.startswith("my/lake/raw/events/date=") and key.endswith(".parquet"):
+            asked[key] = (*asked.get(key, ()), request.kind)
+    return asked
 
 
 def _line_of(truth: dict[str, Any]) -> str:

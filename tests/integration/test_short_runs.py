@@ -22,7 +22,7 @@ from support.ledger_files import enter_batches
 
 pytestmark = [pytest.mark.spark41, pytest.mark.slow]
 
-RUNS = 10
+RUNS = 6
 # Spark takes a snapshot once there are so many changelogs; its default is 10.
 CHANGELOGS = 2
 KEPT_VERSIONS = 2

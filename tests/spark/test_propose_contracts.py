@@ -51,6 +51,7 @@ def rejected(rows: DataFrame, contracts: Mapping[str, Contract]) -> int:
     return reduce(DataFrame.union, (judged.select(flag) for judged in of_types)).where(f"not {flag}").count()
 
 
+@pytest.mark.slow
 def test_proposals_for_all_types_accept_the_events_of_another_window(
     spark: SparkSession, texts: dict[str, str], others: DataFrame, tmp_path: Path
 ) -> None:

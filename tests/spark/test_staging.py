@@ -88,6 +88,7 @@ def test_latest_keeps_the_version_that_was_created_last(spark: SparkSession, roo
     assert _refused(spark, root) == [('{"x":1}', "1", "5"), ('{"x":2}', "2", "5"), ('{"x":3}', "3", "5")]
 
 
+@pytest.mark.slow
 def test_a_crash_at_any_write_loses_no_version_that_turns_out_to_be_the_one_to_keep(
     spark: SparkSession, root: str
 ) -> None:

@@ -59,6 +59,11 @@ class Beginning:
     holes: Mapping[str, str] = field(default_factory=dict)
     gone: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def positions(self) -> Mapping[str, str]:
+        """The positions by shard that this names: those of `start_from`, if it has such, and those of `gone`."""
+        return {**(json.loads(self.start_from) if self.start_from.startswith("{") else {}), **self.gone}
+
 
 def beginning_of(checkpoint: Checkpoint) -> Beginning:
     """Return the `Beginning` that `checkpoint` holds. Raise UserError if it can't be read."""
