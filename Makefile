@@ -37,7 +37,7 @@ test-fast: setup ## Run the tests that need no Spark
 	@$(BIN)/python -m pytest tests/unit
 
 test-cluster: package emulators ## Run jobs on a cluster of two workers, whose processes are killed
-	@$(BIN)/python -m pytest -m "cluster and not (faults or s3)"
+	@$(BIN)/python -m pytest -m "cluster and not faults"
 
 test-kills: package emulators ## Kill jobs 3 times at any moment, and start them again
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "kills and not faults"
@@ -45,7 +45,7 @@ test-kills: package emulators ## Kill jobs 3 times at any moment, and start them
 test-slow: package emulators ## Run jobs as processes, on tables with other features, and random histories of staging
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "slow and not faults"
 
-test-s3: setup emulators ## Run all jobs on a lake in an emulated S3, and a query with killed executors
+test-s3: setup emulators ## Run all jobs on a lake in an emulated S3
 	@$(PYTHON) tools/setup.py --s3
 	@$(BIN)/python -m pytest -n $(JOBS) -m s3
 
@@ -53,8 +53,9 @@ test-documents: package ## Run the commands and the Python that the tutorial and
 	@$(BIN)/python -m pytest -m documents
 
 test-faults: package emulators ## Kill jobs 30 and 20 times in place of 3 (CRASH_SEED=1 chooses the moments); missing packages, all bad storage, a Hive metastore
+	@$(PYTHON) tools/setup.py --s3
 	@KILLS=30 JAVA_SIGNALS=3 STAGING_KILLS=20 HISTORIES=40 EXECUTOR_KILLS=5 $(BIN)/python -m pytest $(SIDE_BY_SIDE) \
-		-m "(faults or cluster or kills or histories) and not s3"
+		-m "faults or cluster or kills or histories"
 
 test-judge: setup ## Hold the judge's verdicts of a million records against those of another reader
 	@JUDGED=50000 $(BIN)/python -m pytest -n $(JOBS) tests/unit/test_judge_fuzz.py

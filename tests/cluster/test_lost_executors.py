@@ -1,7 +1,6 @@
 """Executors that die, and tasks that run twice: each event is in raw once, and the ledger counts what is there.
 
-`make test-s3` does the same on a lake in S3. `make test-faults` does it without speculation as well, and more often
-(EXECUTOR_KILLS).
+`make test-faults` does the same without speculation as well, on a lake in S3, and more often (EXECUTOR_KILLS).
 """
 
 import os
@@ -43,7 +42,7 @@ class Place:
     params=[
         pytest.param(Place(SPECULATION), id="speculation"),
         pytest.param(Place(), id="plain", marks=pytest.mark.faults),
-        pytest.param(Place(SPECULATION, in_s3=True), id="speculation in S3", marks=pytest.mark.s3),
+        pytest.param(Place(SPECULATION, in_s3=True), id="speculation in S3", marks=pytest.mark.faults),
     ],
 )
 def ingest(

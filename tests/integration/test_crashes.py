@@ -2,8 +2,8 @@
 
 Each run has rules of its own, and one of two versions of the package. A run that may not finish a batch under its
 rules says so, and the next one takes the way out that the line names. Each record is in raw or in quarantine once, or
-counted as a copy, and the reconciliation finds nothing wrong. `make test` kills 3 times, `make test-faults` 30 times
-(KILLS); CRASH_SEED chooses the moments.
+counted as a copy, and the reconciliation finds nothing wrong. `make test-kills` kills 3 times, `make test-faults` 30
+times (KILLS); CRASH_SEED chooses the moments.
 """
 
 import os

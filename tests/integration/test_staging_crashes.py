@@ -1,6 +1,6 @@
 """SIGKILL at any point of a run of build_staging: the tables come to hold what an undisturbed run makes of raw.
 
-`make test` kills 3 times, `make test-faults` 20 times (STAGING_KILLS); CRASH_SEED chooses the moments.
+`make test-kills` kills 3 times, `make test-faults` 20 times (STAGING_KILLS); CRASH_SEED chooses the moments.
 """
 
 import os
