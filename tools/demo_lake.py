@@ -1,5 +1,6 @@
 """The lake that `make demo` makes, on the disk or in an emulated S3, and how its tables are read without Spark."""
 
+import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ class Lake:
             "spark.hadoop.fs.s3a.endpoint.region": "us-east-1",
             "spark.hadoop.fs.s3a.path.style.access": "true",
         }
-        return {"lake.root": self.root, **{f'spark."{key}"': value for key, value in spark.items()}}
+        return {"lake.root": self.root, **{f'spark."{key}"': json.dumps(value) for key, value in spark.items()}}
 
     def table(self, name: str) -> DeltaTable:
         """Return a table of the lake, to be read without Spark."""
