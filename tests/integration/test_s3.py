@@ -165,6 +165,23 @@ def append(s3: CountedS3, path: str, number: int, *, log_store: str | None) -> s
     return subprocess.Popen(command, env=os.environ | {"PYTHONPATH": paths}, stderr=subprocess.DEVNULL)
 
 
+def test_a_commit_and_an_offset_whose_answers_are_lost_are_the_writers_own(
+    s3: CountedS3, stream: Stream, tmp_path: Path
+) -> None:
+    stream.put(an_event(created_at=int(stream.client().now().timestamp())))
+    written = (
+        "lost/lake/_checkpoints/ingest_raw/offsets/",
+        "lost/lake/raw/events/_delta_log/00000000000000000001.json",
+    )
+    with s3.losing(*written) as how_many_are_due:
+        line = Jobs(s3, stream, tmp_path).run(
+            "ingest_raw", "--until-caught-up", "--set", "lake.root=s3a://lakes/lost/lake"
+        )
+        assert how_many_are_due() == 0
+    assert line == "1 records read = 1 raw + 0 duplicates + 0 quarantined"
+    assert by_delta_rs("s3a://lakes/lost/lake/raw/events", s3.endpoint).num_rows == 1
+
+
 @pytest.mark.parametrize(
     ("flags", "told"),
     [

@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import Event, Lock
 from typing import Any
-from urllib.parse import parse_qs, quote, unquote
+from urllib.parse import parse_qs, quote, unquote, urlencode
 from urllib.request import urlopen
 
 import boto3
@@ -30,8 +30,8 @@ from werkzeug.serving import WSGIRequestHandler, run_simple
 from event_lake.config.files import load_settings
 from support.emulators import free_port
 
-# The server's own pages: its requests, what to hold, and what to refuse. No bucket can have such a name.
-_REQUESTS, _HOLD, _REFUSE = "/_requests", "/_hold", "/_refuse"
+# The server's own pages: its requests, what to hold, what to refuse, and what to lose. No bucket can have such a name.
+_REQUESTS, _HOLD, _REFUSE, _LOSE = "/_requests", "/_hold", "/_refuse", "/_lose"
 # S3's refusals, by the status of their answers.
 _REFUSALS = {"403 Forbidden": "AccessDenied", "301 Moved Permanently": "PermanentRedirect"}
 
@@ -81,6 +81,15 @@ class CountedS3:
             yield
         finally:
             self._ask(f"{_REFUSE}?folder=&status=")
+
+    @contextmanager
+    def losing(self, *folders: str) -> Iterator[Callable[[], int]]:
+        """Carry out the first PUT below each of these folders of a bucket, and answer that S3 failed.
+
+        The block gets a function that tells how many such answers are still due.
+        """
+        self._ask(f"{_LOSE}?{urlencode({'folder': folders}, doseq=True)}")
+        yield lambda: int(self._ask(_LOSE))
 
     def _ask(self, page: str) -> Any:
         with urlopen(f"{self.endpoint}{page}", timeout=60) as answer:
@@ -182,10 +191,11 @@ class _Counting:
         self._noted: list[Request] = []
         self._hold = _Hold()
         self._refused, self._refusal = "", ""
+        self._to_lose: list[str] = []
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         query = parse_qs(environ["QUERY_STRING"], keep_blank_values=True)
-        if environ["PATH_INFO"] in (_REQUESTS, _HOLD, _REFUSE):
+        if environ["PATH_INFO"] in (_REQUESTS, _HOLD, _REFUSE, _LOSE):
             start_response("200 OK", [("Content-Type", "application/json")])
             return [json.dumps(self._answer(environ["PATH_INFO"], query)).encode()]
         time.sleep(self._delay_seconds)
@@ -206,11 +216,24 @@ class _Counting:
         if is_held and not self._hold.wait():
             note("503 Service Unavailable", [])
             return []
+        if self._loses(request):
+            list(self._application(environ, lambda *_: None))
+            note("500 Internal Server Error", [("Content-Length", "0")])
+            return []
         return self._application(environ, note)
+
+    def _loses(self, request: Request) -> bool:
+        with self._lock:
+            folders = [one for one in self._to_lose if request.kind == "PUT" and request.key.startswith(one)]
+            self._to_lose = [one for one in self._to_lose if one not in folders]
+            return bool(folders)
 
     def _answer(self, page: str, query: dict[str, list[str]]) -> Any:
         if page == _REQUESTS:
             return [asdict(noted) for noted in self._noted[int(query["since"][0]) :]]
+        if page == _LOSE:
+            self._to_lose = query.get("folder", self._to_lose)
+            return len(self._to_lose)
         if page == _REFUSE:
             self._refused, self._refusal = query["folder"][0], query["status"][0]
         elif "folder" in query:

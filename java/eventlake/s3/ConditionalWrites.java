@@ -7,6 +7,7 @@ import org.apache.hadoop.fs.FSDataOutputStream;
 import org.apache.hadoop.fs.FSDataOutputStreamBuilder;
 import org.apache.hadoop.fs.FileSystem;
 import org.apache.hadoop.fs.Path;
+import org.apache.hadoop.fs.s3a.RemoteFileChangedException;
 
 /** Files that appear in S3 as a whole when their stream is closed, each for a single PUT. */
 final class ConditionalWrites {
@@ -30,12 +31,29 @@ final class ConditionalWrites {
   }
 
   /**
-   * Returns true if the file holds this content.
+   * Writes a whole file, and returns true if it holds this content then; false if S3 refused it.
    *
    * <p>S3 also refuses a file that an earlier attempt of the same writer brought there, if the answer to that attempt
    * was lost and the request is sent again. Then the file is the writer's own.
    */
-  static boolean isHeld(FileSystem files, Path path, byte[] content) throws IOException {
+  static boolean write(FileSystem files, Path path, byte[] content, boolean overwrite) throws IOException {
+    FSDataOutputStream stream = open(files, path, overwrite);
+    try {
+      stream.write(content);
+    } catch (IOException | RuntimeException failed) {
+      // To close it would bring a part of the content into S3.
+      stream.abort();
+      throw failed;
+    }
+    try {
+      stream.close();
+      return true;
+    } catch (RemoteFileChangedException refused) {
+      return isHeld(files, path, content);
+    }
+  }
+
+  private static boolean isHeld(FileSystem files, Path path, byte[] content) throws IOException {
     try (FSDataInputStream file = files.open(path)) {
       return Arrays.equals(file.readAllBytes(), content);
     }

@@ -55,8 +55,7 @@ public class LakeFileSystem extends S3AFileSystem {
 
   @Override
   public FileStatus getFileStatus(Path path) throws IOException {
-    String name = path.getName();
-    if (!DATA_FILE.matcher(name).matches() && !COMMIT.matcher(name).matches()) {
+    if (!isNeverChanged(path)) {
       return super.getFileStatus(path);
     }
     Path qualified = makeQualified(path);
@@ -70,22 +69,37 @@ public class LakeFileSystem extends S3AFileSystem {
 
   @Override
   public boolean delete(Path path, boolean recursive) throws IOException {
-    forget(path);
-    return super.delete(path, recursive);
+    try {
+      return super.delete(path, recursive);
+    } finally {
+      forget(path);
+    }
   }
 
   @Override
   public boolean rename(Path from, Path to) throws IOException {
-    forget(from);
-    return super.rename(from, to);
+    try {
+      return super.rename(from, to);
+    } finally {
+      forget(from);
+      forget(to);
+    }
   }
 
   /** Forgets a file, or all files of a folder. */
   private void forget(Path path) {
-    String name = makeQualified(path).toString();
-    synchronized (known) {
-      known.keySet().removeIf(file -> file.toString().equals(name) || file.toString().startsWith(name + "/"));
+    Path qualified = makeQualified(path);
+    if (isNeverChanged(path)) {
+      known.remove(qualified);
+      return;
     }
+    synchronized (known) {
+      known.keySet().removeIf(file -> file.toString().startsWith(qualified + "/"));
+    }
+  }
+
+  private static boolean isNeverChanged(Path path) {
+    return DATA_FILE.matcher(path.getName()).matches() || COMMIT.matcher(path.getName()).matches();
   }
 
   private final class DataFile extends FilterOutputStream {
