@@ -1,5 +1,6 @@
 """What a checkpoint is held to."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -7,7 +8,9 @@ from typing import Any
 import pytest
 
 from event_lake.errors import ConfigError
+from event_lake.kinesis.offsets import At, Closed, Position, TrimHorizon
 from event_lake.raw.beginning import Beginning, refuse_changes
+from support.planned_batches import an_offset, at
 
 FOUND = Beginning(
     stream="events",
@@ -67,3 +70,22 @@ def test_all_changed_settings_are_told_at_once() -> None:
 
 def test_where_to_start_from_and_what_the_ledger_told_may_differ() -> None:
     refuse_changes(FOUND, replace(FOUND, start_from="latest", first_batch=0, holes={"a": "lost"}))
+
+
+@pytest.mark.parametrize(
+    ("named", "end", "entered"),
+    [
+        ("TRIM_HORIZON", TrimHorizon(), "TRIM_HORIZON"),
+        # By Spark 4.1 the first batch isn't empty.
+        ("TRIM_HORIZON", Closed(), "TRIM_HORIZON"),
+        ("AT 2026-11-21T00:00:20Z", Closed(), "AT 2026-11-21T00:00:20+00:00"),
+        # A time that lies ahead is the one at which the query begins.
+        ("AT 2999-01-01T00:00:00Z", At(at(30).time), "AT 2026-11-21T00:00:30+00:00"),
+        ("CLOSED", Closed(), "CLOSED"),
+    ],
+)
+def test_the_first_ledger_rows_of_shards_without_records_say_where_these_began(
+    named: str, end: Position, entered: str
+) -> None:
+    begun = replace(FOUND, start_from=json.dumps({"a": named}), gone={"z": "7"})
+    assert begun.first_positions(an_offset(0, a=end, b=Closed())) == {"a": entered, "b": "CLOSED", "z": "7"}

@@ -12,6 +12,7 @@ from event_lake.config.parsing import parse_instant
 from event_lake.config.settings import Settings
 from event_lake.errors import ConfigError, UserError
 from event_lake.kinesis.api.reads import Reads
+from event_lake.kinesis.offsets import Closed, Offset, from_text, to_text
 from event_lake.kinesis.planning.resume import Resumption, resume_positions
 from event_lake.lake import formats
 from event_lake.lake.checkpoints import Checkpoint
@@ -59,10 +60,15 @@ class Beginning:
     holes: Mapping[str, str] = field(default_factory=dict)
     gone: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def positions(self) -> Mapping[str, str]:
-        """The positions by shard that this names: those of `start_from`, if it has such, and those of `gone`."""
-        return {**(json.loads(self.start_from) if self.start_from.startswith("{") else {}), **self.gone}
+    def first_positions(self, end: Offset) -> Mapping[str, str]:
+        """Return the position by shard for the ledger of the checkpoint's first batch, which ends at `end`.
+
+        A shard of which it reads nothing ends where it began. Only by Spark 4.1, whose first batch isn't empty, such a
+        shard may have been closed meanwhile. Then its position is the one that `start_from` names.
+        """
+        named = json.loads(self.start_from) if self.start_from.startswith("{") else {}
+        closed = {s: to_text(from_text(text)) for s, text in named.items() if end.shards.get(s) == Closed()}
+        return {**end.positions, **closed, **self.gone}
 
 
 def beginning_of(checkpoint: Checkpoint) -> Beginning:

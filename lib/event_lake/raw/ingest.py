@@ -234,7 +234,7 @@ class _Query:
             clock=planned.clock,
             read_until=end.cut,
             begins=begins,
-            positions={**end.positions, **(self._beginning.positions if begins else {})},
+            positions=self._beginning.first_positions(end) if begins else end.positions,
             holes=self._beginning.holes if begins else {},
             expected=shards_with_receipts(begin, end) if begin else (),
             may_repeat=may_repeat,

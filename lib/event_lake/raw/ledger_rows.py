@@ -35,8 +35,8 @@ class Batch:
     - `batch_id` is its number in the lake. `clock` is its time, which its rows have as `ingested_at`.
     - `read_until`: the batch read all shards at least up to this arrival time.
     - `begins`: it's the first batch of its checkpoint.
-    - `positions` has a position for each shard: where the batch ends in it, or if it `begins` and the checkpoint names
-      one, that one. By Spark 4.2 they are the same; by 4.1 a shard may be closed in between, without a record.
+    - `positions` has a position for each shard: where the batch ends in it, and for a batch that `begins`
+      `Beginning.first_positions`.
     - `holes` says by shard which records had expired unread before its checkpoint began.
     - `expected` are the shards of which it reads something, so that a receipt must come.
     - `may_repeat`: an earlier run may have begun to write it.
