@@ -43,14 +43,12 @@ class S3Folder:
         with translate_errors(self._explainer.unusable, ValueError):
             self._boto: Any = boto3.client("s3", region_name=region)
 
-    def upload(self, artifact: Artifact) -> str:
-        """Upload the artifact unless it's there, and return its URI."""
-        uri = artifact.uri(self._uri)
-        _, key = bucket_and_folder(uri)
+    def upload(self, artifact: Artifact) -> None:
+        """Upload the artifact to its URI, unless it's there."""
+        _, key = bucket_and_folder(artifact.uri(self._uri))
         with self._translated("upload"):
             if not self._exists(key):
                 self._boto.put_object(Bucket=self._bucket, Key=key, Body=artifact.content)
-        return uri
 
     def read_all(self, prefix: str) -> Iterator[bytes]:
         """Yield the content of each object whose URI begins with that of the folder, "/" and `prefix`, oldest first."""

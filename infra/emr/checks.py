@@ -4,7 +4,7 @@ from argparse import Namespace
 from importlib import import_module
 from pathlib import PurePath
 
-from event_lake.config.files import load_settings
+from event_lake.config.files import load_settings, positions_file
 from event_lake.config.lake_root import lies_in_s3
 from event_lake.config.parsing import unusable
 from event_lake.config.settings import Settings
@@ -25,7 +25,11 @@ def refuse_mistakes(run: Run, conf: str) -> None:
     """
     command = import_module(f"event_lake.commands.{run.job.replace('-', '_')}")
     args = command.make_parser(f"event-lake {run.job}").parse_args(run.flags)
+    if args.run_id is not None:
+        raise unusable("--run-id", args.run_id, "it's a flag of submit; put it before the job's name")
     _refuse_elsewhere("--config", args.config, conf)
+    if (positions := positions_file(args.config, args.set)) is not None:
+        _refuse_elsewhere("source.start_from", positions, conf)
     settings = load_settings(args.config, args.set)
     _refuse_places(settings)
     if run.job == "build-staging" and settings.staging.contracts is not None:

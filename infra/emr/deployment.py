@@ -8,6 +8,11 @@ from event_lake.config.lake_root import find_problem, scheme_of
 from event_lake.config.parsing import unusable
 from event_lake.config.toml import read_table, read_toml
 
+# What `requests.start_request` gives to spark-submit.
+_SET_BY_SUBMIT = (
+    r"spark\.(?:jars|archives|submit\.pyFiles|(?:emr-serverless\.driverEnv|executorEnv)"
+    r"\.(?:PYTHONPATH|PYSPARK_PYTHON|PYSPARK_DRIVER_PYTHON|AWS_DEFAULT_REGION))"
+)
 # The oldest release with Spark 4.1, which is the oldest Spark that Event Lake runs on. Source: EMR's release notes.
 _OLDEST = (8, 2, 0)
 
@@ -51,6 +56,8 @@ class Deployment:
             _refuse_unlike(f"tags.{key}", value, r"[\w /.:=+@-]{0,256}", "event-lake")
         for key in self.spark:
             _refuse_unlike("spark", key, r"spark\.\S+", "spark.executor.cores")
+            if re.fullmatch(_SET_BY_SUBMIT, key):
+                raise unusable("spark", key, "submit sets it, and its own value would win; leave the key out")
 
 
 def load_deployment(path: str) -> Deployment:

@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
+from event_lake.lake.lease_record import LeaseRecord
 from support.documents import Block, blocks_of
 from support.emr_applications import runs_of, set_release
 from support.emulators import moto_endpoint
@@ -20,6 +21,10 @@ DOCUMENT = Path("docs/how-to/emr.md")
 FILES = [block for block in blocks_of(DOCUMENT, "json", "toml") if len(block.words) > 1]
 COMMANDS = blocks_of(DOCUMENT, "sh")
 REGION = "eu-central-1"
+# What a run leaves that has ended.
+ENDED = LeaseRecord(
+    job="ingest_raw", host="a", pid_space="", pid=1, owner="b", acquired_at="", length_seconds=60, released=True
+)
 
 
 class Account:
@@ -33,7 +38,10 @@ class Account:
         return [(one, run) for one in self._applications() for run in runs_of(self._endpoint, one, REGION)]
 
     def go_on(self) -> None:
-        """The application is of the release that was asked for, its id is in emr.toml, and its runs write logs."""
+        """The application is of the release that was asked for, its id is in emr.toml, and its runs leave what runs do.
+
+        That is a driver's log, and the lease of the raw layer.
+        """
         set_release("emr-spark-8.2.0", REGION)
         file = self._folder / "emr.toml"
         for application in self._applications():
@@ -42,6 +50,7 @@ class Account:
         for application, run in self.runs():
             key = f"emr-logs/applications/{application}/jobs/{run['jobRunId']}/SPARK_DRIVER/stderr.gz"
             s3.put_object(Bucket="example-lake", Key=key, Body=gzip.compress(b"a line of the driver\n"))
+            s3.put_object(Bucket="example-lake", Key="events/_leases/raw.json", Body=ENDED.as_json())
 
     def _applications(self) -> list[str]:
         service = boto3.client("emr-serverless", endpoint_url=self._endpoint, region_name=REGION)
@@ -59,6 +68,7 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[st
     (folder / ".venv/bin").mkdir(parents=True)
     for name, command in (
         (".venv/bin/python", f'exec {sys.executable} "$@"'),
+        (".venv/bin/event-lake", f'exec {sys.executable} -m event_lake "$@"'),
         (".venv/bin/aws", f'exec {sys.executable} -m support.aws_command "$@"'),
         (".venv/bin/make", 'test "$*" = package'),  # dist is there
     ):

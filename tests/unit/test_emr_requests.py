@@ -208,6 +208,10 @@ def test_older_releases_are_refused(label: str) -> None:
         ),
         ({"tags": {"a": "ä"}}, "tags.a = 'ä': write it like \"event-lake\""),
         ({"spark": {"executor.cores": "4"}}, "spark = 'executor.cores': write it like \"spark.executor.cores\""),
+        (
+            {"spark": {"spark.jars": "s3://b/a.jar"}},
+            "spark = 'spark.jars': submit sets it, and its own value would win; leave the key out",
+        ),
     ],
 )
 def test_a_deployment_that_aws_would_refuse_is_one_line(changed: Mapping[str, Any], line: str) -> None:

@@ -118,6 +118,14 @@ def test_a_dry_run_shows_the_request_and_changes_nothing(
             ),
         ),
         (
+            ["ingest-raw", "--config", "conf/prod.toml", "--set", "source.start_from=positions.json"],
+            f"source.start_from = 'positions.json': {ELSEWHERE}",
+        ),
+        (
+            ["reconcile", "--config", "conf/prod.toml", "--run-id", "tonight"],
+            "--run-id = 'tonight': it's a flag of submit; put it before the job's name",
+        ),
+        (
             ["ingest-raw", "--config", "conf/prod.toml", "--acknowledge", "3"],
             f"--acknowledge: {REPEATED}",
         ),

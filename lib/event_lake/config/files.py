@@ -17,12 +17,22 @@ def load_settings(path: str, overrides: Sequence[str] = ()) -> Settings:
     The value of an override is a TOML value; what isn't one is taken as a string. Raise ConfigError for a file that
     can't be read, an unknown key, a wrong type or an unusable value.
     """
-    table = read_toml(path, f"--config {path}", "conf/reference.toml")
-    for override in overrides:
-        _apply(table, override)
+    table = _read(path, overrides)
     _refuse_control_characters(table)
     _read_positions(table)
     return read_table(Settings, table)
+
+
+def positions_file(path: str, overrides: Sequence[str] = ()) -> str | None:
+    """Return the .json file that `source.start_from` names in these settings, which `load_settings` reads, or None."""
+    return _positions_file(_read(path, overrides).get("source"))
+
+
+def _read(path: str, overrides: Sequence[str]) -> dict[str, Any]:
+    table = read_toml(path, f"--config {path}", "conf/reference.toml")
+    for override in overrides:
+        _apply(table, override)
+    return table
 
 
 def _apply(table: dict[str, Any], override: str) -> None:
@@ -55,10 +65,15 @@ def _refuse_control_characters(table: dict[str, Any]) -> None:
 
 def _read_positions(table: dict[str, Any]) -> None:
     """Replace the value of `source.start_from`, if it names a .json file, by the file's text."""
-    source = table.get("source")
-    name = source.get("start_from") if isinstance(source, dict) else None
-    if isinstance(source, dict) and isinstance(name, str) and name.endswith(".json"):
+    source: Any = table.get("source")
+    name = _positions_file(source)
+    if name is not None:
         try:
             source["start_from"] = " ".join(Path(name).read_text("utf-8-sig").split())
         except (OSError, UnicodeDecodeError) as error:
             raise unusable("source.start_from", name, f"a file of positions that can't be read: {error}") from None
+
+
+def _positions_file(source: Any) -> str | None:
+    name = source.get("start_from") if isinstance(source, dict) else None
+    return name if isinstance(name, str) and name.endswith(".json") else None

@@ -69,3 +69,8 @@ def _find_problem_of_uri(scheme: str, path: str) -> str | None:
         # Hadoop leaves these out and S3 doesn't: the tables would be one lake's, and the leases two lakes'.
         return 'the lake would have two names; write it without "//", "." and ".." between its folders'
     return None
+
+
+def plain_path(uri: str) -> str:
+    """Return the URI of a file or folder on the local disk as a plain path, and any other text as it is."""
+    return re.sub(r"^file:(?://)?(?=/)", "", uri)
