@@ -2,7 +2,7 @@
 
 import sys
 
-from event_lake.commands.stop import main
+from event_lake.cli.commands import run_command
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_command("stop"))

@@ -133,16 +133,32 @@ def compile_java(jars: Path) -> None:
     classes = CACHE / "classes"
     shutil.rmtree(classes, ignore_errors=True)
     sources = sorted((ROOT / "java").rglob("*.java"))
-    javac = ["javac", "--release", "17", "-Xlint:all,-path", "-Werror", "-proc:none", "-cp", jars / "*", "-d", classes]
+    javac = [
+        find_java("javac"),
+        "--release",
+        "17",
+        "-Xlint:all,-path",
+        "-Werror",
+        "-proc:none",
+        "-cp",
+        jars / "*",
+        "-d",
+        classes,
+    ]
     problem = "can't compile java/; is there a JDK of Java 17 (javac), not only a JRE?"
     run_logged([*javac, *sources], problem)
-    run_logged(["jar", "--create", "--file", jars / "event_lake_s3.jar", "-C", classes, "."], problem)
+    run_logged([find_java("jar"), "--create", "--file", jars / "event_lake_s3.jar", "-C", classes, "."], problem)
+
+
+def find_java(tool: str) -> str:
+    """Return the command that runs a tool of the Java that Spark would start: of JAVA_HOME, or that on the PATH."""
+    home = os.environ.get("JAVA_HOME")
+    return str(Path(home) / "bin" / tool) if home else tool
 
 
 def check_java() -> None:
     """Print one line and exit unless the Java that Spark would start is 17 or 21."""
-    home = os.environ.get("JAVA_HOME")
-    java = str(Path(home) / "bin" / "java") if home else "java"
+    java = find_java("java")
     remedy = "install Java 17 and let PATH or JAVA_HOME lead to it"
     try:
         text = subprocess.run([java, "-version"], stderr=subprocess.PIPE, check=True).stderr.decode()

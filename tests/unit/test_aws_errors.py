@@ -122,6 +122,8 @@ def test_what_is_neither_botocores_nor_asked_for_passes(error: Exception) -> Non
         (refusal("InternalError", 500), ServiceUnavailableError, "AWS: Call: why"),
         (OUT_OF_REACH[0], ServiceUnavailableError, "AWS: Call: why"),
         (refusal("NoSuchKey", 404), EventLakeError, "AWS: Call: why"),
+        # S3's answer to HEAD has no body.
+        (refusal("403", 403), UserError, "AWS: Call: why; allow it"),
     ],
     ids=str,
 )

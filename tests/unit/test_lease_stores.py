@@ -17,7 +17,7 @@ import pytest
 from event_lake.__main__ import main
 from event_lake.aws.s3 import S3Object
 from event_lake.errors import UserError
-from event_lake.lake.lease import Lease
+from event_lake.lake.lease import Lease, hold_lease
 from event_lake.lake.lease_stores import LeaseStore, LocalFile, lease_store
 from event_lake.lake.machine import Machine
 from event_lake.lake.stopping import StopRequest
@@ -185,6 +185,20 @@ def test_the_command_says_how_the_job_ended_and_2_where_there_never_was_one(
         "",
         f"event-lake stop: UserError: lake {tmp_path}: no job has ever written this layer; check lake.root\n",
     )
+
+
+def test_of_two_layers_the_command_tells_of_the_one_that_ended_though_the_other_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = ["--config", "conf/local.toml", "--set", f"lake.root={tmp_path}", "--timeout", "1 second"]
+    ended = Lease(LocalFile(str(tmp_path), "staging"), "build_staging")
+    ended.acquire()
+    ended.release()
+    with hold_lease(LocalFile(str(tmp_path), "raw"), job="ingest_raw", length_seconds=0.6):
+        assert main(["stop", *flags, "raw", "staging"]) == 4
+    told = capsys.readouterr()
+    assert told.out.startswith("build_staging on host ")
+    assert "was asked to stop, and goes on after" in told.err
 
 
 def test_a_lake_whose_folder_cannot_be_made_is_the_users_to_fix(tmp_path: Path) -> None:

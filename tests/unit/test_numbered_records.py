@@ -156,3 +156,13 @@ def test_a_lease_is_held_refused_and_taken_over_there_as_elsewhere() -> None:
     watcher.check()
     with pytest.raises(UserError, match="lost to ingest_raw on host two"):
         owner.check()
+
+
+def test_a_record_that_is_there_and_cannot_be_read_says_why() -> None:
+    class Denied(FakeFiles):
+        def read(self, path: str) -> str:
+            raise OSError("AccessControlException")
+
+    store = records(Denied({f"{FOLDER}/1": "1"}))
+    with pytest.raises(ServiceUnavailableError, match="AccessControlException"):
+        store.read()

@@ -32,6 +32,7 @@ _BY_CODE = {
     "RequestTimeTooSkewed": Cause.CREDENTIALS,
     "SignatureDoesNotMatch": Cause.CREDENTIALS,
     "UnrecognizedClientException": Cause.CREDENTIALS,
+    "403": Cause.DENIED,  # S3's answer to HEAD has no body, and so no code
     "AccessDenied": Cause.DENIED,
     "AccessDeniedException": Cause.DENIED,
     "KMSThrottlingException": Cause.THROTTLED,

@@ -5,14 +5,20 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from event_lake.errors import UserError
 from event_lake.requirements import INSTALLED_AS, missing_here
 
 
 class OneLineParser(argparse.ArgumentParser):
-    """An argument parser that reports a mistake in one line, and exits with the code of a UserError."""
+    """An argument parser that reports a mistake in one line, and exits with the code of a UserError.
+
+    It takes no abbreviated flags: a script that has one would mean another flag once there is a new one.
+    """
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(allow_abbrev=False, **values)
 
     def error(self, message: str) -> NoReturn:
         """Print the message in one line, and exit with the code of a UserError."""

@@ -7,12 +7,12 @@ than --timeout, this exits with code 4; the job stays asked.
 
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from event_lake.cli.jobs import JobParser, run_job, tell
 from event_lake.config.parsing import parse_duration
 from event_lake.config.settings import Settings
-from event_lake.errors import ConfigError
+from event_lake.errors import ConfigError, ServiceUnavailableError
 from event_lake.lake.outcomes import RunNotes
 from event_lake.lake.stopping import LAYERS, USUAL_TIMEOUT, open_request
 
@@ -53,6 +53,14 @@ def _stop(args: Namespace, settings: Settings, notes: RunNotes) -> int:
     requests = [open_request(settings, layer) for layer in args.layers or LAYERS[:1]]
     for request in requests:
         request.ask()
+    # All have the same time, whichever ends first.
+    deadline = datetime.now(UTC) + args.timeout
+    go_on = []
     for request in requests:
-        tell(notes, str(request.await_end(args.timeout)))
+        try:
+            tell(notes, str(request.await_end(max(deadline - datetime.now(UTC), timedelta()))))
+        except ServiceUnavailableError as error:
+            go_on.append(str(error))
+    if go_on:
+        raise ServiceUnavailableError("; ".join(go_on))
     return 0

@@ -12,11 +12,12 @@ from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import SparkSession
 
+from event_lake.config.lake_root import plain_path
 from event_lake.config.parsing import unusable
 from event_lake.config.settings import Lake
 from event_lake.errors import UserError
 from event_lake.lake import tables
-from event_lake.lake.catalog_names import is_same_place, plain_path
+from event_lake.lake.catalog_names import is_same_place
 from event_lake.lake.descriptions import Description, find_uncommented
 from event_lake.lake.parallel import in_parallel
 from event_lake.lake.tables import quote_literal
@@ -55,7 +56,7 @@ def register(
 
     Raise ConfigError if the schema isn't there, and UserError if a name is taken by another table or view: that is left
     as it is. Where the catalog fails in any other way, log a warning: the next run of the job registers what is
-    missing. Raise what `tables.explain_errors` raises for the commits.
+    missing. Raise what `tables.explain_errors` raises for the commits, for which Delta asks the catalog as well.
     """
     if lake.catalog is None:
         return

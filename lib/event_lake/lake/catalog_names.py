@@ -6,6 +6,8 @@ Names in a catalog have small letters, digits and `_`, and there are no folders.
 import hashlib
 import re
 
+from event_lake.config.lake_root import plain_path
+
 _PLAIN = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*")
 # Hive's metastore of before version 2.3 takes 128 characters.
 _MOST_CHARACTERS = 100
@@ -20,8 +22,9 @@ def typed_name(event_type: str) -> str:
     """Return the name in a catalog of the typed table of `event_type`.
 
     It is `type_page_view` of "page_view", and `type_order_completed__` with a hash of the type behind it of "Order
-    Completed". Types that differ in capitals only have one name, and can't both have contracts (`load_contracts`). No
-    other two types have one name, but for types with equal hashes, of which there is one pair in four billion.
+    Completed". Plain types that differ in capitals only have one name, and can't both have contracts
+    (`load_contracts`). No other two types have one name, but for types with equal hashes, of which there is one pair
+    in four billion.
     """
     words = event_type.lower()
     if _PLAIN.fullmatch(words) and len(words) <= _MOST_CHARACTERS:
@@ -29,11 +32,6 @@ def typed_name(event_type: str) -> str:
     readable = re.sub(r"[^a-z0-9]+", "_", words[:_MOST_CHARACTERS]).strip("_")
     # No plain name has two "_" behind each other.
     return f"type_{readable}__{hashlib.sha256(event_type.encode()).hexdigest()[:8]}"
-
-
-def plain_path(location: str) -> str:
-    """Return the location of a table on the local disk as a plain path, and any other location as it is."""
-    return re.sub(r"^file:(?://)?(?=/)", "", location)
 
 
 def is_same_place(location: str, path: str) -> bool:

@@ -16,8 +16,9 @@ from event_lake.errors import UserError
 class LeaseStore(Protocol):
     """A place for one record of the lake `lake`: that of a lease, or the outcomes of a job.
 
-    The storage gives each content that is written a version. The caller writes no content twice, as a version may be a
-    hash of it. All methods raise EventLakeError if the storage fails; the content may then have been written, may come
+    The storage gives each content that is written a version, which may be a hash of it. So the caller writes no content
+    twice; but a request to stop that is taken back leaves what the owner wrote last, at which the owner goes on. All
+    methods raise EventLakeError if the storage fails; the content may then have been written, may come
     later, or never. If `create` or `replace` returns None, an earlier attempt of the caller may be the reason: `read`
     shows it.
     """

@@ -70,7 +70,9 @@ class NumberedRecords:
                 try:
                     return self._files.read(self._path(newest)).encode(), str(newest)
                 except OSError:
-                    continue  # its owner has written the next one, and deleted it
+                    # Its owner may have written the next one, and deleted it.
+                    if self._newest() == newest:
+                        raise
         raise ServiceUnavailableError(f"lake {self.lake}: {self._folder} couldn't be read {_ATTEMPTS} times")
 
     def create(self, content: bytes) -> str | None:
@@ -105,6 +107,8 @@ class NumberedRecords:
         try:
             yield
         except (Py4JError, PySparkException, OSError) as error:
-            text = str(getattr(error, "java_exception", error)).splitlines()
+            # HadoopFiles.read raises an OSError because of one of Java's, which says more.
+            reason = error.__cause__ if isinstance(error.__cause__, Py4JError) else error
+            text = str(getattr(reason, "java_exception", reason)).splitlines()
             unknown = ServiceUnavailableError(f"lake {self.lake}: {self._folder}: {text[0] if text else repr(error)}")
-            raise explain(error, self._folder) or unknown from error
+            raise explain(reason, self._folder) or unknown from error

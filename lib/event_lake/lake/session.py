@@ -193,9 +193,9 @@ def spark_session(app: str, settings: Mapping[str, str]) -> Iterator[SparkSessio
     for key, value in {**PREFERRED, **settings, **REQUIRED}.items():
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
-    refuse_remote(spark)
-    _keep_rows_out_of_logs(spark)
     try:
+        refuse_remote(spark)
+        _keep_rows_out_of_logs(spark)
         yield spark
     finally:
         spark.stop()

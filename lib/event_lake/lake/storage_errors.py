@@ -7,6 +7,7 @@ damaged on purpose.
 
 import re
 
+from event_lake.config.lake_root import plain_path
 from event_lake.errors import DataLossError, EventLakeError, ServiceUnavailableError, UserError
 
 NEW_CHECKPOINT = "ingest_raw --new-checkpoint, given once, resumes from the ledger"
@@ -112,7 +113,7 @@ def _no_space(text: str, where: str | None) -> EventLakeError | None:
     if not _FULL.search(text):
         return None
     if written := _WRITTEN.search(text):
-        place = _path(written["path"])
+        place = plain_path(written["path"])
     elif _LOCAL_FOLDERS in text:
         place = "Spark's local folders (spark.local.dir)"
     else:
@@ -122,7 +123,7 @@ def _no_space(text: str, where: str | None) -> EventLakeError | None:
 
 def _no_access(text: str, where: str | None) -> EventLakeError | None:
     if denied := _DENIED.search(text):
-        place = _path(_matched_group(denied) or where or _LAKE)
+        place = plain_path(_matched_group(denied) or where or _LAKE)
         return UserError(f"{place}: access denied; allow reading, writing and deleting there, {AGAIN}")
     if refused := _REFUSED.search(text):
         return UserError(f"{where or _LAKE}: {_short(refused)}; check lake.root, its region and the credentials in use")
@@ -142,9 +143,9 @@ def _out_of_reach(text: str, where: str | None) -> EventLakeError | None:
 
 def _lost(text: str, where: str | None) -> EventLakeError | None:
     if gone := _GONE.search(text):
-        return DataLossError(f"there's no table at {_path(_matched_group(gone) or where or _LAKE)}; {PUT_BACK}")
+        return DataLossError(f"there's no table at {plain_path(_matched_group(gone) or where or _LAKE)}; {PUT_BACK}")
     if bad := _UNREADABLE.search(text):
-        place = _path(bad["file"] or bad["log"] or where or "the _delta_log of a table")
+        place = plain_path(bad["file"] or bad["log"] or where or "the _delta_log of a table")
         return DataLossError(f"{place} is gone or damaged ({bad['detail'] or bad['damage']}); {PUT_BACK}")
     return None
 
@@ -182,7 +183,7 @@ def _bad_checkpoint(text: str, where: str | None) -> EventLakeError | None:
 
 def _checkpoint(text: str) -> str | None:
     match = _CHECKPOINT.search(text)
-    return _path(_matched_group(match) or "") if match else None
+    return plain_path(_matched_group(match) or "") if match else None
 
 
 def _matched_group(match: re.Match[str]) -> str | None:
@@ -192,8 +193,3 @@ def _matched_group(match: re.Match[str]) -> str | None:
 
 def _short(match: re.Match[str]) -> str:
     return (_matched_group(match) or "")[:_MOST_DETAIL]
-
-
-def _path(uri: str) -> str:
-    """Return a local file's URI as a plain path, and any other text as it is."""
-    return re.sub(r"^file:(?://)?(?=/)", "", uri)
