@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import pytest
 from pyspark.sql import SparkSession
 
 from event_lake.config.settings import Fields, Raw
@@ -30,6 +31,7 @@ def foreign(uuid: str, time: object) -> bytes:
     return json.dumps({"time": time, "detail": {"id": uuid, "type": "order:placed"}}).encode()
 
 
+@pytest.mark.slow
 def test_each_part_of_a_record_is_an_event_or_quarantined_and_the_ledger_has_it(
     spark: SparkSession, stream: Stream, root: str
 ) -> None:

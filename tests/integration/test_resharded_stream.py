@@ -152,6 +152,7 @@ def test_latest_is_where_the_query_first_started_also_for_shards_that_come_later
     assert reader.in_order() == {f"key {key}": list(range(producer.count)) for key in range(KEYS)}
 
 
+@pytest.mark.slow
 def test_a_shard_that_closed_without_a_record_while_its_checkpoint_was_lost_is_no_gap(
     spark: SparkSession, boto: Any, stream: Stream, root: str
 ) -> None:

@@ -59,6 +59,7 @@ def test_each_type_can_have_a_contract(spark: SparkSession, root: str, tmp_path:
     assert load_contracts(str(folder)).keys() == set(ODD_TYPES)
 
 
+@pytest.mark.slow
 def test_events_with_contracts_are_typed_replaced_and_rejected(spark: SparkSession, root: str, tmp_path: Path) -> None:
     names = (*ODD_IN_SQL, "a/../b")
     for number, name in enumerate(names):

@@ -58,6 +58,7 @@ def test_another_payload_is_a_conflict_with_both_positions_and_other_spelling_is
     assert _refused(spark, root) == [('{"x": 2}', "102", "100"), ('{"x":2,"x":2}', "104", "100")]
 
 
+@pytest.mark.slow
 def test_a_version_that_arrived_earlier_takes_the_place_of_the_one_that_came_first(
     spark: SparkSession, root: str
 ) -> None:

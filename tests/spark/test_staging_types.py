@@ -45,6 +45,7 @@ def test_a_copy_in_another_partition_is_a_duplicate(
     assert _typed(spark, root) == [("a", 1)]
 
 
+@pytest.mark.slow
 def test_a_version_that_is_kept_instead_lies_where_raw_has_it(
     spark: SparkSession, root: str, settings: Settings
 ) -> None:
