@@ -158,6 +158,8 @@ def parts_of_shards(offsets: Sequence[Offset]) -> dict[str, list[Range | Hole]]:
     """What the batches between `offsets` read of each shard; a shard whose position moves otherwise fails."""
     found: dict[str, list[Range | Hole]] = defaultdict(list)
     for begin, finish in pairwise(offsets):
+        gone = begin.shards.keys() - finish.shards.keys()
+        assert all(isinstance(begin.shards[shard_id], Closed) for shard_id in gone), "gone unseen"
         for shard_id, end in finish.shards.items():
             part = part_of(shard_id, begin, finish)
             if part:
@@ -232,7 +234,7 @@ def expiring(draw: st.DrawFn) -> FakeShards:
 @given(
     shards=expiring(),
     first=st.sampled_from([TrimHorizon(), at(0)]),
-    after=steps(st.floats(300, 7_000), ONE_BATCH, UP_TO_THE_TIP, RESTART),
+    after=steps(st.floats(300, 7_000), ONE_BATCH, UP_TO_THE_TIP, ALL_THERE_IS, RESTART),
 )
 def test_the_parts_of_a_shard_meet_over_holes(shards: FakeShards, first: Position, after: Steps) -> None:
     offsets = planned(shards, first, A_MINUTE, after)
