@@ -39,7 +39,7 @@ test-fast: setup ## Run the tests that need no Spark
 test-cluster: package emulators ## Run jobs on a cluster of two workers, whose processes are killed
 	@$(BIN)/python -m pytest -m "cluster and not faults"
 
-test-kills: package emulators ## Kill jobs 3 times at any moment, and start them again
+test-kills: package emulators ## Kill jobs 3 times and twice at any moment, and start them again
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) -m "kills and not faults"
 
 test-slow: package emulators ## Run jobs as processes, on tables with other features, and random histories of staging
@@ -52,7 +52,7 @@ test-s3: setup emulators ## Run all jobs on a lake in an emulated S3
 test-documents: package ## Run the commands and the Python that the tutorial and the how-tos show, on a lake of their own
 	@$(BIN)/python -m pytest -m documents
 
-test-faults: package emulators ## Kill jobs 30 and 20 times in place of 3 (CRASH_SEED=1 chooses the moments); missing packages, all bad storage, a Hive metastore
+test-faults: package emulators ## Kill jobs 30 and 20 times in place of 3 and 2 (CRASH_SEED=1 chooses the moments); missing packages, all bad storage, a Hive metastore
 	@$(PYTHON) tools/setup.py --s3
 	@KILLS=30 JAVA_SIGNALS=3 STAGING_KILLS=20 HISTORIES=40 EXECUTOR_KILLS=5 $(BIN)/python -m pytest $(SIDE_BY_SIDE) \
 		-m "faults or cluster or kills or histories"

@@ -40,6 +40,7 @@ def test_a_second_job_on_a_lake_is_refused_and_a_stopped_one_ends_well(stream: S
     ]
 
 
+@pytest.mark.faults
 def test_a_job_that_is_asked_to_stop_ends_well_and_says_who_asked(stream: Stream, root: str) -> None:
     stream.put(an_event(created_at=int(stream.client().now().timestamp())), b"x")
     with running(stream, root, "--run-id", "mine") as job:
