@@ -7,7 +7,7 @@ than --timeout, this exits with code 4; the job stays asked.
 
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from event_lake.cli.jobs import JobParser, run_job, tell
 from event_lake.config.parsing import parse_duration
@@ -53,12 +53,10 @@ def _stop(args: Namespace, settings: Settings, notes: RunNotes) -> int:
     requests = [open_request(settings, layer) for layer in args.layers or LAYERS[:1]]
     for request in requests:
         request.ask()
-    # All have the same time, whichever ends first.
-    deadline = datetime.now(UTC) + args.timeout
     go_on = []
     for request in requests:
         try:
-            tell(notes, str(request.await_end(max(deadline - datetime.now(UTC), timedelta()))))
+            tell(notes, str(request.await_end(args.timeout)))
         except ServiceUnavailableError as error:
             go_on.append(str(error))
     if go_on:

@@ -79,6 +79,7 @@ class StopRequest:
         self._machine = machine or Machine()
         # The job as it was when it was asked, and the version of the record with our request in it.
         self._asked: LeaseRecord | None = None
+        self._asked_at = 0.0
         self._version: str | None = None
 
     def ask(self) -> None:
@@ -87,6 +88,7 @@ class StopRequest:
         Raise UserError if there's no record, or what is there isn't one, and ServiceUnavailableError if the record
         changes each time that the request is to be written.
         """
+        self._asked_at = self._machine.clock()
         for _ in range(_ATTEMPTS):
             content, version = self._store.read() or (b"", None)
             if version is None:
@@ -109,12 +111,11 @@ class StopRequest:
 
         A job that gives no sign of life for 1.25 of its lease's length has been killed, or can't reach the lake. If it
         gave none since it was asked, the request is taken back. Raise ServiceUnavailableError if the job lives, and
-        goes on after `timeout`; the request stands then.
+        goes on `timeout` after it was asked; the request stands then.
         """
         asked, clock = self._asked, self._machine.clock
         assert asked is not None, "ask comes first"
-        newest, begun = asked, clock()
-        since = begun
+        newest, since = asked, clock()
         while True:
             found = parse_record((self._store.read() or (b"", None))[0])
             if found is not None and found.sign_of_life != newest.sign_of_life and found.owner == asked.owner:
@@ -125,7 +126,7 @@ class StopRequest:
             was_running = newest is not asked
             if ended and (was_running or self._nothing_is_left()):
                 return StopResult(job=str(asked), ended=ended, was_running=was_running)
-            if was_running and clock() - begun >= timeout.total_seconds():
+            if was_running and clock() - self._asked_at >= timeout.total_seconds():
                 raise ServiceUnavailableError(
                     f"{self._lake}: {asked} was asked to stop, and goes on after {timeout}: a batch may take longer;"
                     " the request stands, so ask again to wait for the end"
