@@ -128,6 +128,7 @@ def test_a_run_that_is_asked_to_stop_ends_between_two_steps_and_the_next_one_tak
     assert ([uuid for uuid, _ in _kept(spark, root)], str(rest.batches)) == ([*"abc"], "batches 1 to 2")
 
 
+@pytest.mark.slow
 def test_conflicts_move_where_the_shard_isnt_known(spark: SparkSession, root: str) -> None:
     raw, settings = RawLayer(spark, root), settings_of(root)
     first = Event(says='{"x":1}', number=10, arrived=10, shard=None)

@@ -6,6 +6,7 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from pyspark.sql import SparkSession
 
 from event_lake.lake import layout, tables
@@ -36,6 +37,7 @@ def test_an_event_that_was_changed_before_a_run_took_it_is_staged_as_it_is_now(s
     assert {row.event_uuid: row.payload for row in rows} == {"a": '{"x":1}', "b": '{"x":2}'}
 
 
+@pytest.mark.slow
 def test_events_that_were_compacted_and_whose_files_are_gone_are_staged_once(spark: SparkSession, root: str) -> None:
     raw, settings = RawLayer(spark, root), settings_of(root)
     raw.gains(Event(uuid="a"))

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 
+import pytest
 from pyspark.sql import SparkSession
 
 from event_lake.config.settings import Quality
@@ -56,6 +57,7 @@ def test_a_rebuild_keeps_what_raw_gains_while_it_begins(spark: SparkSession, roo
     assert build_staging(spark, settings) == Staged()
 
 
+@pytest.mark.slow
 def test_a_rebuild_measures_anew_the_hours_of_events_that_raw_has_lost(spark: SparkSession, root: str) -> None:
     raw, settings = RawLayer(spark, root), replace(settings_of(root), quality=Quality())
     raw.gains(Event(uuid="a"), Event(uuid="b", arrived=7200))

@@ -77,6 +77,7 @@ def test_one_event_uuid_of_two_types_without_partitions_is_two_events(
     assert (_typed(spark, root), _typed(spark, root, "delta")) == ([("a", 2)], [("a", 3)])
 
 
+@pytest.mark.slow
 def test_a_rebuild_puts_events_in_order_that_an_older_version_staged_twice(
     spark: SparkSession, root: str, settings: Settings
 ) -> None:
