@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 from enum import Enum
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from random import Random
 from typing import Any, NamedTuple, TypeAlias
 
@@ -26,6 +26,7 @@ from event_lake.errors import EventLakeError
 from event_lake.kinesis.api.reads import IteratorExpiredError, ShardGoneError
 from event_lake.kinesis.offsets import After, At, TrimHorizon, instant_of_seconds
 from support.fake_shards import FakeShards
+from support.http_servers import serving
 
 Request: TypeAlias = Mapping[str, Any]
 
@@ -215,14 +216,8 @@ class FaultyKinesis:
 def serve(shards: FakeShards, *rules: Rule) -> Iterator[FaultyKinesis]:
     """Serve `shards` as Kinesis on a free port of loopback while the block runs."""
     kinesis = FaultyKinesis(shards, rules)
-    with ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"kinesis": kinesis})) as server:
-        server.block_on_close = False  # Clients keep idle connections.
-        kinesis.url = f"http://127.0.0.1:{server.server_port}"
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        try:
-            yield kinesis
-        finally:
-            server.shutdown()
+    with serving(type("Handler", (_Handler,), {"kinesis": kinesis})) as kinesis.url:
+        yield kinesis
 
 
 class _Handler(BaseHTTPRequestHandler):

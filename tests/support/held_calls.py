@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
 
 from support.emulators import Stream
+from support.http_servers import serving
 
 
 class _Hold:
@@ -64,14 +65,8 @@ class HeldCalls:
 def held_calls(endpoint: str) -> Iterator[HeldCalls]:
     """Run the proxy on a free port of loopback while the block runs."""
     calls = HeldCalls(endpoint)
-    with ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"calls": calls})) as server:
-        server.block_on_close = False  # Clients keep idle connections.
-        calls.url = f"http://127.0.0.1:{server.server_port}"
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        try:
-            yield calls
-        finally:
-            server.shutdown()
+    with serving(type("Handler", (_Handler,), {"calls": calls})) as calls.url:
+        yield calls
 
 
 class _Handler(BaseHTTPRequestHandler):

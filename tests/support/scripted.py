@@ -4,11 +4,11 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from event_lake.kinesis.api.client import KinesisClient
+from support.http_servers import serving
 from support.replayed_streams import REGION, any_credentials
 
 
@@ -74,21 +74,8 @@ def script(*answers: Answer, patience_seconds: float = 200.0) -> Iterator[Script
         def log_message(self, *_: object) -> None:
             """Log nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    serving = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    serving.start()
-    try:
-        with any_credentials():
-            running.client = KinesisClient(
-                "events",
-                REGION,
-                f"http://127.0.0.1:{server.server_port}",
-                patience_seconds=patience_seconds,
-                sleep=running.delays.append,
-            )
-            yield running
-    finally:
-        server.shutdown()
-        server.server_close()
-        serving.join()
+    with serving(Handler) as url, any_credentials():
+        running.client = KinesisClient(
+            "events", REGION, url, patience_seconds=patience_seconds, sleep=running.delays.append
+        )
+        yield running

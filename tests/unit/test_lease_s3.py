@@ -3,13 +3,13 @@
 import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from event_lake.aws.s3 import S3Object
 from event_lake.errors import EventLakeError, ServiceUnavailableError, UserError
+from support.http_servers import serving
 from support.replayed_streams import any_credentials
 
 ARN = "arn:aws:s3:::lakes"
@@ -65,15 +65,8 @@ def s3_that_answers(*answers: tuple[int, str]) -> Iterator[S3Object]:
         def log_message(self, *_: object) -> None:
             """Nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server, any_credentials():
-        server.daemon_threads = True
-        serving = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        serving.start()
-        try:
-            yield S3Object("s3://lakes/lake", "raw", f"http://127.0.0.1:{server.server_port}")
-        finally:
-            server.shutdown()
-            serving.join()
+    with serving(Handler) as url, any_credentials():
+        yield S3Object("s3://lakes/lake", "raw", url)
     assert left == []
 
 
